@@ -18,11 +18,12 @@ from scipy import stats
 from naslib_archlock.files import write_text
 
 
-def options(description: str, folder: str) -> argparse.ArgumentParser:
-    """Options every experiment has; results go beside its script."""
+def options(description: str, folder: str, tables: bool = True, seeds: int = 5) -> argparse.ArgumentParser:
+    """Options every experiment has; results go beside its script. Those on the embedded benchmark need no tables."""
     parser = argparse.ArgumentParser(description=description)
-    parser.add_argument("--tables", required=True, metavar="DIR", help="folder of plain tables and zc_*.json files")
-    parser.add_argument("--seeds", type=int, default=5, help="number of seeds (default 5)")
+    if tables:
+        parser.add_argument("--tables", required=True, metavar="DIR", help="folder of plain tables and zc_*.json files")
+    parser.add_argument("--seeds", type=int, default=seeds, help=f"number of seeds (default {seeds})")
     parser.add_argument("--jobs", type=int, default=2, help="processes at once (default 2)")
     parser.add_argument("--out", type=Path, default=Path(folder) / "results.json")
     return parser

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import argparse
+import importlib
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from . import __version__
 from .errors import ArchLockError
 
 INTERRUPTED = 130  # what a shell reports for a command that Ctrl-C stopped
+
+_OVERRIDES = "KEY VALUE pairs after the options override the file, e.g. seed 1 archlock.scheme tk"
+_TASK_HELP = "a folder of images with one sub-folder a class"
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -20,58 +25,132 @@ def build_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"archlock {__version__}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    for add in (_add_search, _add_train_ranker, _add_proxies, _add_embed, _add_export, _add_naslib, _add_doctor):
+        add(commands)
+    return parser
 
-    configured = argparse.ArgumentParser(add_help=False)
-    configured.add_argument("--config-file", type=Path, metavar="FILE", help="YAML file, as for NASLib's runners")
-    configured.add_argument("--json", action="store_true", help="print one JSON object as the last line of stdout")
-    overrides = "KEY VALUE pairs after the options override the file, e.g. seed 1 archlock.scheme tk"
 
+def _add_search(commands: Any) -> None:
     search = commands.add_parser(
-        "search", parents=[configured], help="find a locked architecture", epilog=overrides,
-        usage="archlock search [--config-file FILE] [--json] [--resume] [--overwrite] [KEY VALUE ...]",
+        "search", help="find a locked architecture", epilog=_OVERRIDES,
+        usage="archlock search [--config-file FILE] [--json] [--resume] [--overwrite] [--train-top K] "
+        "[--skip-unreadable] [KEY VALUE ...]",
     )  # fmt: skip
+    _add_configured(search)
     search.add_argument("--resume", action="store_true", help="continue the interrupted run in the output folder")
     search.add_argument("--overwrite", action="store_true", help="replace another run's result in the output folder")
+    search.add_argument(
+        "--train-top", type=int, metavar="K", help="where dataset is a folder: train K candidates on the source"
+    )
+    search.add_argument("--skip-unreadable", action="store_true", help="leave out images that cannot be read")
 
+
+def _add_train_ranker(commands: Any) -> None:
     train = commands.add_parser(
-        "train-ranker", parents=[configured], help="train a binary ranker on zero-cost scores", epilog=overrides,
+        "train-ranker", help="train a binary ranker on zero-cost scores", epilog=_OVERRIDES,
         usage="archlock train-ranker --out FILE [--config-file FILE] [--json] [--overwrite] [KEY VALUE ...]",
     )  # fmt: skip
+    _add_configured(train)
     train.add_argument("--out", type=Path, required=True, metavar="FILE", help="safetensors file to write")
     train.add_argument("--overwrite", action="store_true", help="replace the file if it exists")
 
+
+def _add_configured(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--config-file", type=Path, metavar="FILE", help="YAML file, as for NASLib's runners")
+    parser.add_argument("--json", action="store_true", help="print one JSON object as the last line of stdout")
+
+
+def _add_proxies(commands: Any) -> None:
+    proxies = commands.add_parser(
+        "proxies", help="compute NASLib's zero-cost scores of sampled cells on tasks, to train a ranker on",
+        epilog="An interrupted run goes on when the same command is given again.",
+    )  # fmt: skip
+    proxies.add_argument("tasks", nargs="+", metavar="TASK", help=f"{_TASK_HELP}, or a dataset that NASLib loads")
+    proxies.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder for the table and embeddings")
+    proxies.add_argument("--space", default="transbench101_micro", help="search space (default transbench101_micro)")
+    proxies.add_argument("--cells", type=int, default=100, help="cells to score, the same on all tasks (default 100)")
+    proxies.add_argument("--proxies", default="", metavar="LIST", help="with commas (default: all 13 of NASLib)")
+    proxies.add_argument(
+        "--subsets", type=int, default=0, metavar="K", help="also draw K tasks a folder from its classes"
+    )
+    proxies.add_argument("--subset-classes", type=int, default=0, metavar="N", help="classes of each (default: half)")
+    proxies.add_argument("--batch-size", type=int, default=32, help="images that a network is judged by (default 32)")
+    proxies.add_argument("--jobs", type=int, default=2, help="processes at once (default 2)")
+    proxies.add_argument("--image-size", type=int, default=16, metavar="PIXELS", help="a side (default 16)")
+    proxies.add_argument("--overwrite", action="store_true", help="replace the table if it exists")
+    _add_image_options(proxies)
+
+
+def _add_embed(commands: Any) -> None:
+    embed = commands.add_parser("embed", help="write the Task2Vec embeddings of tasks, and how far apart they are")
+    embed.add_argument("tasks", nargs="+", metavar="TASK", help=f"{_TASK_HELP}, or a digits task")
+    embed.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder for TASK.npy")
+    embed.add_argument("--method", default="montecarlo", help="of the Fisher information: montecarlo or variational")
+    _add_image_options(embed)
+
+
+def _add_image_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--probe", default="digits", help="probe network: digits (default), resnet50, resnet34, timm:NAME"
+    )
+    parser.add_argument("--max-images", type=int, default=2000, help="of a folder (default 2000)")
+    parser.add_argument("--skip-unreadable", action="store_true", help="leave out images that cannot be read")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--json", action="store_true", help="print one JSON object as the last line of stdout")
+
+
+def _add_export(commands: Any) -> None:
+    export = commands.add_parser("export", help="write NASLib's network of a found cell, ready to train")
+    export.add_argument("found", metavar="RUN|ARCH", help="the folder of a search's result, or an architecture string")
+    export.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder to write to")
+    export.add_argument("--space", default="", help="search space of an architecture string")
+    export.add_argument("--classes", type=int, default=0, help="outputs (default: the classes of the run's own images)")
+    export.add_argument("--channels", type=int, default=3, help="of an image (default 3)")
+    export.add_argument("--image-size", type=int, default=32, metavar="PIXELS", help="a side (default 32)")
+    export.add_argument("--format", default="torchscript", help="torchscript (default) or torch.export")
+    export.add_argument("--seed", type=int, default=0, help="of the initial weights")
+
+
+def _add_naslib(commands: Any) -> None:
     naslib = commands.add_parser("naslib", help="run a NASLib runner script with archlock known to it")
     naslib.add_argument("runner", type=Path, metavar="RUNNER", help="for example naslib/runners/nas/runner.py")
     naslib.add_argument("arguments", nargs=argparse.REMAINDER, help="passed on to the script")
 
+
+def _add_doctor(commands: Any) -> None:
     doctor = commands.add_parser("doctor", help="show what is installed and found, and what to do about the rest")
     doctor.add_argument("--json", action="store_true", help="print one JSON object")
-    return parser
+
+
+# Command -> the module and the function that carry it out, imported when it is called.
+_RUN = {
+    "search": ("commands.search", "run_search"),
+    "train-ranker": ("commands.train_ranker", "run_train_ranker"),
+    "proxies": ("commands.proxies", "run_proxies"),
+    "embed": ("commands.embed", "run_embed"),
+    "export": ("commands.export", "run_export"),
+    "naslib": ("plugin.launcher", "run_launcher"),
+    "doctor": ("doctor", "run_doctor"),
+}
+_WITH_OVERRIDES = ("search", "train-ranker")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run a command; returns its exit code: 0, 2 for a user's error, 130 after Ctrl-C."""
     parser = build_parser()
     args, extras = parser.parse_known_args(argv)
-    if args.command in ("search", "train-ranker"):
+    if args.command in _WITH_OVERRIDES:
         options = [extra for extra in extras if extra.startswith("--")]
         if options:
             parser.error(f"unknown option {options[0]}; see archlock {args.command} --help")
+        args.overrides = extras
     elif extras:
-        parser.error(f"unexpected {extras[0]!r}")
+        parser.error(f"unexpected {extras[0]!r}; see archlock {args.command} --help")
+    module, function = _RUN[args.command]
     try:
-        if args.command == "naslib":
-            from .plugin.launcher import run_runner
-
-            run_runner(args.runner, args.arguments)
-            return 0
-        if args.command == "doctor":
-            from .doctor import run_doctor
-
-            return run_doctor(as_json=args.json)
-        from .commands import run_search, run_train_ranker
-
-        return run_search(args, extras) if args.command == "search" else run_train_ranker(args, extras)
+        run = getattr(importlib.import_module(f".{module}", __package__), function)
+        code: int = run(args)
+        return code
     except ArchLockError as err:
         print(f"archlock {args.command}: {err}", file=sys.stderr)
         return 2

@@ -19,6 +19,7 @@ from .fitness import SCHEMES
 from .ranker import parse_hidden
 from .search import SearchSettings
 from .spaces import get_space
+from .tasks.names import task_name
 from .training import OPTIMIZERS, PRESETS, TrainSettings
 from .votes import parse_proxies
 
@@ -33,6 +34,7 @@ class ArchLockSection:
     trade_off: float = 0.5  # the paper's lambda: how much a source rank weighs against a target rank
     source_budget_pct: float = 2.0  # source accuracy that may be given up, in % of the best seen
     source_queries: int = 100  # at most so many look-ups of source accuracy; 0: the ranker alone decides
+    source_top_pct: float = 10.0  # without look-ups: only cells among the best so many % by source rank
     # how to search
     exhaustive: bool = False
     screening: int = 20  # random cells that the ranker chooses a newcomer from
@@ -40,11 +42,17 @@ class ArchLockSection:
     n_targets: int = 10  # simulated targets (tu)
     cosine: float = 0.9  # their cosine similarity to the source
     # where data is
-    tables: str = ""  # folder of plain tables; by default NASLib's own files
+    tables: str = ""  # folder of plain tables; by default NASLib's own files, or the embedded benchmark
     zero_cost: str = ""  # zc_<space>.json files with commas; by default those beside the tables, or NASLib's
+    # own images, where dataset and target are folders
+    image_size: int = 32  # pixels a side that images are brought to (a probe has a size of its own)
+    max_images: int = 2000  # of a folder, drawn evenly from its classes
+    skip_unreadable: bool = False  # leave out images that cannot be read
+    train_top: int = 0  # train so many candidates on the source, in place of look-ups
     # the ranker
-    ranker: str = ""  # a trained one; by default one is trained now
-    embedding: str = "proxies"  # or a path to .npy files with {task} in it
+    ranker: str = ""  # a trained one; by default the one in the box where it may be used, else one is trained now
+    embedding: str = ""  # proxies, task2vec, or a path to .npy files with {task} in it; by default the ranker's
+    probe: str = "digits"  # of task2vec: the one in the box, resnet50, resnet34, or timm:NAME
     reference_cells: int = 64  # that the proxies embedding reads
     proxies: str = "nwot,jacov,params,flops,l2_norm,synflow"  # the voters, each NAME or NAME:WEIGHT
     train_tasks: str = ""  # only these; by default all that the scheme allows
@@ -60,7 +68,8 @@ class ArchLockSection:
                 raise unknown(f"archlock.{name}", getattr(self, name), known)
         for name, low, high in (
             ("trade_off", 0, 1e6), ("source_budget_pct", 0, 100), ("source_queries", 0, float("inf")),
-            ("screening", 1, 870), ("opponents", 1, 870), ("n_targets", 1, 10_000), ("cosine", -1, 1),
+            ("source_top_pct", 0, 100), ("screening", 1, 870), ("opponents", 1, 870), ("n_targets", 1, 10_000),
+            ("cosine", -1, 1), ("image_size", 8, 1024), ("max_images", 4, float("inf")), ("train_top", 0, 870),
             ("reference_cells", 2, 4930), ("held_out_cells", 0, 0.9),
         ):  # fmt: skip
             if not low <= getattr(self, name) <= high:  # not so for NaN either
@@ -74,6 +83,14 @@ class ArchLockSection:
     def targets(self) -> tuple[str, ...]:
         """The named targets."""
         return split_list(self.target)
+
+    @property
+    def trains_its_own_way(self) -> bool:
+        """Whether a key about training a ranker was set, so that no ready one will do."""
+        keys = ("tables", "zero_cost", "reference_cells", "proxies", "train_tasks", "leave_out", "held_out_cells",
+                "preset", "hidden", "ranker_optimizer")  # fmt: skip
+        defaults = {f.name: f.default for f in fields(self)}
+        return any(getattr(self, key) != defaults[key] for key in keys)
 
     @property
     def train_settings(self) -> TrainSettings:
@@ -100,7 +117,7 @@ class NaslibSearchSection:
 
 @dataclass(frozen=True)
 class Config:
-    """A checked configuration. ``dataset`` is the source task."""
+    """A checked configuration. ``dataset`` is the source task: one of a benchmark, or a folder of images."""
 
     seed: int = 0
     optimizer: str = "archlock"
@@ -126,12 +143,13 @@ class Config:
             self.archlock.screening,
             # scheme S gives nothing up: of the cells looked up, it chooses the best on the source
             self.archlock.source_budget_pct if self.archlock.scheme != "s" else 0.0,
+            self.archlock.source_top_pct,
         )
 
     @property
     def save(self) -> Path:
         """The run's folder, laid out as NASLib does."""
-        parts = (self.search_space, self.dataset, self.optimizer, self.archlock.scheme, str(self.seed))
+        parts = (self.search_space, task_name(self.dataset), self.optimizer, self.archlock.scheme, str(self.seed))
         return Path(self.out_dir).joinpath(*parts)
 
     def to_yaml(self) -> str:

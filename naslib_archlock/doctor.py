@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import importlib.metadata
 import json
 import os
@@ -31,10 +32,10 @@ class Finding:
     advice: str = ""
 
 
-def run_doctor(as_json: bool) -> int:
+def run_doctor(args: argparse.Namespace) -> int:
     """Print all findings; always returns 0, as nothing but the core is needed for every use."""
     findings = list(examine())
-    if as_json:
+    if args.json:
         print(json.dumps({"findings": [asdict(f) for f in findings]}))
         return 0
     width = max(len(f.name) for f in findings)
@@ -102,10 +103,10 @@ def _naslib_version(home: Path) -> str:
 
 def _benchmark_files(folder: Path) -> Iterator[Finding]:
     from .benchmarks.naslib import benchmark_files
-    from .spaces import SPACES
+    from .spaces import NASLIB_SPACES
     from .zerocost import zero_cost_file_name
 
-    for space in SPACES.values():
+    for space in NASLIB_SPACES:
         tasks_of: dict[str, list[str]] = {}
         for task, name in benchmark_files(space).items():
             tasks_of.setdefault(name, []).append(task)

@@ -37,6 +37,10 @@ class EmbeddingError(ArchLockError, ValueError):
     """A task embedding that cannot be computed or does not fit the ranker."""
 
 
+class ImageError(ArchLockError, ValueError):
+    """A folder of images from which no task can be made, or an image in it that cannot be read."""
+
+
 class NaslibError(ArchLockError, RuntimeError):
     """NASLib, or one of its benchmark files, is needed and was not found."""
 

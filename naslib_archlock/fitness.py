@@ -64,6 +64,10 @@ class Fitness:
         ranks = self.ranks(np.asarray(archs))
         return combine(self._scheme, ranks[0], ranks[1:], self._trade_off), ranks[0]
 
+    def rank_at(self, pct: float) -> float:
+        """The last rank among the best ``pct`` % of the space."""
+        return max(1.0, self._n_distinct * pct / 100)
+
     def on_source_alone(self) -> Fitness:
         """The fitness under scheme S, by the same ranker, source and opponents."""
         other = copy.copy(self)

@@ -7,47 +7,53 @@ has been chosen.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from . import data
 from .benchmarks.base import Benchmark
-from .config import Config, split_list
-from .embedding.file import read_embedding
-from .embedding.proxies import ProxyEmbedding, choose_reference, shared_proxies
+from .config import Config
 from .embedding.simulate import simulate_targets
-from .errors import ConfigError, EmbeddingError, RankerError, TableError, unknown
+from .errors import ConfigError, RankerError
 from .fitness import Fitness
+from .knowledge import Knowledge, training_embeddings
 from .ranker import Ranker, RankerInfo, library_versions
 from .search import ExhaustiveSearch, RegularizedEvolution, Search
-from .spaces import SPACES, SearchSpace, get_space
+from .seeding import stream
+from .spaces import DIGITS, get_space
+from .tasks.names import is_image_folder, task_name
 from .training import Progress, TrainingTask, TrainReport, train_ranker
 from .votes import Votes, parse_proxies
-from .zerocost import ZeroCostScores, read_zero_cost, zero_cost_file_name
-
-# Streams of random numbers drawn from the seed; each purpose has its own, so that none shifts another.
-_STREAMS = ("search", "opponents", "targets", "reference")
-
-
-def stream(seed: int, purpose: str) -> np.random.Generator:
-    """The generator of one purpose."""
-    return np.random.default_rng([seed, _STREAMS.index(purpose)])
+from .zerocost import ZeroCostScores
 
 
 def open_benchmark(config: Config) -> Benchmark:
-    """The benchmark that the config names: plain tables if ``archlock.tables`` is given, else NASLib's files.
+    """The benchmark that the config names: plain tables if ``archlock.tables`` is given, images if ``dataset`` is a
+    folder, the embedded benchmark for the search space ``digits``, else NASLib's files.
 
-    Raises: TableError, NaslibError, UnknownNameError.
+    Raises: TableError, NaslibError, UnknownNameError, ConfigError.
     """
-    space = get_space(config.search_space)
-    if config.archlock.tables:
+    section, space = config.archlock, get_space(config.search_space)
+    benchmark: Benchmark
+    if section.tables:
         from .benchmarks.table import find_table, read_table
 
-        benchmark: Benchmark = read_table(find_table(Path(config.archlock.tables), space), space)
+        benchmark = read_table(find_table(Path(section.tables), space), space)
+    elif is_image_folder(config.dataset):
+        from .benchmarks.trained import TrainedBenchmark
+
+        folders = (config.dataset, *section.targets)
+        benchmark = TrainedBenchmark(
+            space, folders, section.image_size, section.max_images, section.skip_unreadable, config.seed
+        )
+    elif space.name == DIGITS.name:
+        from .benchmarks.digits import digits_benchmark
+
+        benchmark = digits_benchmark()
     else:
         from .benchmarks.naslib import NaslibBenchmark
 
@@ -67,90 +73,7 @@ def report_targets(config: Config, tasks: Sequence[str]) -> tuple[str, ...]:
     return config.archlock.targets or tuple(task for task in tasks if task != config.dataset)
 
 
-# -- what the search may know ------------------------------------------------------------------------------------------
-
-
-def zero_cost_files(config: Config) -> list[Path]:
-    """The zero-cost files to read: the named ones, or those of the search space's family where the data is.
-
-    Raises: TableError: if there are none.
-    """
-    if config.archlock.zero_cost:
-        return [Path(part) for part in split_list(config.archlock.zero_cost)]
-    if config.archlock.tables:
-        folder = Path(config.archlock.tables)
-    else:
-        from .plugin.compat import naslib_data_folder
-
-        folder = naslib_data_folder()
-    family = get_space(config.search_space).family
-    found = [folder / zero_cost_file_name(s) for s in SPACES.values() if s.family == family]
-    found = [path for path in found if path.is_file()]
-    if not found:
-        raise TableError(
-            f"no zero-cost file such as {zero_cost_file_name(get_space(config.search_space))} in {folder}; name one "
-            "with archlock.zero_cost, or a trained ranker and embeddings with archlock.ranker and archlock.embedding"
-        )
-    return found
-
-
-def _space_of_file(path: Path) -> SearchSpace:
-    for space in SPACES.values():
-        if path.name == zero_cost_file_name(space):
-            return space
-    raise unknown("zero-cost file", path.name, [zero_cost_file_name(s) for s in SPACES.values()])
-
-
-class Knowledge:
-    """The zero-cost scores and embeddings that a scheme allows, read when first asked for."""
-
-    def __init__(self, config: Config, hidden: Sequence[str] = ()) -> None:
-        """Args: hidden: tasks whose scores and embeddings must not be read at all."""
-        self._config, self._hidden = config, tuple(hidden)
-
-    @cached_property
-    def tables(self) -> list[ZeroCostScores]:
-        """Zero-cost scores of every task that is not hidden."""
-        return [
-            scores
-            for path in zero_cost_files(self._config)
-            for scores in read_zero_cost(path, _space_of_file(path), self._hidden).values()
-        ]
-
-    def training_tables(self) -> tuple[list[ZeroCostScores], list[ZeroCostScores]]:
-        """The tables to train a ranker on, by ``train_tasks`` and ``leave_out``, and those left out."""
-        known = [t.task for t in self.tables]
-        wanted = split_list(self._config.archlock.train_tasks) or tuple(known)
-        left_out = split_list(self._config.archlock.leave_out)
-        for task in (*wanted, *(t for t in left_out if t not in self._hidden)):
-            if task in self._hidden:
-                raise ConfigError(f"archlock.train_tasks names {task}, a target, which this scheme must not see")
-            if task not in known:
-                raise unknown("task", task, known, "zero-cost files")
-        chosen = [t for t in self.tables if t.task in wanted and t.task not in left_out]
-        return chosen, [t for t in self.tables if t.task in left_out]
-
-    def embedding(self, task: str, info: RankerInfo) -> np.ndarray:
-        """The embedding of a task, made as the ranker was trained with.
-
-        Raises: EmbeddingError, UnknownNameError; ConfigError: if the config asks for another kind of embedding.
-        """
-        if self._config.archlock.embedding != "proxies":
-            if info.embedding == "proxies":
-                raise ConfigError("this ranker was trained with embedding proxies: leave archlock.embedding at that")
-            vector = read_embedding(self._config.archlock.embedding, task)
-            if len(vector) != info.embedding_dim:
-                raise EmbeddingError(
-                    f"embedding of task {task!r}: it has {len(vector)} numbers, but this ranker was trained with "
-                    f"{info.embedding_dim}"
-                )
-            return vector
-        if info.embedding != "proxies":
-            raise ConfigError("this ranker was trained with embeddings from files: set archlock.embedding to them")
-        tables = {t.task: t for t in self.tables if t.space.name == self._config.search_space}
-        if task not in tables:
-            raise unknown("task", task, tables, f"zero-cost files of {self._config.search_space}")
-        return ProxyEmbedding(info.embedding_proxies, info.reference_cells).embed(tables[task])
+# -- what a search may know --------------------------------------------------------------------------------------------
 
 
 def train(
@@ -167,7 +90,7 @@ def train(
             )
     if not tables:
         raise RankerError("no task is left to train the ranker on; give more zero-cost files, or leave fewer out")
-    vectors, embedding_info = _training_embeddings(config, [*tables, *left_out])
+    vectors, embedding_info = training_embeddings(config, [*tables, *left_out])
     info = RankerInfo(
         family=get_space(config.search_space).family,
         hidden=section.train_settings.hidden,
@@ -192,20 +115,37 @@ def train(
     )
 
 
-def _training_embeddings(config: Config, tables: Sequence[ZeroCostScores]) -> tuple[list[np.ndarray], dict[str, Any]]:
-    """The embedding of each task, and the fields of ``RankerInfo`` that say how they were made."""
-    pattern = config.archlock.embedding
-    if pattern == "proxies":
-        reference = choose_reference(tables, config.archlock.reference_cells, stream(config.seed, "reference"))
-        embedding = ProxyEmbedding(shared_proxies(tables), reference)
-        made_from = {"embedding_proxies": embedding.proxies, "reference_cells": embedding.reference}
-        vectors = [embedding.embed(t) for t in tables]
-        return vectors, {"embedding": "proxies", "embedding_dim": embedding.dim, **made_from}
-    vectors = [read_embedding(pattern, t.task) for t in tables]
-    sizes = {len(vector) for vector in vectors}
-    if len(sizes) > 1:
-        raise ConfigError(f"the embeddings {pattern} differ in size: {sorted(sizes)}")
-    return vectors, {"embedding": "file", "embedding_dim": sizes.pop()}
+def find_ranker(config: Config, knowledge: Knowledge, progress: Progress | None = None) -> Ranker:
+    """The ranker that the config names, else one in the box that may be used, else one that is trained now.
+
+    Those in the box know Task2Vec embeddings of images, so they serve the digits tasks and folders of images; a config
+    that says anything about training gets a ranker of its own. Raises: RankerError and what training raises.
+    """
+    section = config.archlock
+    if section.ranker:
+        return Ranker.load(Path(section.ranker))
+    has_images = is_image_folder(config.dataset) or config.search_space == DIGITS.name
+    if has_images and not section.trains_its_own_way and section.embedding in ("", "task2vec"):
+        for ranker in rankers_in_the_box():
+            if not ranker.seen_among(knowledge.hidden):
+                return ranker
+    if is_image_folder(config.dataset) and not section.zero_cost:
+        raise RankerError(
+            "none of the rankers in the box may be used here, and a folder of images has no zero-cost scores to train "
+            "one on: compute some with 'archlock proxies' and name the file with archlock.zero_cost"
+        )
+    return train(config, *knowledge.training_tables(), progress=progress)[0]
+
+
+def rankers_in_the_box() -> Iterator[Ranker]:
+    """The rankers that come with the package: of all digits tasks, and of all but one for each of them."""
+    for name in box_names():
+        yield Ranker.load(data.checked_path(name))
+
+
+def box_names() -> list[str]:
+    """Their files in the package's data."""
+    return ["rankers/all.safetensors", *(f"rankers/without-{task}.safetensors" for task in DIGITS.tasks)]
 
 
 @dataclass(frozen=True)
@@ -226,14 +166,11 @@ def prepare(
     """
     section, space = config.archlock, benchmark.space
     targets = report_targets(config, benchmark.tasks)
-    knowledge = Knowledge(config, hidden=() if section.scheme == "tk" else targets)
-    if ranker is None and section.ranker:
-        ranker = Ranker.load(Path(section.ranker))
-    elif ranker is None:
-        ranker, _ = train(config, *knowledge.training_tables(), progress=progress)
+    knowledge = Knowledge(config, hidden=() if section.scheme == "tk" else [task_name(task) for task in targets])
+    ranker = ranker or find_ranker(config, knowledge, progress)
     ranker.check_space(space)
     if section.scheme == "tu":
-        ranker.check_unseen(targets)
+        ranker.check_unseen(knowledge.hidden)
 
     source = knowledge.embedding(config.dataset, ranker.info)
     if section.scheme == "s":
@@ -248,8 +185,13 @@ def prepare(
 
 
 def _new_search(config: Config, benchmark: Benchmark, fitness: Fitness) -> Search:
-    oracle = benchmark.source_oracle(config.dataset, config.archlock.source_queries)
-    kind = ExhaustiveSearch if config.archlock.exhaustive else RegularizedEvolution
+    section = config.archlock
+    # Where a look-up means to train a network, all candidates are ranked before the first is trained.
+    exhaustive = section.exhaustive or not benchmark.is_measured
+    oracle = benchmark.source_oracle(
+        config.dataset, section.source_queries if benchmark.is_measured else section.train_top
+    )
+    kind = ExhaustiveSearch if exhaustive else RegularizedEvolution
     return kind(benchmark.space, fitness, oracle, config.search_settings, stream(config.seed, "search"))
 
 
@@ -257,19 +199,22 @@ def _new_search(config: Config, benchmark: Benchmark, fitness: Fitness) -> Searc
 
 
 def measure(config: Config, benchmark: Benchmark, search: Search) -> dict[str, Any]:
-    """Measured accuracies of the architecture that a finished search chose."""
+    """The architecture that a finished search chose, and its accuracies: None where no network was to be trained."""
     best = search.best()
 
-    def accuracy(task: str, split: str) -> float:
+    def accuracy(task: str, split: str) -> float | None:
+        if not (benchmark.is_measured or config.archlock.train_top):
+            return None
         return benchmark.accuracy(best.arch, task=task, split=split)
 
     return {
         "cell": list(best.arch),
         "arch": benchmark.space.to_str(best.arch),
         "fitness": best.fitness,
+        "source_rank": best.source_rank,
         "source_val": accuracy(config.dataset, "val"),
         "source_test": accuracy(config.dataset, "test"),
-        "targets": {task: accuracy(task, "test") for task in report_targets(config, benchmark.tasks)},
+        "targets": {task_name(task): accuracy(task, "test") for task in report_targets(config, benchmark.tasks)},
         "source_queries": search.oracle.queries,
     }
 
@@ -285,8 +230,9 @@ def finish(config: Config, benchmark: Benchmark, search: Search, seconds: Mappin
     return {
         "scheme": config.archlock.scheme,
         "search_space": config.search_space,
-        "source": config.dataset,
+        "source": task_name(config.dataset),
         **measured,
+        "n_distinct": len(benchmark.space.distinct()),
         "seed": config.seed,
         "seconds": round(seconds["search"], 3),
         "seconds_preparation": round(seconds["preparation"], 3),

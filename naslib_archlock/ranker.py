@@ -11,6 +11,7 @@ addition and the layers behind it.
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from contextlib import nullcontext
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -27,7 +28,8 @@ from . import __version__
 from .cells import ENCODING_DIM, one_hot
 from .errors import RankerError
 from .files import write_bytes
-from .spaces import SearchSpace
+from .spaces import SPACES, SearchSpace
+from .tasks.names import SUBSET_MARK
 from .threads import single_threaded
 
 _FORMAT = "naslib_archlock.ranker/1"
@@ -79,9 +81,10 @@ class PairMLP(nn.Module):
 class RankerInfo:
     """What a ranker was trained for; stored with its weights.
 
-    Attributes: family: of the search spaces (``spaces``); embedding: ``proxies`` or ``file``; embedding_dim: numbers in
-        a task embedding; reference_cells, embedding_proxies: what the ``proxies`` embedding reads; proxies: the voters'
-        weights; tasks: ``space/task`` of every training task; settings, accuracy: as training reported them.
+    Attributes: family: of the search spaces (``spaces``); embedding: ``proxies``, ``task2vec`` or ``file``;
+        embedding_dim: numbers in a task embedding; reference_cells, embedding_proxies: what the ``proxies`` embedding
+        reads; proxies: the voters' weights; tasks: ``space/task`` of every training task; settings, accuracy: as
+        training reported them; command: the one that made it, where it was one.
     """
 
     family: str
@@ -96,6 +99,7 @@ class RankerInfo:
     settings: dict[str, Any] = field(default_factory=dict)
     accuracy: dict[str, Any] = field(default_factory=dict)
     versions: dict[str, str] = field(default_factory=dict)
+    command: str = ""
 
 
 class Ranker:
@@ -105,17 +109,28 @@ class Ranker:
         self.model, self.info = model.eval(), info
 
     def check_space(self, space: SearchSpace) -> None:
-        """Raises: RankerError: if the ranker was trained for another family of search spaces."""
+        """Raises: RankerError: if the ranker was trained for another family of search spaces, or on fewer ops."""
+        trained_on = f"(trained on {', '.join(self.info.tasks)})"
         if space.family != self.info.family:
             raise RankerError(
-                f"this ranker ranks {self.info.family} architectures (trained on {', '.join(self.info.tasks)}) and "
+                f"this ranker ranks {self.info.family} architectures {trained_on} and "
                 f"cannot rank {space.name}, a {space.family} space; train one with 'archlock train-ranker'"
             )
+        spaces = [SPACES[name] for name in {task.split("/")[0] for task in self.info.tasks} if name in SPACES]
+        if spaces and space.n_codes > max(known.n_codes for known in spaces):
+            raise RankerError(
+                f"this ranker {trained_on} has never seen all ops of {space.name}, such as pooling; choose "
+                f"search_space {spaces[0].name}, or train one with 'archlock train-ranker' on scores of {space.name}"
+            )
 
-    def check_unseen(self, tasks: tuple[str, ...]) -> None:
+    def seen_among(self, tasks: Sequence[str]) -> list[str]:
+        """Those of ``tasks`` that the ranker was trained on, or on a part of whose classes it was."""
+        trained = [name.partition("/")[2].partition(SUBSET_MARK)[0] for name in self.info.tasks]
+        return [task for task in tasks if task in trained]
+
+    def check_unseen(self, tasks: Sequence[str]) -> None:
         """Raises: RankerError: if the ranker was trained on one of ``tasks``, which must be unknown to it."""
-        trained = {name.split("/")[-1] for name in self.info.tasks}
-        seen = [task for task in tasks if task in trained]
+        seen = self.seen_among(tasks)
         if seen:
             raise RankerError(
                 f"this ranker was trained on {', '.join(seen)}, which the scheme must not have seen; train one with "
@@ -154,10 +169,14 @@ class Ranker:
 
     def save(self, path: Path) -> None:
         """Write weights and metadata as one safetensors file. Raises: OutputError."""
+        write_bytes(Path(path), self.to_bytes())
+
+    def to_bytes(self) -> bytes:
+        """Weights and metadata in the format of safetensors."""
         tensors = {name: t.detach().cpu().numpy() for name, t in self.model.state_dict().items()}
         # One entry: safetensors writes several in a random order, and the same ranker must give the same bytes.
         metadata = {_FORMAT: json.dumps(asdict(self.info), sort_keys=True)}
-        write_bytes(Path(path), safetensors.numpy.save(tensors, metadata))
+        return safetensors.numpy.save(tensors, metadata)
 
     @classmethod
     def load(cls, path: Path) -> Ranker:

@@ -22,10 +22,15 @@ from .spaces import SearchSpace
 
 
 class Evaluated(NamedTuple):
-    """An architecture that a search has judged; ``source_val`` is None where it was not looked up."""
+    """An architecture that a search has judged.
+
+    ``source_rank`` is the ranker's estimate, from 1 (best) to the size of the space; ``source_val`` is None where the
+    accuracy was not looked up.
+    """
 
     arch: Cell
     fitness: float
+    source_rank: float
     source_val: float | None
 
 
@@ -35,13 +40,15 @@ class SearchSettings:
 
     population_size, sample_size: of regularised evolution, ``sample_size`` entrants drawn with replacement for each
         tournament; screening: a newcomer is the best on the source, by the ranker, of so many random architectures;
-    source_budget_pct: how much of the best source validation accuracy seen may be given up, in % of it.
+    source_budget_pct: how much of the best source validation accuracy seen may be given up, in % of it;
+    source_top_pct: where no accuracy is looked up, an architecture must be among the best so many % by source rank.
     """
 
     population_size: int = 10
     sample_size: int = 10
     screening: int = 20
     source_budget_pct: float = 2.0
+    source_top_pct: float = 10.0
 
     def __post_init__(self) -> None:
         for name in ("population_size", "sample_size", "screening"):
@@ -76,13 +83,13 @@ class Search(ABC):
 
     @property
     def uses_source_accuracy(self) -> bool:
-        """Whether the source budget applies; without look-ups the ranker alone decides."""
+        """Whether the source budget is one of accuracy; without look-ups it is one of the ranker's source rank."""
         return self.oracle.max_queries > 0
 
     def is_within_budget(self, evaluated: Evaluated) -> bool:
-        """Whether the source accuracy is known to lie within the budget of the best one seen."""
+        """Whether the source accuracy is known to lie within the budget of the best one seen, or else the rank."""
         if not self.uses_source_accuracy:
-            return True
+            return evaluated.source_rank <= self.fitness.rank_at(self.settings.source_top_pct)
         return evaluated.source_val is not None and evaluated.source_val >= self.source_floor()
 
     def source_floor(self) -> float:
@@ -91,16 +98,18 @@ class Search(ABC):
         return best - abs(best) * self.settings.source_budget_pct / 100
 
     def merit(self, evaluated: Evaluated) -> tuple[bool, float]:
-        """Sort key: fitness within the budget; outside it, behind all of these, by source accuracy.
+        """Sort key: fitness within the budget; outside it, behind all of these, by source accuracy or rank.
 
         The rule of Deb, "An efficient constraint handling method for genetic algorithms" (2000).
         """
         if self.is_within_budget(evaluated):
             return True, evaluated.fitness
+        if not self.uses_source_accuracy:
+            return False, -evaluated.source_rank
         return False, -np.inf if evaluated.source_val is None else evaluated.source_val
 
     def best(self) -> Evaluated:
-        """The fittest architecture within the budget (the most accurate one seen always is)."""
+        """The fittest architecture within the budget (the most accurate one looked up always is)."""
         return max(self.history, key=self.merit)
 
     def state(self) -> dict[str, Any]:
@@ -109,13 +118,13 @@ class Search(ABC):
 
     def restore(self, state: Mapping[str, Any]) -> None:
         """Continue from ``state()`` of a search with the same configuration."""
-        self.history = [Evaluated(tuple(arch), fitness, val) for arch, fitness, val in state["history"]]
+        self.history = [Evaluated(tuple(arch), *judged) for arch, *judged in state["history"]]
         self.oracle.known = {e.arch: e.source_val for e in self.history if e.source_val is not None}
         self.rng.bit_generator.state = state["rng"]
 
-    def _record(self, arch: Cell, fitness: float) -> Evaluated:
+    def _record(self, arch: Cell, fitness: float, source_rank: float) -> Evaluated:
         val = self.oracle.validation_accuracy(arch) if self.uses_source_accuracy else None
-        self.history.append(Evaluated(arch, float(fitness), val))
+        self.history.append(Evaluated(arch, float(fitness), float(source_rank), val))
         return self.history[-1]
 
 
@@ -136,8 +145,8 @@ class RegularizedEvolution(Search):
         if self.is_finished:
             return
         arch = self._newcomer() if len(self.population) < self.settings.population_size else self._child()
-        fitness, _ = self.fitness.evaluate(np.array([arch]))
-        self.population.append(self._record(arch, fitness[0]))
+        (fitness,), (source_rank,) = self.fitness.evaluate(np.array([arch]))
+        self.population.append(self._record(arch, fitness, source_rank))
 
     def _newcomer(self) -> Cell:
         draws = self.space.sample(self.settings.screening, self.rng)
@@ -184,19 +193,19 @@ class ExhaustiveSearch(Search):
                 if i not in seen:
                     if quota == 0:
                         return
-                    seen[i] = self._record(archs[i], fitness[i])
+                    seen[i] = self._record(archs[i], fitness[i], source_rank[i])
                     quota -= 1
                 if self.is_within_budget(seen[i]):
                     return
 
         if not self.uses_source_accuracy:
-            walk(by_fitness, quota=1)
+            walk(by_fitness, quota=len(archs))
             return
         share = self.SHARE_FOR_BEST if self.settings.source_budget_pct > 0 else 1.0
         n_first = max(1, round(share * self.oracle.max_queries))
         by_source = np.argsort(source_rank, kind="stable")
         for i in by_source[:n_first].tolist():
-            seen[i] = self._record(archs[i], fitness[i])
+            seen[i] = self._record(archs[i], fitness[i], source_rank[i])
         n_levels = max(1, int(np.log2(len(archs) / n_first)) + 1)
         for level in range(n_levels):
             better_part = np.isin(by_fitness, by_source[: len(archs) >> level])

@@ -1,16 +1,17 @@
-"""The three search spaces, behind one interface.
+"""The search spaces, behind one interface.
 
-``nasbench201`` and ``transbench101_micro`` hold canonical cells (``cells``): the second is the part of the first that
-never pools, so both belong to the family ``cell`` and share rankers. ``transbench101_macro`` is a family of its own.
+``nasbench201``, ``transbench101_micro`` and ``digits`` hold canonical cells (``cells``): the last two are the part of
+the first that never pools, so all belong to the family ``cell`` and share rankers. ``transbench101_macro`` is a family
+of its own. All but ``digits``, the one of the embedded benchmark, are NASLib's.
 """
 
 from __future__ import annotations
 
 import re
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import cache
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -24,6 +25,7 @@ class SearchSpace(ABC):
 
     name: str
     family: str
+    n_codes: int  # what each of the six codes may be: 0 to n_codes - 1
     tasks: tuple[str, ...]  # the tasks of its benchmark; a table may hold fewer
 
     @abstractmethod
@@ -81,29 +83,46 @@ class SearchSpace(ABC):
         return tuple(options[rng.choice(np.flatnonzero(usable))].tolist())
 
 
+class Notation(NamedTuple):
+    """How a space writes its cells: official strings, and NASLib's ``op_indices``."""
+
+    from_str: Callable[[str], Cell]
+    to_str: Callable[[Cell], str]
+    from_naslib: Callable[[Sequence[int]], Cell]
+    to_naslib: Callable[[Cell], Cell]
+
+
+_NASBENCH201 = Notation(
+    c.from_nasbench201_str, c.to_nasbench201_str, c.from_naslib_nasbench201, c.to_naslib_nasbench201
+)
+_TRANSBENCH101_MICRO = Notation(
+    c.from_transbench101_micro_str, c.to_transbench101_micro_str, c.from_naslib_transbench101_micro, c.as_cell
+)
+
+
 class CellSpace(SearchSpace):
     """Canonical cells over the first ``n_codes`` ops."""
 
     family = "cell"
 
-    def __init__(self, name: str, n_codes: int, tasks: tuple[str, ...]) -> None:
+    def __init__(self, name: str, n_codes: int, notation: Notation, tasks: tuple[str, ...]) -> None:
         self.name, self.n_codes, self.tasks = name, n_codes, tasks
+        self._notation = notation
 
     def all(self) -> np.ndarray:
         return c.all_codes(self.n_codes)
 
     def from_str(self, text: str) -> Cell:
-        return c.from_nasbench201_str(text) if self.n_codes == 5 else c.from_transbench101_micro_str(text)
+        return c.as_cell(self._notation.from_str(text), self.n_codes)
 
     def to_str(self, arch: Cell) -> str:
-        return c.to_nasbench201_str(arch) if self.n_codes == 5 else c.to_transbench101_micro_str(arch)
+        return self._notation.to_str(c.as_cell(arch, self.n_codes))
 
     def from_naslib(self, op_indices: Sequence[int]) -> Cell:
-        read = c.from_naslib_nasbench201 if self.n_codes == 5 else c.from_naslib_transbench101_micro
-        return read(op_indices)
+        return c.as_cell(self._notation.from_naslib(op_indices), self.n_codes)
 
     def to_naslib(self, arch: Cell) -> Cell:
-        return c.to_naslib_nasbench201(arch) if self.n_codes == 5 else c.as_cell(arch, n_codes=4)
+        return self._notation.to_naslib(c.as_cell(arch, self.n_codes))
 
     def neighbours(self, arch: Cell) -> list[Cell]:
         return [
@@ -138,6 +157,7 @@ class MacroSpace(SearchSpace):
 
     name = "transbench101_macro"
     family = "macro"
+    n_codes = 5
     _STRING = re.compile(r"64-([1-4]{4,6})-basic")
 
     def __init__(self, tasks: tuple[str, ...]) -> None:
@@ -199,14 +219,17 @@ class MacroSpace(SearchSpace):
 
 
 _TNB_TASKS = ("class_scene", "class_object", "jigsaw", "room_layout", "segmentsemantic", "normal", "autoencoder")
-NASBENCH201 = CellSpace("nasbench201", 5, ("cifar10", "cifar100", "ImageNet16-120", "ninapro"))
-TRANSBENCH101_MICRO = CellSpace("transbench101_micro", 4, _TNB_TASKS)
+NASBENCH201 = CellSpace("nasbench201", 5, _NASBENCH201, ("cifar10", "cifar100", "ImageNet16-120", "ninapro"))
+TRANSBENCH101_MICRO = CellSpace("transbench101_micro", 4, _TRANSBENCH101_MICRO, _TNB_TASKS)
 TRANSBENCH101_MACRO = MacroSpace(_TNB_TASKS)
-SPACES: dict[str, SearchSpace] = {s.name: s for s in (NASBENCH201, TRANSBENCH101_MICRO, TRANSBENCH101_MACRO)}
+NASLIB_SPACES: tuple[SearchSpace, ...] = (NASBENCH201, TRANSBENCH101_MICRO, TRANSBENCH101_MACRO)
+# Its cells are written as NAS-Bench-201 writes them: a TransNAS string also names the skeleton of that benchmark.
+DIGITS = CellSpace("digits", 4, _NASBENCH201, ("digit", "rotation", "jigsaw", "noise", "autoencoder", "edges"))
+SPACES: dict[str, SearchSpace] = {space.name: space for space in (*NASLIB_SPACES, DIGITS)}
 
 
 def get_space(name: str) -> SearchSpace:
-    """The search space of NASLib's name. Raises: UnknownNameError."""
+    """The search space of a name, NASLib's or ``digits``. Raises: UnknownNameError."""
     if name not in SPACES:
         raise unknown("search space", name, SPACES)
     return SPACES[name]

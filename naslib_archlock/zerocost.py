@@ -2,14 +2,16 @@
 
 A file of NAS-Bench-Suite-Zero (Krishnakumar et al., NeurIPS 2022), as NASLib reads it, is
 ``{task: {str(op_indices): {proxy: {"score": s, "time": t}, "val_accuracy": a}}}``. Only proxy scores are read: the
-accuracy that stands beside them must never reach a vote.
+accuracy that stands beside them must never reach a vote. Files written here hold nothing but scores.
 """
 
 from __future__ import annotations
 
 import ast
+import gzip
 import json
-from collections.abc import Collection, Mapping
+import zlib
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,6 +21,7 @@ from scipy.stats import rankdata
 
 from .cells import N_SLOTS
 from .errors import CellError, TableError
+from .files import write_bytes
 from .spaces import SearchSpace
 
 # The 13 proxies of NASLib's ``ZeroCost``.
@@ -91,10 +94,14 @@ def _score(raw: Any) -> float:
 def read_zero_cost(path: Path, space: SearchSpace, hidden: Collection[str] = ()) -> dict[str, ZeroCostScores]:
     """Zero-cost scores of the tasks in a NASLib ``zc_<space>.json`` file, but for the ``hidden`` ones.
 
+    A name that ends in ``.gz`` is that of a compressed file.
     Raises: TableError: if the file cannot be read, or an entry is malformed.
     """
     try:
-        data = json.loads(path.read_text(encoding="utf-8"))
+        raw = path.read_bytes()
+        data = json.loads((gzip.decompress(raw) if path.suffix == ".gz" else raw).decode("utf-8"))
+    except (EOFError, zlib.error, gzip.BadGzipFile) as err:
+        raise TableError(f"zero-cost file {path} is cut short or not gzip ({err}); get it again") from err
     except (OSError, UnicodeDecodeError) as err:
         raise TableError(f"zero-cost file {path} cannot be read ({err})") from err
     except json.JSONDecodeError as err:
@@ -111,3 +118,46 @@ def read_zero_cost(path: Path, space: SearchSpace, hidden: Collection[str] = ())
 def zero_cost_file_name(space: SearchSpace) -> str:
     """The name NASLib gives the zero-cost file of a space."""
     return f"zc_{space.name}.json"
+
+
+def find_zero_cost(folder: Path, space: SearchSpace) -> Path | None:
+    """The zero-cost file of a space in a folder, plain or compressed; the plain one if both are there."""
+    name = zero_cost_file_name(space)
+    return next((path for path in (folder / name, folder / f"{name}.gz") if path.is_file()), None)
+
+
+def write_zero_cost(path: Path, tables: Iterable[ZeroCostScores]) -> None:
+    """Write a file that NASLib and ``read_zero_cost`` read, compressed if its name ends in ``.gz``.
+
+    NASLib itself reads only the plain one, as ``zc_<space>.json`` in its data folder.
+    Raises: TableError: if the tables are of several spaces, or two of them are of one task; OutputError.
+    """
+    write_bytes(path, encode_zero_cost(tables, compressed=path.suffix == ".gz"))
+
+
+def encode_zero_cost(tables: Iterable[ZeroCostScores], compressed: bool) -> bytes:
+    """The content of a zero-cost file, the same bytes for the same tables.
+
+    Scores are written with all their digits; a failed one is written as NASLib does, as ``FAILED_SCORE``.
+    Raises: TableError: see ``write_zero_cost``.
+    """
+    tables = list(tables)
+    names = [table.task for table in tables]
+    if len({table.space.name for table in tables}) > 1:
+        listing = ", ".join(f"{table.space.name}/{table.task}" for table in tables)
+        raise TableError(f"a zero-cost file holds one search space, not those of {listing}; write one file for each")
+    for name in names:
+        if names.count(name) > 1:
+            raise TableError(f"a zero-cost file holds a task once; there are {names.count(name)} tables of {name!r}")
+    content = {table.task: _entries(table) for table in tables}
+    text = json.dumps(content, separators=(",", ":")).encode("utf-8")
+    return gzip.compress(text, mtime=0) if compressed else text
+
+
+def _entries(table: ZeroCostScores) -> dict[str, dict[str, dict[str, float]]]:
+    """One task in NASLib's structure; its keys are text of plain integers, as those of NASLib's own files."""
+    columns = {p: np.where(np.isnan(s), FAILED_SCORE, s).tolist() for p, s in table.scores.items()}
+    return {
+        str(tuple(map(int, table.space.to_naslib(tuple(cell))))): {p: {"score": s[row]} for p, s in columns.items()}
+        for row, cell in enumerate(table.cells.tolist())
+    }

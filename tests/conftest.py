@@ -14,10 +14,11 @@ from typing import Any
 import numpy as np
 import pytest
 from hypothesis import settings
+from toy import write_tables
 
 from naslib_archlock import pipeline
-from naslib_archlock.benchmarks.toy import write_tables
 from naslib_archlock.config import Config, load_config
+from naslib_archlock.knowledge import Knowledge
 from naslib_archlock.ranker import Ranker
 from naslib_archlock.spaces import TRANSBENCH101_MACRO, SearchSpace, get_space
 from naslib_archlock.training import PRESETS, TrainSettings
@@ -99,7 +100,7 @@ def toy_ranker(toy_tables: Path, tmp_path_factory: pytest.TempPathFactory) -> Ra
     config = load_config(None, [*toy_overrides(toy_tables, out), "archlock.train_tasks", "class_scene,class_object"])
     with pytest.MonkeyPatch.context() as patch:
         patch.setitem(PRESETS, "default", FAST)
-        ranker, _ = pipeline.train(config, *pipeline.Knowledge(config).training_tables(), progress=None)
+        ranker, _ = pipeline.train(config, *Knowledge(config).training_tables(), progress=None)
     return ranker
 
 

@@ -123,7 +123,9 @@ def test_a_search_prints_and_writes_its_result(run, toy_args, folder):
     assert (result["scheme"], result["search_space"], result["source"]) == ("tu", "transbench101_micro", "class_scene")
     assert list(result["targets"]) == ["normal"]
     assert result["source_queries"] <= 15
-    assert sorted(os.listdir(folder)) == ["config.yaml", "ranker.safetensors", "result.json", "search.png"]
+    assert sorted(os.listdir(folder)) == [
+        "config.yaml", "lock.png", "ranker.safetensors", "result.json", "search.png",
+    ]  # fmt: skip
     assert json.loads((folder / "result.json").read_text()) == result
     assert Ranker.load(folder / "ranker.safetensors").info.tasks
     for shown in (result["arch"], "scheme S finds", "normal test", f"{result['source_queries']} source look-ups"):
@@ -419,7 +421,7 @@ def test_resuming_uses_the_ranker_of_the_run(run, toy_args, folder, monkeypatch,
 def test_the_state_is_kept_now_and_then(run, toy_args, folder, monkeypatch):
     """For what no program can catch: a kill, or a power cut."""
     kept = []
-    from naslib_archlock import commands
+    from naslib_archlock.commands import search as commands
 
     original = commands.RunFolder.keep_state
 

@@ -6,13 +6,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from naslib_archlock import pipeline
+from naslib_archlock import knowledge, pipeline
 from naslib_archlock.benchmarks.base import SPLITS
 from naslib_archlock.config import Config
 from naslib_archlock.embedding.proxies import ProxyEmbedding
 from naslib_archlock.errors import ConfigError, EmbeddingError, RankerError, TableError, UnknownNameError
 from naslib_archlock.ranker import Ranker
 from naslib_archlock.search import ExhaustiveSearch, RegularizedEvolution
+from naslib_archlock.seeding import stream
 
 SECONDS = {"preparation": 0.1234, "search": 0.5678}
 pytestmark = pytest.mark.usefixtures("fast_training")
@@ -85,13 +86,13 @@ def test_a_seed_gives_the_same_search_and_another_seed_another(toy_config, exhau
 def test_each_purpose_draws_its_own_numbers():
     """So that more simulated targets, say, do not change the opponents or the search."""
     draws = {
-        purpose: tuple(pipeline.stream(seed, purpose).random(3))
+        purpose: tuple(stream(seed, purpose).random(3))
         for seed in (0, 1)
         for purpose in ("search", "opponents", "targets", "reference")
     }
     assert len(set(draws.values())) == 4
-    assert pipeline.stream(0, "search").random() == pipeline.stream(0, "search").random()
-    assert pipeline.stream(0, "search").random() != pipeline.stream(1, "search").random()
+    assert stream(0, "search").random() == stream(0, "search").random()
+    assert stream(0, "search").random() != stream(1, "search").random()
 
 
 def test_more_simulated_targets_do_not_change_the_newcomers(toy_config, toy_ranker):
@@ -139,28 +140,28 @@ def names(tables) -> list[str]:
 
 def test_tasks_to_train_on(toy_config):
     everything = ["class_scene", "class_object", "normal", "autoencoder"]
-    tables, left_out = pipeline.Knowledge(toy_config()).training_tables()
+    tables, left_out = knowledge.Knowledge(toy_config()).training_tables()
     assert (names(tables), names(left_out)) == (everything, [])
-    tables, left_out = pipeline.Knowledge(toy_config("archlock.leave_out", "normal,class_scene")).training_tables()
+    tables, left_out = knowledge.Knowledge(toy_config("archlock.leave_out", "normal,class_scene")).training_tables()
     assert (names(tables), names(left_out)) == (["class_object", "autoencoder"], ["class_scene", "normal"])
-    tables, left_out = pipeline.Knowledge(toy_config("archlock.train_tasks", "normal")).training_tables()
+    tables, left_out = knowledge.Knowledge(toy_config("archlock.train_tasks", "normal")).training_tables()
     assert (names(tables), names(left_out)) == (["normal"], [])
-    tables, _ = pipeline.Knowledge(toy_config(), hidden=["normal"]).training_tables()
+    tables, _ = knowledge.Knowledge(toy_config(), hidden=["normal"]).training_tables()
     assert names(tables) == ["class_scene", "class_object", "autoencoder"]
     # a hidden task may be left out once more
-    tables, left_out = pipeline.Knowledge(toy_config("archlock.leave_out", "normal"), ["normal"]).training_tables()
+    tables, left_out = knowledge.Knowledge(toy_config("archlock.leave_out", "normal"), ["normal"]).training_tables()
     assert (names(tables), names(left_out)) == (["class_scene", "class_object", "autoencoder"], [])
 
 
 @pytest.mark.parametrize("key", ["archlock.train_tasks", "archlock.leave_out"])
 def test_unknown_training_tasks_are_told_the_known_ones(toy_config, key):
     with pytest.raises(UnknownNameError, match="unknown task 'norml' in zero-cost files; .*did you mean 'normal'"):
-        pipeline.Knowledge(toy_config(key, "norml")).training_tables()
+        knowledge.Knowledge(toy_config(key, "norml")).training_tables()
 
 
 def test_a_hidden_task_cannot_be_trained_on(toy_config):
     with pytest.raises(ConfigError, match="train_tasks names normal, a target"):
-        pipeline.Knowledge(toy_config("archlock.train_tasks", "normal"), ["normal"]).training_tables()
+        knowledge.Knowledge(toy_config("archlock.train_tasks", "normal"), ["normal"]).training_tables()
 
 
 def test_leaving_every_task_out_is_refused(toy_config):
@@ -220,7 +221,7 @@ def test_a_source_table_without_the_rankers_reference_cells_is_refused(toy_confi
 
 def test_files_of_the_whole_family_are_read(shared_data: Path, toy_config):
     config = toy_config("archlock.tables", str(shared_data))
-    assert [path.name for path in pipeline.zero_cost_files(config)] == [
+    assert [path.name for path in knowledge.zero_cost_files(config)] == [
         "zc_nasbench201.json", "zc_transbench101_micro.json"
     ]  # fmt: skip
 
@@ -229,9 +230,9 @@ def test_missing_files_say_what_to_give_instead(toy_config, tmp_path):
     with pytest.raises(
         TableError, match="no zero-cost file such as zc_transbench101_micro.json in .*archlock.zero_cost"
     ):
-        pipeline.zero_cost_files(toy_config("archlock.tables", str(tmp_path)))
+        knowledge.zero_cost_files(toy_config("archlock.tables", str(tmp_path)))
     with pytest.raises(UnknownNameError, match="unknown zero-cost file 'scores.json'; known: zc_nasbench201.json"):
-        _ = pipeline.Knowledge(toy_config("archlock.zero_cost", str(tmp_path / "scores.json"))).tables
+        _ = knowledge.Knowledge(toy_config("archlock.zero_cost", str(tmp_path / "scores.json"))).tables
 
 
 # -- embeddings --------------------------------------------------------------------------------------------------------
@@ -290,11 +291,11 @@ def test_a_ranker_wants_the_kind_of_embedding_that_it_was_trained_with(toy_confi
 
 
 def test_the_proxies_embedding_is_that_of_the_rankers_metadata(toy_config, toy_ranker):
-    knowledge = pipeline.Knowledge(toy_config())
-    vector = knowledge.embedding("normal", toy_ranker.info)
+    known = knowledge.Knowledge(toy_config())
+    vector = known.embedding("normal", toy_ranker.info)
     info = toy_ranker.info
     expected = ProxyEmbedding(info.embedding_proxies, info.reference_cells).embed(
-        next(scores for scores in knowledge.tables if scores.task == "normal")
+        next(scores for scores in known.tables if scores.task == "normal")
     )
     np.testing.assert_array_equal(vector, expected)
     assert len(info.reference_cells) == 32

@@ -30,6 +30,10 @@ class FakeFitness:
     def evaluate(self, archs: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         return self._fitness(archs), self._source_rank(archs)
 
+    def rank_at(self, pct: float) -> float:
+        """Source ranks are spread over [0, 1] here."""
+        return pct / 100
+
 
 class SmallSpace(CellSpace):
     """Some 30 cells of the TransNAS space, to compare with brute force."""
@@ -38,7 +42,7 @@ class SmallSpace(CellSpace):
         return SPACE.distinct()[5::29]
 
 
-SMALL = SmallSpace("small", 4, ())
+SMALL = SmallSpace("small", 4, TRANSBENCH101_MICRO._notation, ())
 
 
 def numbers_by_cell(seed: int, low: float = 0.0, high: float = 1.0) -> Callable[[np.ndarray], np.ndarray]:
@@ -84,21 +88,21 @@ def test_the_floor_by_hand(known, budget_pct, floor):
     search = World(0).search(RegularizedEvolution, 10, source_budget_pct=budget_pct)
     search.oracle.known = dict(zip(map(tuple, SPACE.distinct().tolist()), known))
     assert search.source_floor() == pytest.approx(floor)
-    assert search.is_within_budget(Evaluated((0,) * 6, 0.0, known[0]))  # the best one always is
-    assert search.is_within_budget(Evaluated((0,) * 6, 0.0, floor + 1e-9))
-    assert not search.is_within_budget(Evaluated((0,) * 6, 0.0, floor - 1e-9))
-    assert not search.is_within_budget(Evaluated((0,) * 6, 0.0, None))
+    assert search.is_within_budget(Evaluated((0,) * 6, 0.0, 1.0, known[0]))  # the best one always is
+    assert search.is_within_budget(Evaluated((0,) * 6, 0.0, 1.0, floor + 1e-9))
+    assert not search.is_within_budget(Evaluated((0,) * 6, 0.0, 1.0, floor - 1e-9))
+    assert not search.is_within_budget(Evaluated((0,) * 6, 0.0, 1.0, None))
 
 
 def test_the_choice_by_hand():
     search = World(0).search(RegularizedEvolution, 10, source_budget_pct=10.0)
     cells = [tuple(cell) for cell in SPACE.distinct()[:5].tolist()]
     search.history = [
-        Evaluated(cells[0], 1.0, 95.0),
-        Evaluated(cells[1], 2.0, 91.0),  # the fittest within 10% of 100
-        Evaluated(cells[2], 9.0, 89.0),  # fitter, but outside
-        Evaluated(cells[3], -5.0, 100.0),
-        Evaluated(cells[4], 99.0, 50.0),  # the fittest of all, and the furthest outside
+        Evaluated(cells[0], 1.0, 1.0, 95.0),
+        Evaluated(cells[1], 2.0, 1.0, 91.0),  # the fittest within 10% of 100
+        Evaluated(cells[2], 9.0, 1.0, 89.0),  # fitter, but outside
+        Evaluated(cells[3], -5.0, 1.0, 100.0),
+        Evaluated(cells[4], 99.0, 1.0, 50.0),  # the fittest of all, and the furthest outside
     ]
     search.oracle.known = {e.arch: e.source_val for e in search.history}
     assert search.best() == search.history[1]
@@ -150,10 +154,12 @@ def test_evolution_ends_with_its_look_ups():
     assert search.state() == before
 
 
-def test_without_look_ups_the_fitness_alone_decides():
-    search = run(World(1).search(RegularizedEvolution, 0), 40)
-    assert len(search.history) == 40
-    assert search.best() == max(search.history, key=lambda e: e.fitness)
+@given(seeds, st.sampled_from([RegularizedEvolution, ExhaustiveSearch]), st.sampled_from([1.0, 10.0, 60.0]))
+def test_without_look_ups_the_fittest_of_the_best_by_source_rank_is_chosen(seed, kind, top_pct):
+    search = run(World(seed).search(kind, 0, seed=seed, source_top_pct=top_pct, screening=5), 40)
+    within = [e for e in search.history if e.source_rank <= top_pct / 100]
+    expected = max(within, key=lambda e: e.fitness) if within else min(search.history, key=lambda e: e.source_rank)
+    assert search.best() == expected
     assert not search.uses_source_accuracy
 
 
@@ -197,10 +203,11 @@ def test_exhaustive_search_looked_at_everything_fitter_that_it_could(seed, budge
             assert search.oracle.is_exhausted
 
 
-def test_exhaustive_search_without_look_ups_takes_the_fittest_of_all():
+def test_exhaustive_search_without_look_ups_takes_the_fittest_of_the_best_by_source_rank():
     world = World(3)
     search = run(world.search(ExhaustiveSearch, 0), 3)
     archs = SPACE.distinct()
+    archs = archs[world.fake.evaluate(archs)[1] <= 0.1]
     assert search.best().arch == tuple(archs[world.fitness(archs).argmax()].tolist())
     assert search.is_finished
     assert not world.asked

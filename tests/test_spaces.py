@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 
 from naslib_archlock import cells as c
 from naslib_archlock.errors import CellError, UnknownNameError
-from naslib_archlock.spaces import NASBENCH201, SPACES, TRANSBENCH101_MACRO, TRANSBENCH101_MICRO, get_space
+from naslib_archlock.spaces import DIGITS, NASBENCH201, SPACES, TRANSBENCH101_MACRO, TRANSBENCH101_MICRO, get_space
 
-CELL_SPACES = [NASBENCH201, TRANSBENCH101_MICRO]
+CELL_SPACES = [NASBENCH201, TRANSBENCH101_MICRO, DIGITS]
 EVERY_SPACE = list(SPACES.values())
 seeds = st.integers(0, 2**32 - 1)
 spaces = st.sampled_from(EVERY_SPACE)
@@ -26,7 +26,8 @@ def one_of(space, seed: int):
 
 
 @pytest.mark.parametrize(("space", "size", "distinct"), [
-    (NASBENCH201, 15_625, 4_929), (TRANSBENCH101_MICRO, 4_096, 870), (TRANSBENCH101_MACRO, 3_256, 3_256),
+    (NASBENCH201, 15_625, 4_929), (TRANSBENCH101_MICRO, 4_096, 870), (DIGITS, 4_096, 870),
+    (TRANSBENCH101_MACRO, 3_256, 3_256),
 ], ids=lambda value: getattr(value, "name", None))  # fmt: skip
 def test_sizes(space, size, distinct):
     assert len(np.unique(c.cell_index(space.all()))) == len(space.all()) == size
@@ -42,7 +43,12 @@ def test_every_architecture_survives_strings_and_naslibs_codes(space):
 
 
 def test_spaces_are_found_by_naslibs_names():
-    assert [get_space(name).name for name in SPACES] == ["nasbench201", "transbench101_micro", "transbench101_macro"]
+    assert [get_space(name).name for name in SPACES] == [
+        "nasbench201",
+        "transbench101_micro",
+        "transbench101_macro",
+        "digits",
+    ]
     with pytest.raises(UnknownNameError, match="did you mean 'nasbench201'"):
         get_space("nasbench210")
 

@@ -1,16 +1,30 @@
 from __future__ import annotations
 
 import copy
+import gzip
 import json
+import time
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+import torch
 
+from naslib_archlock.cli import main
 from naslib_archlock.errors import TableError
-from naslib_archlock.spaces import NASBENCH201, TRANSBENCH101_MICRO
-from naslib_archlock.zerocost import PROXIES, parse_scores, read_zero_cost, zero_cost_file_name
+from naslib_archlock.ranker import Ranker
+from naslib_archlock.spaces import NASBENCH201, SPACES, TRANSBENCH101_MICRO, SearchSpace
+from naslib_archlock.zerocost import (
+    PROXIES,
+    ZeroCostScores,
+    encode_zero_cost,
+    find_zero_cost,
+    parse_scores,
+    read_zero_cost,
+    write_zero_cost,
+    zero_cost_file_name,
+)
 
 A, B, C, D = "(2, 2, 0, 4, 2, 0)", "(2, 2, 2, 2, 2, 2)", "(3, 3, 3, 3, 3, 3)", "(1, 1, 2, 1, 1, 1)"
 
@@ -154,3 +168,113 @@ def test_the_real_files_are_read_whole(shared_data: Path, space, n_proxies):
         for proxy, values in scores.scores.items():
             failed = [entry.get(proxy, {"score": -1e8})["score"] == -1e8 for entry in raw[task].values()]
             np.testing.assert_array_equal(np.isnan(values), failed)
+
+
+# -- writing -----------------------------------------------------------------------------------------------------------
+
+
+def made_up(space: SearchSpace, task: str = "mine", n: int = 5, seed: int = 0) -> ZeroCostScores:
+    """Scores with all their digits, of very different sizes, and a failed one."""
+    rng = np.random.default_rng(seed)
+    scores = {p: rng.standard_normal(n) * 10.0 ** rng.integers(-9, 9, n) for p in ("jacov", "nwot", "params")}
+    scores["jacov"][1] = np.nan
+    return ZeroCostScores(space, task, np.array(space.sample(n, rng)), scores)
+
+
+@pytest.mark.parametrize("suffix", ["", ".gz"])
+@pytest.mark.parametrize("space", SPACES.values(), ids=lambda space: space.name)
+def test_what_is_written_is_read_back_equal(tmp_path, space, suffix):
+    tables = [made_up(space, "one"), made_up(space, "two", n=3, seed=1)]
+    path = tmp_path / f"{zero_cost_file_name(space)}{suffix}"
+    write_zero_cost(path, tables)
+    back = read_zero_cost(path, space)
+    assert list(back) == ["one", "two"]
+    for table in tables:
+        assert back[table.task].cells.tolist() == table.cells.tolist()
+        assert list(back[table.task].scores) == list(table.scores)
+        for proxy, scores in table.scores.items():
+            np.testing.assert_array_equal(back[table.task].scores[proxy], scores)
+
+
+def test_the_structure_is_that_of_naslibs_files(tmp_path):
+    cells = np.array([[3, 3, 4, 1, 3, 1], [2] * 6])
+    table = ZeroCostScores(NASBENCH201, "cifar10", cells, {"nwot": np.array([5.0, np.nan])})
+    write_zero_cost(tmp_path / "zc.json", [table])
+    written = json.loads((tmp_path / "zc.json").read_text(encoding="utf-8"))
+    assert written == {"cifar10": {A: {"nwot": {"score": 5.0}}, C: {"nwot": {"score": -1e8}}}}
+
+
+def test_the_real_files_survive_being_written(shared_data: Path, tmp_path):
+    tables = read_zero_cost(shared_data / zero_cost_file_name(TRANSBENCH101_MICRO), TRANSBENCH101_MICRO)
+    write_zero_cost(tmp_path / "zc.json.gz", tables.values())
+    back = read_zero_cost(tmp_path / "zc.json.gz", TRANSBENCH101_MICRO)
+    assert list(back) == list(tables)
+    for task, table in tables.items():
+        np.testing.assert_array_equal(back[task].cells, table.cells)
+        assert back[task].scores.keys() == table.scores.keys()
+        for proxy, scores in table.scores.items():
+            np.testing.assert_array_equal(back[task].scores[proxy], scores)
+
+
+def test_compressed_bytes_depend_on_the_scores_alone(tmp_path, monkeypatch):
+    tables = [made_up(NASBENCH201)]
+    first = encode_zero_cost(tables, compressed=True)
+    monkeypatch.setattr(time, "time", lambda: 2e9)  # of which gzip writes the seconds, unless told otherwise
+    write_zero_cost(tmp_path / "zc.json.gz", iter(tables))
+    assert (tmp_path / "zc.json.gz").read_bytes() == first
+    assert encode_zero_cost([made_up(NASBENCH201, seed=1)], compressed=True) != first
+    assert gzip.decompress(first) == encode_zero_cost(tables, compressed=False)
+
+
+def test_one_file_holds_one_space_and_a_task_once(tmp_path):
+    path = tmp_path / "zc.json"
+    with pytest.raises(TableError, match="nasbench201/one, transbench101_micro/two"):
+        write_zero_cost(path, [made_up(NASBENCH201, "one"), made_up(TRANSBENCH101_MICRO, "two")])
+    with pytest.raises(TableError, match="2 tables of 'one'"):
+        write_zero_cost(path, [made_up(NASBENCH201, "one"), made_up(NASBENCH201, "one", seed=1)])
+    assert not path.exists()
+
+
+def test_a_damaged_compressed_file_is_named(tmp_path):
+    path = tmp_path / "zc_nasbench201.json.gz"
+    whole = encode_zero_cost([made_up(NASBENCH201)], compressed=True)
+    flipped = whole[:30] + bytes([whole[30] ^ 0xFF]) + whole[31:]
+    for content in (b"", whole[:-1], whole[: len(whole) // 2], whole[:5], flipped, gzip.decompress(whole)):
+        path.write_bytes(content)
+        with pytest.raises(TableError) as caught:
+            read_zero_cost(path, NASBENCH201)
+        assert str(path) in str(caught.value)
+    path.unlink()
+    with pytest.raises(TableError, match="cannot be read"):
+        read_zero_cost(path, NASBENCH201)
+
+
+def test_finding_the_file_of_a_space(tmp_path):
+    assert find_zero_cost(tmp_path, NASBENCH201) is None
+    compressed, plain = tmp_path / "zc_nasbench201.json.gz", tmp_path / "zc_nasbench201.json"
+    write_zero_cost(compressed, [made_up(NASBENCH201)])
+    assert find_zero_cost(tmp_path, NASBENCH201) == compressed
+    write_zero_cost(plain, [made_up(NASBENCH201)])
+    assert find_zero_cost(tmp_path, NASBENCH201) == plain
+    assert find_zero_cost(tmp_path, TRANSBENCH101_MICRO) is None
+
+
+def test_a_ranker_trains_on_a_written_file_as_on_the_original(toy_tables, tmp_path, fast_training, capsys):
+    original = toy_tables / zero_cost_file_name(TRANSBENCH101_MICRO)
+    written = tmp_path / f"{original.name}.gz"
+    write_zero_cost(written, read_zero_cost(original, TRANSBENCH101_MICRO).values())
+    weights = []
+    for i, path in enumerate((original, written)):
+        ranker = tmp_path / f"{i}.safetensors"
+        keys = [
+            "search_space",
+            "transbench101_micro",
+            "archlock.zero_cost",
+            str(path),
+            "archlock.reference_cells",
+            "16",
+        ]
+        assert main(["train-ranker", "--out", str(ranker), *keys]) == 0, capsys.readouterr().err
+        weights.append(Ranker.load(ranker).model.state_dict())
+    assert weights[0].keys() == weights[1].keys()
+    assert all(torch.equal(weights[0][name], weights[1][name]) for name in weights[0])

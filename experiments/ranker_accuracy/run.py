@@ -18,6 +18,7 @@ from common import interval, options, parallel, show, write_results
 from naslib_archlock import pipeline
 from naslib_archlock.benchmarks.table import find_table, read_table
 from naslib_archlock.config import Config, load_config
+from naslib_archlock.knowledge import Knowledge
 from naslib_archlock.report.text import table
 from naslib_archlock.spaces import NASBENCH201, TRANSBENCH101_MICRO
 from naslib_archlock.training import PAPER_SIZES
@@ -40,7 +41,7 @@ def config_for(tables: str, seed: int, *overrides: str) -> Config:
 def train_once(tables: str, seed: int, left_out: str, *overrides: str) -> dict[str, Any]:
     """Train on all tasks but ``left_out``; the pair accuracies."""
     config = config_for(tables, seed, "archlock.leave_out", left_out, *overrides)
-    _, report = pipeline.train(config, *pipeline.Knowledge(config).training_tables(), progress=None)
+    _, report = pipeline.train(config, *Knowledge(config).training_tables(), progress=None)
     return {"unseen": report.unseen_cells, "left_out": report.left_out_tasks}
 
 
@@ -66,7 +67,7 @@ def mean_over_tasks(runs: Sequence[dict[str, Any]], key: str) -> list[float]:
 def main() -> None:
     args = options(__doc__ or "", str(Path(__file__).parent)).parse_args()
     seeds = range(args.seeds)
-    tasks = [t.task for t in pipeline.Knowledge(config_for(args.tables, 0)).tables]
+    tasks = [t.task for t in Knowledge(config_for(args.tables, 0)).tables]
 
     calls: dict[tuple[Any, ...], None] = {}
     for seed in seeds:

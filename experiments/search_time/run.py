@@ -22,6 +22,7 @@ from common import options, write_results
 from naslib_archlock import pipeline
 from naslib_archlock.cells import one_hot
 from naslib_archlock.config import Config, load_config
+from naslib_archlock.knowledge import Knowledge
 from naslib_archlock.ranker import Ranker
 from naslib_archlock.report.text import table
 
@@ -55,10 +56,10 @@ def main() -> None:
     # TU, 10 simulated targets, population 10 and 40 children: the reference script's setting
     base = ["search_space", "nasbench201", "dataset", "cifar10", "archlock.tables", args.tables, "search.epochs", "50"]
     config = load_config(None, base)
-    tables, left_out = pipeline.Knowledge(config).training_tables()
+    tables, left_out = Knowledge(config).training_tables()
     trained = [pipeline.train(config, tables, left_out, progress=None) for _ in range(args.seeds)]
     # what scheme TU may use for this source: neither of the other two tasks of the space
-    tu_tables, _ = pipeline.Knowledge(config, hidden=("cifar100", "ImageNet16-120")).training_tables()
+    tu_tables, _ = Knowledge(config, hidden=("cifar100", "ImageNet16-120")).training_tables()
     ranker, _ = pipeline.train(config, tu_tables, [], progress=None)
     exhaustive = load_config(None, [*base, "archlock.exhaustive", "true"])
     slow = OnePairAtATime(ranker.model, ranker.info)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from pathlib import Path
 
 import numpy as np
@@ -28,3 +29,10 @@ def read_embedding(pattern: str, task: str) -> np.ndarray:
             f"it has shape {vector.shape} and type {vector.dtype}"
         )
     return np.asarray(vector, dtype=np.float64)
+
+
+def embedding_bytes(vector: np.ndarray) -> bytes:
+    """A vector as an ``.npy`` file, which ``read_embedding`` reads back."""
+    buffer = io.BytesIO()
+    np.lib.format.write_array(buffer, np.asarray(vector, dtype=np.float64), allow_pickle=False)
+    return buffer.getvalue()

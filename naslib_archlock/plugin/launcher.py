@@ -6,6 +6,7 @@ assignment while the script is compiled; its other lines stay as they are, line 
 
 from __future__ import annotations
 
+import argparse
 import ast
 import sys
 from collections.abc import Sequence
@@ -83,3 +84,9 @@ def run_runner(path: Path, arguments: Sequence[str]) -> None:
     sys.modules["__main__"] = script
     sys.path.insert(0, str(path.parent))
     exec(code, script.__dict__)  # type: ignore[arg-type]
+
+
+def run_launcher(args: argparse.Namespace) -> int:
+    """What ``archlock naslib`` does."""
+    run_runner(args.runner, args.arguments)
+    return 0

@@ -7,11 +7,14 @@ parsed networks: on others it raises, fails, or (jacov) answers with a plausible
 
 from __future__ import annotations
 
+import gc
 import importlib
+import io
 import math
 import random
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+import warnings
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager, redirect_stdout
 from typing import Any
 
 import numpy as np
@@ -20,7 +23,7 @@ from torch import Tensor
 
 from ..cells import N_SLOTS, Cell, as_cell, cell_index, to_naslib_nasbench201
 from ..errors import ConfigError, unknown
-from ..spaces import SPACES, SearchSpace
+from ..spaces import NASLIB_SPACES, SearchSpace
 from ..zerocost import FAILED_SCORE, PROXIES, ZeroCostScores
 from .compat import load_naslib
 
@@ -37,20 +40,50 @@ def live_scores(
     n_classes: int,
     seed: int,
 ) -> ZeroCostScores:
-    """Score architectures by zero-cost proxies on the first batch of a loader, the same batch for all.
+    """Score architectures, as NASLib's networks, on the first batch of a loader, the same batch for all.
 
-    A score depends on batch, seed and architecture, not on what else is asked for; global random generators are left as
-    they were. On one core and 8 images of 16 x 16, a score takes about 0.3 s.
+    On one core and 8 images of 16 x 16, a score takes about 0.3 s.
 
     Args: task: see ``build_network``; cells: ``n`` architectures of ``space``; loader: batches of images,
         ``batch x channels x height x width``, and labels, ``batch`` class numbers (of class_object and class_scene:
         ``batch x classes`` probabilities, as NASLib's own loaders give); n_classes: the network's outputs, but for the
         TransNAS tasks, which have their own.
-    Returns: ``n`` scores of each proxy: params and flops in millions, the logarithm of synflow, the others as their
-        papers define them; NaN where a proxy failed.
+    Returns: see ``network_scores``.
     Raises: UnknownNameError: for an unknown proxy, or a search space or task without a network; CellError: if an
         architecture is not of ``space``; ConfigError: if the loader is empty; NaslibError. What NASLib raises itself,
         such as on images that do not fit the task's network, passes through.
+    """
+    with global_generators_restored():
+        torch.manual_seed(seed)  # a loader that shuffles draws from it
+        batch = next(iter(loader), None)
+    if batch is None:
+        raise ConfigError("the loader holds no batch of images to score on")
+    in_channels = batch[0].shape[1]
+    return network_scores(
+        space, task, cells, lambda arch: build_network(space, task, arch, n_classes, in_channels), batch, proxies, seed
+    )
+
+
+def network_scores(
+    space: SearchSpace,
+    task: str,
+    cells: Iterable[Sequence[int]],
+    build: Callable[[Cell], Any],
+    batch: tuple[Tensor, Tensor],
+    proxies: Sequence[str],
+    seed: int,
+) -> ZeroCostScores:
+    """Score architectures by zero-cost proxies of the networks that ``build`` makes of them.
+
+    A score depends on batch, seed and architecture, not on what else is asked for; global random generators are left as
+    they were. What NASLib prints and warns of where a proxy fails is not shown.
+
+    Args: build: makes a network with weights from torch's global generator; to its ``get_loss_fn``, ``num_classes``
+        and ``forward_before_global_avg_pool`` NASLib turns; batch: images and targets.
+    Returns: ``n`` scores of each proxy: params and flops in millions, the logarithm of synflow, the others as their
+        papers define them; NaN where a proxy failed.
+    Raises: UnknownNameError: for an unknown proxy; CellError: if an architecture is not of ``space``; NaslibError; and
+        what ``build`` and NASLib raise.
     """
     for proxy in proxies:
         if proxy not in PROXIES:
@@ -61,14 +94,10 @@ def live_scores(
     for arch in archs:
         space.to_naslib(arch)  # raises here, not after hours
     scores = {proxy: np.full(len(archs), np.nan) for proxy in proxies}
-    with _global_generators_restored():
-        torch.manual_seed(seed)  # a loader that shuffles draws from it
-        batch = next(iter(loader), None)
-        if batch is None:
-            raise ConfigError("the loader holds no batch of images to score on")
+    with global_generators_restored(), _quick_garbage_collection(), quiet():
         for row, arch in enumerate(archs):
             torch.manual_seed(arch_seed(seed, arch))
-            network = build_network(space, task, arch, n_classes, in_channels=batch[0].shape[1])
+            network = build(arch)
             for proxy in proxies:
                 torch.manual_seed(arch_seed(seed, arch))  # zen draws weights and images of its own
                 # NASLib leaves a network on the GPU where there is one, and counts params and flops on the CPU
@@ -78,14 +107,36 @@ def live_scores(
 
 
 @contextmanager
-def _global_generators_restored() -> Iterator[None]:
-    """Put torch's generators back in the end, and Python's, from which NASLib's graphs draw their names."""
-    state = random.getstate()
+def global_generators_restored() -> Iterator[None]:
+    """Put back in the end torch's generators, NumPy's, and Python's, from which NASLib's graphs draw their names."""
+    states = random.getstate(), np.random.get_state()
     try:
         with torch.random.fork_rng(devices=range(torch.cuda.device_count())):
             yield
     finally:
-        random.setstate(state)
+        random.setstate(states[0])
+        np.random.set_state(states[1])
+
+
+@contextmanager
+def _quick_garbage_collection() -> Iterator[None]:
+    """Leave what lives now out of garbage collections: NASLib collects after every score, which else takes 0.4 s."""
+    if gc.get_freeze_count():  # somebody else's doing, and theirs to undo
+        yield
+        return
+    gc.freeze()
+    try:
+        yield
+    finally:
+        gc.unfreeze()
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """Show neither what NASLib prints nor what it warns of."""
+    with redirect_stdout(io.StringIO()), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield
 
 
 def arch_seed(seed: int, arch: Cell) -> int:
@@ -100,8 +151,8 @@ def build_network(space: SearchSpace, task: str, arch: Cell, n_classes: int, in_
         any other name gives a smaller one that classifies images of any size, and in nasbench201 it does not matter.
     Raises: UnknownNameError: if NASLib has no network for the search space, or for the task in it.
     """
-    if space.name not in SPACES:
-        raise unknown("search space", space.name, SPACES, "NASLib")
+    if space.name not in (known := [s.name for s in NASLIB_SPACES]):
+        raise unknown("search space", space.name, known, "NASLib")
     spaces: Any = importlib.import_module("naslib.search_spaces")
     op_indices = space.to_naslib(arch)
     if space.name == "nasbench201":

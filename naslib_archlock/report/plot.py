@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Mapping
+from typing import Any
 
+import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from ..benchmarks.base import Benchmark
 from ..search import Evaluated, Search
 
 _CHOSEN, _WITHIN, _OUTSIDE = "#d62728", "#1f77b4", "#b0b0b0"
@@ -31,6 +35,10 @@ def search_picture(search: Search, source: str) -> bytes:
         axes[1].scatter([chosen_at], [best.source_val], facecolors="none", edgecolors=_CHOSEN, s=90)
     figure.legend(loc="outside upper center", ncols=4, frameon=False)
     axes[-1].set_xlabel("architectures judged")
+    return _png(figure)
+
+
+def _png(figure: Figure) -> bytes:
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png", dpi=120, metadata={"Software": None})  # the same search, the same bytes
     return buffer.getvalue()
@@ -47,3 +55,35 @@ def _draw_source(axis: Axes, search: Search, points: list[tuple[int, Evaluated, 
         )
     axis.axhline(floor, color="black", lw=0.8, ls="--", label="least within the budget")
     axis.set_ylabel(f"{source} validation")
+
+
+def lock_picture(benchmark: Benchmark, source: str, result: Mapping[str, Any], floor: float) -> bytes:
+    """Source against target accuracy of all distinct architectures, with those found, one panel a target; PNG bytes.
+
+    The best sources are what matters, so the worst quarter by source is not drawn.
+    Args: result: of ``pipeline.finish``; floor: the least source validation accuracy within the budget.
+    """
+    archs = [tuple(arch) for arch in benchmark.space.distinct().tolist()]
+    x = np.array([benchmark.accuracy(arch, task=source, split="val") for arch in archs])
+    shown = x >= np.quantile(x, 0.25)
+    targets = list(result["targets"])
+    n_columns = min(3, len(targets))
+    n_rows = -(-len(targets) // n_columns)
+    figure = Figure(figsize=(1.2 + 3.1 * n_columns, 0.7 + 2.9 * n_rows), layout="constrained")
+    axes = figure.subplots(n_rows, n_columns, squeeze=False).ravel()
+    for axis, task in zip(axes, targets):
+        y = np.array([benchmark.accuracy(arch, task=task, split="test") for arch in archs])
+        axis.scatter(x[shown], y[shown], c=_OUTSIDE, s=5, label="all architectures", rasterized=True)
+        axis.axvline(floor, color="black", lw=0.8, ls="--", label="source budget")
+        axis.scatter(
+            result["s"]["source_val"], result["s"]["targets"][task], c=_WITHIN, s=60, marker="s", label="S finds"
+        )
+        if result["scheme"] != "s":
+            label = f"{result['scheme'].upper()} finds"
+            axis.scatter(result["source_val"], result["targets"][task], c=_CHOSEN, s=110, marker="*", label=label)
+        axis.set_xlabel(f"{result['source']} validation")
+        axis.set_ylabel(f"{task} test")
+    for axis in axes[len(targets) :]:
+        axis.remove()
+    figure.legend(*axes[0].get_legend_handles_labels(), loc="outside upper center", ncols=4, frameon=False)
+    return _png(figure)

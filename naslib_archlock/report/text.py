@@ -26,6 +26,20 @@ def table(rows: Sequence[Sequence[str]]) -> str:
 def summary(result: Mapping[str, Any], space: SearchSpace) -> str:
     """The report of ``pipeline.finish`` for people."""
     arch: Cell = tuple(result["cell"])
+    looked_up = f"{result['source_queries']} source look-ups; " if result["source_queries"] else ""
+    parts = [
+        f"{result['search_space']}, source {result['source']}, scheme {result['scheme']}, seed {result['seed']}",
+        textwrap.indent(space.draw(arch), "  "),
+        f"  {result['arch']}   (canonical {arch})",
+        *(_measured(result) if result["source_val"] is not None else _estimated(result)),
+        f"{looked_up}search {result['seconds']:.2f} s, preparation {result['seconds_preparation']:.2f} s",
+        *(textwrap.fill(f"Note: {note}.", _WIDTH) for note in result["notes"]),
+    ]
+    return "\n".join(parts)
+
+
+def _measured(result: Mapping[str, Any]) -> list[str]:
+    """Accuracies beside those of what scheme S finds."""
     targets = list(result["targets"])
     found, reference = _values(result, targets), _values(result["s"], targets)
     rows = [
@@ -34,17 +48,18 @@ def summary(result: Mapping[str, Any], space: SearchSpace) -> str:
         ["scheme S finds", *(_number(x, x) for x in reference)],
         ["difference", *(_number(x - y, x, sign="+") for x, y in zip(found, reference))],
     ]
-    parts = [
-        f"{result['search_space']}, source {result['source']}, scheme {result['scheme']}, seed {result['seed']}",
-        textwrap.indent(space.draw(arch), "  "),
-        f"  {result['arch']}   (canonical {arch})",
-        table(rows),
-        f"{result['source_queries']} source look-ups; search {result['seconds']:.2f} s, "
-        f"preparation {result['seconds_preparation']:.2f} s",
-        *(textwrap.fill(f"Note: {note}.", _WIDTH) for note in result["notes"]),
-        textwrap.fill(LIMIT, _WIDTH),
-    ]
-    return "\n".join(parts)
+    return [table(rows), textwrap.fill(LIMIT, _WIDTH)]
+
+
+def _estimated(result: Mapping[str, Any]) -> list[str]:
+    """What is known where no network was trained: the ranker's opinion."""
+    text = (
+        f"By the ranker, it is number {result['source_rank']:.0f} of {result['n_distinct']} on {result['source']} "
+        f"(what scheme S finds: {result['s']['source_rank']:.0f}). No table holds accuracies of these images, and no "
+        "network was trained: --train-top 10 trains ten candidates on the source, chooses among them within the source "
+        "budget, and measures the result."
+    )
+    return [textwrap.fill(text, _WIDTH)]
 
 
 def _values(result: Mapping[str, Any], targets: Sequence[str]) -> list[float]:

@@ -14,6 +14,7 @@ from naslib_archlock import pipeline
 from naslib_archlock.benchmarks.naslib import benchmark_files
 from naslib_archlock.config import load_config
 from naslib_archlock.errors import NaslibError
+from naslib_archlock.knowledge import Knowledge
 from naslib_archlock.plugin.compat import load_naslib, naslib_data_folder
 from naslib_archlock.spaces import NASBENCH201, TRANSBENCH101_MICRO
 from naslib_archlock.zerocost import zero_cost_file_name
@@ -77,7 +78,7 @@ def naslib_config(tmp_path: Path, naslib: ModuleType) -> MakeConfig:
 
 def _train_ranker(path: Path, *overrides: str) -> Path:
     config = load_config(None, ["archlock.hidden", "16", *overrides])
-    ranker, _ = pipeline.train(config, *pipeline.Knowledge(config).training_tables(), progress=None)
+    ranker, _ = pipeline.train(config, *Knowledge(config).training_tables(), progress=None)
     ranker.save(path)
     return path
 

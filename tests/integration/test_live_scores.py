@@ -16,7 +16,7 @@ from torch.utils.data import DataLoader, TensorDataset
 
 from naslib_archlock.errors import CellError, ConfigError, UnknownNameError
 from naslib_archlock.plugin.zerocost import arch_seed, build_network, live_scores
-from naslib_archlock.spaces import NASBENCH201, TRANSBENCH101_MACRO, TRANSBENCH101_MICRO, CellSpace
+from naslib_archlock.spaces import DIGITS, NASBENCH201, TRANSBENCH101_MACRO, TRANSBENCH101_MICRO
 from naslib_archlock.votes import Votes
 from naslib_archlock.zerocost import PROXIES
 
@@ -187,7 +187,7 @@ def test_mistakes(loader):
     with pytest.raises(UnknownNameError, match="unknown proxy 'synflov'.*did you mean 'synflow'"):
         scores_of(NASBENCH201, CELLS, loader, "synflov")
     with pytest.raises(UnknownNameError, match="unknown search space 'digits'.*nasbench201"):
-        scores_of(CellSpace("digits", 4, ("class",)), CELLS, loader, "params")
+        scores_of(DIGITS, CELLS, loader, "params")
     with pytest.raises(CellError):
         scores_of(TRANSBENCH101_MICRO, [*CELLS, (4, 4, 4, 4, 4, 4)], loader, "params")
     with pytest.raises(CellError):

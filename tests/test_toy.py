@@ -2,9 +2,9 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from toy import TASKS, write_tables
 
 from naslib_archlock.benchmarks.table import find_table, read_table
-from naslib_archlock.benchmarks.toy import TASKS, write_tables
 from naslib_archlock.errors import OutputError
 from naslib_archlock.spaces import TRANSBENCH101_MICRO
 from naslib_archlock.zerocost import read_zero_cost

@@ -1,4 +1,4 @@
-"""What ``archlock search`` and ``archlock train-ranker`` do."""
+"""What ``archlock search`` does."""
 
 from __future__ import annotations
 
@@ -6,31 +6,32 @@ import argparse
 import json
 import sys
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import yaml
-from tqdm import tqdm
 
-from . import pipeline
-from .config import Config, load_config
-from .errors import OutputError
-from .files import make_folder, write_bytes, write_text
-from .ranker import Ranker
-from .report.text import summary, table
-from .search import Search
-from .training import Progress
+from .. import pipeline
+from ..benchmarks.base import Benchmark
+from ..config import Config, load_config
+from ..errors import OutputError
+from ..files import make_folder, write_bytes, write_text
+from ..ranker import Ranker
+from ..report.text import summary
+from ..search import Search
+from .progress import training_bar
 
 
-def run_search(args: argparse.Namespace, overrides: Sequence[str]) -> int:
+def run_search(args: argparse.Namespace) -> int:
     """Search, print the summary, and write ``result.json``, ``config.yaml`` and ``search.png`` to the run's folder."""
-    config = load_config(args.config_file, overrides)
+    options = {"archlock.train_top": args.train_top, "archlock.skip_unreadable": args.skip_unreadable or None}
+    given = [str(part) for option in options.items() if option[1] is not None for part in option]
+    config = load_config(args.config_file, [*given, *args.overrides])
     benchmark = pipeline.open_benchmark(config)
     run = RunFolder(config, args.resume, args.overwrite)
     start = time.perf_counter()
-    with _progress_bar(config, "training the ranker") as progress:
+    with training_bar(config) as progress:
         prepared = pipeline.prepare(config, benchmark, run.ranker(), progress)
     run.keep_ranker(prepared.ranker)
     ready = time.perf_counter()
@@ -50,9 +51,9 @@ def run_search(args: argparse.Namespace, overrides: Sequence[str]) -> int:
         raise
     seconds = {"preparation": ready - start, "search": time.perf_counter() - ready}
     result = pipeline.finish(config, benchmark, search, seconds)
-    run.keep_result(result, search)
+    files = run.keep_result(result, search, benchmark)
     print(summary(result, benchmark.space))
-    print(f"written to {run.folder}: result.json, config.yaml, search.png, ranker.safetensors")
+    print(f"written to {run.folder}: {', '.join(files)}")
     if args.json:
         print(json.dumps(result))
     return 0
@@ -75,7 +76,7 @@ class RunFolder:
                 )
             make_folder(self.folder)
             # nothing of the other run may be taken for this one's, should this one be interrupted
-            for name in ("result.json", "search.png", "state.json"):
+            for name in ("result.json", "search.png", "lock.png", "state.json"):
                 (self.folder / name).unlink(missing_ok=True)
         if resume and not (self.folder / "state.json").is_file():
             raise OutputError(f"{self.folder} holds no state.json to resume from; run without --resume")
@@ -107,58 +108,15 @@ class RunFolder:
         except (OSError, ValueError, KeyError, TypeError) as err:
             raise OutputError(f"{path} cannot be resumed from ({err}); run without --resume") from err
 
-    def keep_result(self, result: dict[str, Any], search: Search) -> None:
-        from .report.plot import search_picture
+    def keep_result(self, result: dict[str, Any], search: Search, benchmark: Benchmark) -> list[str]:
+        """Write the result and its pictures; returns the names of the run's files."""
+        from ..report.plot import lock_picture, search_picture
 
-        write_bytes(self.folder / "search.png", search_picture(search, result["source"]))
+        pictures = {"search.png": search_picture(search, result["source"])}
+        if benchmark.is_measured and search.uses_source_accuracy and result["targets"]:
+            pictures["lock.png"] = lock_picture(benchmark, self._config.dataset, result, search.source_floor())
+        for name, picture in pictures.items():
+            write_bytes(self.folder / name, picture)
         write_text(self.folder / "result.json", json.dumps(result, indent=2) + "\n")
         (self.folder / "state.json").unlink(missing_ok=True)
-
-
-def run_train_ranker(args: argparse.Namespace, overrides: Sequence[str]) -> int:
-    """Train a ranker on zero-cost tables, report its pair accuracies and cost, and write it."""
-    config = load_config(args.config_file, overrides)
-    if args.out.exists() and not args.overwrite:
-        raise OutputError(f"{args.out} exists; choose another name, or give --overwrite to replace it")
-    make_folder(args.out.absolute().parent)
-    tables, left_out = pipeline.Knowledge(config).training_tables()
-    with _progress_bar(config, "training the ranker") as progress:
-        ranker, report = pipeline.train(config, tables, left_out, progress)
-    ranker.save(args.out)
-    print(
-        table(
-            [["task", "pair accuracy", "on"]]
-            + [[name, f"{value:.4f}", "unseen cells"] for name, value in report.unseen_cells.items()]
-            + [[name, f"{value:.4f}", "all cells; task left out"] for name, value in report.left_out_tasks.items()]
-        )
-    )
-    n_pairs = config.archlock.train_settings.n_pairs
-    print(f"{n_pairs:,} pairs of {len(ranker.info.tasks)} tasks in {report.seconds:.1f} s; written to {args.out}")
-    if args.json:
-        print(
-            json.dumps(
-                {
-                    "out": str(args.out),
-                    "tasks": ranker.info.tasks,
-                    "unseen_cells": report.unseen_cells,
-                    "left_out_tasks": report.left_out_tasks,
-                    "pairs": n_pairs,
-                    "seconds": round(report.seconds, 3),
-                }
-            )
-        )
-    return 0
-
-
-@contextmanager
-def _progress_bar(config: Config, what: str) -> Iterator[Progress]:
-    """A bar with the time left on stderr, where that is a terminal; it appears with the first step."""
-    total = config.archlock.train_settings.n_steps
-    bar = tqdm(total=total, desc=what, unit="step", disable=not sys.stderr.isatty(), leave=False)
-
-    def progress(step: int, loss: float) -> None:
-        bar.set_postfix(loss=f"{loss:.3f}", refresh=False)
-        bar.update(1)
-
-    with bar:
-        yield progress
+        return ["result.json", "config.yaml", *pictures, "ranker.safetensors"]

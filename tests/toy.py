@@ -1,10 +1,8 @@
-"""A small MADE-UP benchmark, to try the tool and to test it where no real one is.
+"""A small MADE-UP benchmark, for tests where no real one is.
 
 No network was trained: accuracies and zero-cost scores are formulas of the cell plus noise. Four tasks want different
 things of a cell (convolutions, short paths, shallow or deep ones), so that locks exist. Nothing found on it says
 anything about real networks.
-
-    python -m naslib_archlock.benchmarks.toy FOLDER
 """
 
 from __future__ import annotations
@@ -13,16 +11,15 @@ import csv
 import gzip
 import io
 import json
-import sys
 from pathlib import Path
 
 import numpy as np
 
-from ..cells import CONV_1X1, CONV_3X3, NONE, SKIP, cell_index
-from ..files import make_folder, write_bytes, write_text
-from ..spaces import TRANSBENCH101_MICRO
-from ..zerocost import zero_cost_file_name
-from .table import NOTE
+from naslib_archlock.benchmarks.table import NOTE
+from naslib_archlock.cells import CONV_1X1, CONV_3X3, NONE, SKIP, cell_index
+from naslib_archlock.files import make_folder, write_bytes, write_text
+from naslib_archlock.spaces import TRANSBENCH101_MICRO
+from naslib_archlock.zerocost import zero_cost_file_name
 
 SPACE = TRANSBENCH101_MICRO
 _SEED = 2024
@@ -96,8 +93,3 @@ def write_tables(folder: Path) -> None:
     write_bytes(folder / f"{SPACE.name}.csv.gz", gzip.compress(text.getvalue().encode(), mtime=0))
     write_text(folder / NOTE, "This benchmark is MADE UP: no network was trained, its figures are formulas\n")
     write_text(folder / zero_cost_file_name(SPACE), json.dumps({task: _scores(task, rngs[task]) for task in TASKS}))
-
-
-if __name__ == "__main__":
-    write_tables(Path(sys.argv[1]))
-    print(f"made-up benchmark written to {sys.argv[1]}")

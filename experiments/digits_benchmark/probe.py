@@ -1,0 +1,153 @@
+"""Trains the shipped probe network of Task2Vec on made-up tasks over the digits images; a minute or two on one core.
+
+    python experiments/digits_benchmark/probe.py
+
+One trunk, and for each pretext task a linear head that is thrown away. The tasks need no label and none of them is a
+task of the benchmark, so that the probe knows no more of one benchmark task than of another. It learns from the images
+that the benchmark trains on; what an image undergoes is drawn anew in every step.
+"""
+
+from __future__ import annotations
+
+import argparse
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import nn
+
+from naslib_archlock.embedding.probes import digits_network, digits_probe, save_digits_network
+from naslib_archlock.tasks.base import LabelledImages
+from naslib_archlock.tasks.digits import digits_task
+from naslib_archlock.threads import single_threaded
+
+# From images, ``n x 8 x 8`` in [0, 1], and a generator: new images, what to predict, number of classes or 0.
+Maker = Callable[[np.ndarray, np.random.Generator], "tuple[np.ndarray, np.ndarray, int]"]
+
+
+@dataclass(frozen=True)
+class Settings:
+    """AdamW on a one-cycle schedule; ``batch_size`` images of every task in a step."""
+
+    steps: int = 1500
+    batch_size: int = 50
+    learning_rate: float = 5e-3
+    weight_decay: float = 1e-2
+    seed: int = 0
+
+
+def shift(images: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray, int]:
+    """Which of nine ways the image was moved: by -1, 0 or 1 pixel down and to the right."""
+    label = rng.integers(9, size=len(images))
+    padded = np.pad(images, ((0, 0), (1, 1), (1, 1)))
+    moved = [image[2 - k // 3 : 10 - k // 3, 2 - k % 3 : 10 - k % 3] for image, k in zip(padded, label)]
+    return np.stack(moved), label, 9
+
+
+def mirror(images: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray, int]:
+    """Whether left and right were exchanged."""
+    label = rng.integers(2, size=len(images))
+    return np.where(label[:, None, None] == 1, images[:, :, ::-1], images), label, 2
+
+
+def blend(images: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray, int]:
+    """Of how many images, one to three, this is the brightest of each pixel."""
+    label = rng.integers(3, size=len(images))
+    for extra in (1, 2):
+        others = images[rng.permutation(len(images))]
+        images = np.where(label[:, None, None] >= extra, np.maximum(images, others), images)
+    return images, label, 3
+
+
+def gamma(images: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray, int]:
+    """The exponent of the brightness: its logarithm to base 2, from -1 to 1."""
+    exponent = rng.uniform(-1, 1, len(images))
+    return images ** (2.0 ** exponent[:, None, None]), exponent[:, None], 0
+
+
+def blur(images: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray, int]:
+    """How much of the image was replaced by the mean of each pixel's neighbourhood, from -1 (none) to 1 (all)."""
+    padded = np.pad(images, ((0, 0), (1, 1), (1, 1)))
+    smooth = np.mean([padded[:, i : i + 8, j : j + 8] for i in range(3) for j in range(3)], axis=0)
+    share = rng.uniform(0, 1, len(images))[:, None, None]
+    return (1 - share) * images + share * smooth, 2 * share[:, :, 0] - 1, 0
+
+
+def inpaint(images: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray, int]:
+    """The 16 pixels in the middle, which are hidden."""
+    hidden = images.copy()
+    hidden[:, 2:6, 2:6] = 0
+    return hidden, images[:, 2:6, 2:6].reshape(len(images), -1), 0
+
+
+PRETEXT_TASKS: dict[str, Maker] = {f.__name__: f for f in (shift, mirror, blend, gamma, blur, inpaint)}
+
+
+def make(task: str, images: np.ndarray, rng: np.random.Generator) -> LabelledImages:
+    """A pretext task over the images."""
+    made, targets, n_classes = PRETEXT_TASKS[task](images, rng)
+    dtype = torch.int64 if n_classes else torch.float32
+    return LabelledImages(
+        task,
+        torch.tensor(made[:, None].copy(), dtype=torch.float32),
+        torch.tensor(targets.copy(), dtype=dtype),
+        n_classes,
+    )
+
+
+def train(images: np.ndarray, settings: Settings) -> tuple[nn.Sequential, nn.ModuleDict]:
+    """The trunk, and the head of each pretext task."""
+    rng = np.random.default_rng(settings.seed)
+    torch.manual_seed(settings.seed)
+    trunk = digits_network()
+    prepare = digits_probe(trunk).prepare
+    n_features = trunk(torch.zeros(1, 1, 8, 8)).shape[1]
+    heads = nn.ModuleDict({t: nn.Linear(n_features, make(t, images[:9], rng).n_outputs) for t in PRETEXT_TASKS})
+    trunk.requires_grad_(True).train()
+    optimizer = torch.optim.AdamW(
+        [*trunk.parameters(), *heads.parameters()], lr=settings.learning_rate, weight_decay=settings.weight_decay
+    )
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, settings.learning_rate, total_steps=settings.steps)
+    for _ in range(settings.steps):
+        batches = [
+            make(task, images[rng.choice(len(images), settings.batch_size, replace=False)], rng)
+            for task in PRETEXT_TASKS
+        ]
+        # one pass for all tasks: the batch normalisation is that of their mixture
+        features = trunk(prepare(torch.cat([batch.images for batch in batches])))
+        loss = sum(
+            batch.loss(heads[batch.name](part), batch.targets)
+            for batch, part in zip(batches, features.split(settings.batch_size))
+        )
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        schedule.step()
+    return trunk.eval().requires_grad_(False), heads
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--out", type=Path, default=Path("naslib_archlock/data/probe.safetensors"))
+    args = parser.parse_args()
+
+    settings = Settings()
+    splits = {split: data.images[:, 0].double().numpy() for split, data in digits_task("digit").items()}
+    start = time.perf_counter()
+    with single_threaded():
+        trunk, heads = train(splits["train"], settings)
+        print(f"trained in {time.perf_counter() - start:.0f} s; validation scores in %:")
+        probe, rng = digits_probe(trunk), np.random.default_rng(settings.seed + 1)
+        for task, head in heads.items():
+            val = make(task, splits["val"], rng)
+            with torch.no_grad():
+                print(f"  {task:8} {val.score(head(probe(probe.prepare(val.images)))):5.1f}")
+    save_digits_network(args.out, trunk, {"tasks": list(PRETEXT_TASKS), **asdict(settings)})
+    print(f"written to {args.out}: {args.out.stat().st_size} bytes, {probe.n_filters} filters")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,32 @@
+"""Trains the rankers in the box, on the zero-cost scores of the digits tasks: of all, and of all but each one.
+
+python experiments/digits_benchmark/rankers.py
+"""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+
+from naslib_archlock import cli, data
+from naslib_archlock.pipeline import box_names
+from naslib_archlock.spaces import DIGITS
+
+
+def main() -> None:
+    total = 0
+    for name, left_out in zip(box_names(), ("", *DIGITS.tasks)):
+        with tempfile.TemporaryDirectory() as folder:
+            out = Path(folder) / "ranker.safetensors"
+            overrides = ["search_space", "digits", "archlock.embedding", "task2vec"]
+            overrides += ["archlock.leave_out", left_out] if left_out else []
+            print(f"\n{name}: archlock train-ranker {' '.join(overrides)}")
+            if cli.main(["train-ranker", "--out", str(out), *overrides]) != 0:
+                raise SystemExit(1)
+            data.publish(name, out.read_bytes())
+            total += out.stat().st_size
+    print(f"\n{total / 1e3:.0f} kB in all")
+
+
+if __name__ == "__main__":
+    main()

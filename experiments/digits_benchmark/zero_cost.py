@@ -1,0 +1,46 @@
+"""Scores the cells of the embedded benchmark by NASLib's 13 zero-cost proxies, on each of its tasks.
+
+It needs NASLib. An interrupted run continues:
+
+    python experiments/digits_benchmark/zero_cost.py
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+import numpy as np
+
+from naslib_archlock import data
+from naslib_archlock.plugin.proxies import score_own_networks
+from naslib_archlock.report.text import table
+from naslib_archlock.spaces import DIGITS
+from naslib_archlock.tasks.digits import digits_task
+from naslib_archlock.zerocost import PROXIES, encode_zero_cost, zero_cost_file_name
+
+N_IMAGES = 64
+SEED = 0
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument(
+        "--parts", type=Path, default=Path("build/digits-zero-cost"), help="folder that keeps finished parts"
+    )
+    parser.add_argument("--jobs", type=int, default=2, help="processes at once (default 2)")
+    parser.add_argument("--out", type=Path, default=data.FOLDER, help="folder to write to (default: the package's)")
+    args = parser.parse_args()
+
+    cells = [tuple(cell) for cell in DIGITS.distinct().tolist()]
+    tasks = [digits_task(task)["train"] for task in DIGITS.tasks]
+    tables = score_own_networks(DIGITS, tasks, cells, PROXIES, args.parts, args.jobs, N_IMAGES, SEED)
+    name = f"{zero_cost_file_name(DIGITS)}.gz"
+    path = data.publish(name, encode_zero_cost(tables, compressed=True), args.out)
+    scored = {t.task: {p: f"{100 * (~np.isnan(t.scores[p])).mean():.0f}" for p in PROXIES} for t in tables}
+    print(table([["cells scored, %", *scored], *([p, *(scored[task][p] for task in scored)] for p in PROXIES)]))
+    print(f"written to {path}, {path.stat().st_size / 1e3:.0f} kB")
+
+
+if __name__ == "__main__":
+    main()

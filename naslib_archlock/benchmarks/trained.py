@@ -1,0 +1,77 @@
+"""A benchmark without a table: images of one's own, and networks that are trained when their accuracy is asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from ..cells import Cell
+from ..errors import ConfigError, ImageError, unknown
+from ..fit import FitSettings, fit_and_score
+from ..seeding import stream
+from ..spaces import SearchSpace
+from ..tasks.base import LabelledImages
+from ..tasks.folder import read_image_folder, stratified_split
+from ..tasks.names import is_image_folder, task_name
+from .base import SPLITS, Benchmark
+
+# Images are larger and less uniform than digits, hence one more stage and more epochs than the embedded benchmark has.
+FIT = FitSettings(epochs=12, widths=(16, 32, 64))
+
+
+class TrainedBenchmark(Benchmark):
+    """Top-1 accuracy in % of a small network of the cell (``networks``), trained on a folder of images.
+
+    Each folder is split by class into 60% for training, 20% for validation and 20% for testing. A folder is read, and a
+    network trained, when its accuracy is first asked for; cells that compute the same function are trained once.
+    """
+
+    def __init__(
+        self,
+        space: SearchSpace,
+        folders: Sequence[str],
+        image_size: int,
+        max_images: int,
+        skip_unreadable: bool,
+        seed: int,
+        settings: FitSettings = FIT,
+    ) -> None:
+        """Raises: ConfigError: if two folders go by one name, or a task is no folder, or the space has no cells."""
+        for folder in folders:
+            if not is_image_folder(folder):
+                raise ConfigError(f"dataset is a folder of images, so the target {folder!r} must be one, too")
+        names = [task_name(folder) for folder in folders]
+        if len(set(names)) < len(names):
+            raise ConfigError(f"two of the folders {', '.join(folders)} go by the same name; rename one")
+        if space.family != "cell":
+            raise ConfigError(f"networks of {space.name} cannot be trained on images here; choose a space of cells")
+        self.space, self.tasks = space, tuple(folders)
+        self._image_size, self._max_images, self._skip_unreadable = image_size, max_images, skip_unreadable
+        self._seed, self._settings = seed, settings
+        self._splits: dict[str, Mapping[str, LabelledImages]] = {}
+        self._metrics: dict[tuple[str, Cell], dict[str, list[float]]] = {}
+
+    @property
+    def is_measured(self) -> bool:
+        return False
+
+    def accuracy(self, arch: Cell, *, task: str, split: str) -> float:
+        """Raises also: ImageError: if the folder cannot be read, or a split of it is empty."""
+        self.check_task(task)
+        if split not in SPLITS:
+            raise unknown("split", split, SPLITS)
+        key = (task, tuple(self.space.representatives([arch])[0].tolist()))
+        if key not in self._metrics:
+            self._metrics[key], _ = fit_and_score(key[1], self._images(task), self._settings, [self._seed])
+        return self._metrics[key][split][0]
+
+    def _images(self, task: str) -> Mapping[str, LabelledImages]:
+        if task not in self._splits:
+            images = read_image_folder(
+                Path(task), self._image_size, self._max_images, self._seed, self._skip_unreadable
+            )
+            splits = stratified_split(images, rng=stream(self._seed, "split"))
+            if not all(len(part) for part in splits.values()):
+                raise ImageError(f"{task} has too few images to train, validate and test on; 5 a class are enough")
+            self._splits[task] = splits
+        return self._splits[task]

@@ -1,0 +1,1 @@
+"""What each command of ``archlock`` does: one module a command."""

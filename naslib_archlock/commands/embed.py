@@ -1,0 +1,43 @@
+"""What ``archlock embed`` does."""
+
+from __future__ import annotations
+
+import argparse
+import json
+
+import numpy as np
+
+from ..embedding.file import embedding_bytes
+from ..embedding.probes import load_probe
+from ..embedding.task2vec import Task2VecSettings, cached_task2vec, symmetric_distance
+from ..files import make_folder, write_bytes
+from ..report.text import table
+from .images import read_task
+
+
+def run_embed(args: argparse.Namespace) -> int:
+    """Write ``TASK.npy`` for each task, and print the distances between them."""
+    settings = Task2VecSettings(probe=args.probe, method=args.method, seed=args.seed)
+    size = max(load_probe(args.probe).size)
+    make_folder(args.out)
+    vectors, seconds = {}, {}
+    for task in args.tasks:
+        images = read_task(task, args, size)
+        embedded = cached_task2vec(images, settings)
+        write_bytes(args.out / f"{images.name}.npy", embedding_bytes(embedded.vector))
+        vectors[images.name] = embedded.vector
+        seconds[images.name] = embedded.seconds
+        how = "read from the cache" if embedded.from_cache else f"{embedded.seconds:.1f} s"
+        print(f"{images.name}: {len(embedded.vector)} numbers from {len(images)} images, {how}")
+    if len(vectors) > 1:
+        print(f"\nTask2Vec distances\n{distance_table(vectors)}")
+    print(f"written to {args.out}: {', '.join(f'{name}.npy' for name in vectors)}")
+    if args.json:
+        print(json.dumps({"out": str(args.out), "tasks": list(vectors), "seconds": seconds}))
+    return 0
+
+
+def distance_table(vectors: dict[str, np.ndarray]) -> str:
+    """The symmetric distance of each pair."""
+    rows = [[a, *(f"{symmetric_distance(va, vb):.3f}" for vb in vectors.values())] for a, va in vectors.items()]
+    return table([["", *vectors], *rows])

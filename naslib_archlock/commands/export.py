@@ -1,0 +1,67 @@
+"""What ``archlock export`` does."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from ..cells import Cell
+from ..errors import ConfigError
+from ..spaces import DIGITS, NASBENCH201, SearchSpace, get_space
+from ..tasks.names import is_image_folder
+
+
+def run_export(args: argparse.Namespace) -> int:
+    """Write NASLib's network of a cell: weights, a module that needs only torch, and what it is."""
+    from ..plugin.export import export_network
+
+    space, arch, n_classes = found_by_run(Path(args.found)) if Path(args.found).is_dir() else named(args)
+    n_classes = args.classes or n_classes
+    if n_classes < 2:
+        raise ConfigError("the number of classes is not known here: give --classes")
+    paths = export_network(
+        # NASLib has no space of the digits cells; its NAS-Bench-201 network holds them
+        NASBENCH201 if space.name == DIGITS.name else space,
+        arch,
+        args.out,
+        n_classes=n_classes,
+        in_channels=args.channels,
+        image_size=args.image_size,
+        seed=args.seed,
+        fmt=args.format,
+    )
+    print(f"{space.to_str(arch)}, {n_classes} classes: written to {args.out}: {', '.join(p.name for p in paths)}")
+    print(
+        f"use it:  import torch; network = torch.jit.load('{args.out}/network.pt')"
+        if args.format == "torchscript"
+        else f"use it:  import torch; network = torch.export.load('{args.out}/network.pt2').module()"
+    )
+    return 0
+
+
+def named(args: argparse.Namespace) -> tuple[SearchSpace, Cell, int]:
+    """The architecture of an official string."""
+    if not args.space:
+        raise ConfigError(f"{args.found} is no folder of a run; for an architecture string, give --space, too")
+    space = get_space(args.space)
+    return space, space.from_str(args.found), 0
+
+
+def found_by_run(folder: Path) -> tuple[SearchSpace, Cell, int]:
+    """What a search found, and the number of classes where its source was a folder that is still there."""
+    try:
+        result: Any = json.loads((folder / "result.json").read_text(encoding="utf-8"))
+        config: Any = yaml.safe_load((folder / "config.yaml").read_text(encoding="utf-8"))
+        space = get_space(result["search_space"])
+        arch, dataset = space.from_str(result["arch"]), str(config["dataset"])
+    except (OSError, UnicodeDecodeError, json.JSONDecodeError, yaml.YAMLError, KeyError, TypeError) as err:
+        raise ConfigError(f"{folder} does not hold the result of 'archlock search' ({err})") from err
+    if not (is_image_folder(dataset) and Path(dataset).is_dir()):
+        return space, arch, 0
+    from ..tasks.folder import class_names
+
+    return space, arch, len(class_names(Path(dataset)))

@@ -1,0 +1,26 @@
+"""The progress bar of training a ranker."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from tqdm import tqdm
+
+from ..config import Config
+from ..training import Progress
+
+
+@contextmanager
+def training_bar(config: Config) -> Iterator[Progress]:
+    """A bar with the time left on stderr, where that is a terminal; it appears with the first step."""
+    total = config.archlock.train_settings.n_steps
+    bar = tqdm(total=total, desc="training the ranker", unit="step", disable=not sys.stderr.isatty(), leave=False)
+
+    def progress(step: int, loss: float) -> None:
+        bar.set_postfix(loss=f"{loss:.3f}", refresh=False)
+        bar.update(1)
+
+    with bar:
+        yield progress

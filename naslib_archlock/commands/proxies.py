@@ -1,0 +1,78 @@
+"""What ``archlock proxies`` does."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import shutil
+import time
+
+from ..embedding.file import embedding_bytes
+from ..embedding.probes import load_probe
+from ..embedding.task2vec import Task2VecSettings, cached_task2vec
+from ..errors import ConfigError, OutputError
+from ..files import make_folder, write_bytes
+from ..seeding import stream
+from ..spaces import get_space
+from ..tasks.base import LabelledImages
+from ..tasks.folder import class_subset
+from ..tasks.names import is_image_folder
+from ..votes import parse_proxies
+from ..zerocost import PROXIES, write_zero_cost, zero_cost_file_name
+from .images import read_task
+
+
+def run_proxies(args: argparse.Namespace) -> int:
+    """Write ``zc_<space>.json`` with the scores of sampled cells on every task, and ``TASK.npy``, their embeddings."""
+    from ..plugin.proxies import score_tasks
+
+    space = get_space(args.space)
+    proxies = tuple(parse_proxies(args.proxies)) if args.proxies else PROXIES
+    table = args.out / zero_cost_file_name(space)
+    if table.exists() and not args.overwrite:
+        raise OutputError(f"{table} exists; choose another folder, or give --overwrite to replace it")
+    make_folder(args.out)
+    cells = space.sample(args.cells, stream(args.seed, "cells"))
+    tasks = sampled_tasks(args)
+    print(f"{len(tasks)} tasks x {len(cells)} cells x {len(proxies)} proxies, {args.jobs} processes")
+    start = time.perf_counter()
+    parts = args.out / "parts"
+    scores = score_tasks(space, tasks, cells, proxies, parts, args.jobs, args.batch_size, args.seed)
+    seconds = time.perf_counter() - start
+    settings = Task2VecSettings(probe=args.probe, seed=args.seed)
+    for task in tasks:
+        write_bytes(args.out / f"{task.name}.npy", embedding_bytes(cached_task2vec(task, settings).vector))
+    write_zero_cost(table, scores)
+    shutil.rmtree(parts)
+    print(f"{seconds:.0f} s; written to {args.out}: {table.name}, {', '.join(f'{task.name}.npy' for task in tasks)}")
+    print(
+        f"train a ranker:  archlock train-ranker --out ranker.safetensors search_space {space.name} "
+        f"archlock.zero_cost {table} archlock.embedding {args.out}/{{task}}.npy"
+    )
+    if args.json:
+        print(json.dumps({"out": str(table), "tasks": [task.name for task in tasks], "seconds": round(seconds, 3)}))
+    return 0
+
+
+def sampled_tasks(args: argparse.Namespace) -> list[LabelledImages]:
+    """The tasks that were named, and those drawn from the classes of each (ArchLock, section 4.1)."""
+    tasks: dict[str, LabelledImages] = {}
+    # one size for networks and probe, so that both look at the same images
+    rng = stream(args.seed, "subsets")
+    for name in args.tasks:
+        task = read_task(name, args, args.image_size) if is_image_folder(name) else _naslib_dataset(name, args)
+        if task.name in tasks:
+            raise ConfigError(f"two of the tasks {', '.join(args.tasks)} go by the name {task.name}; rename a folder")
+        tasks[task.name] = task
+        n_classes = args.subset_classes or max(2, task.n_classes // 2)
+        for _ in range(args.subsets):
+            subset = class_subset(task, n_classes, rng)
+            tasks[subset.name] = subset
+    load_probe(args.probe)  # raises here, not after hours
+    return list(tasks.values())
+
+
+def _naslib_dataset(name: str, args: argparse.Namespace) -> LabelledImages:
+    from ..plugin.proxies import naslib_dataset
+
+    return naslib_dataset(name, args.max_images)

@@ -1,0 +1,59 @@
+"""What ``archlock train-ranker`` does."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import shlex
+from dataclasses import replace
+
+from .. import pipeline
+from ..config import load_config
+from ..errors import OutputError
+from ..files import make_folder
+from ..knowledge import Knowledge
+from ..ranker import Ranker
+from ..report.text import table
+from .progress import training_bar
+
+
+def run_train_ranker(args: argparse.Namespace) -> int:
+    """Train a ranker on zero-cost tables, report its pair accuracies and cost, and write it."""
+    config = load_config(args.config_file, args.overrides)
+    if args.out.exists() and not args.overwrite:
+        raise OutputError(f"{args.out} exists; choose another name, or give --overwrite to replace it")
+    make_folder(args.out.absolute().parent)
+    tables, left_out = Knowledge(config).training_tables()
+    with training_bar(config) as progress:
+        ranker, report = pipeline.train(config, tables, left_out, progress)
+    ranker = Ranker(ranker.model, replace(ranker.info, command=command_of(args)))
+    ranker.save(args.out)
+    print(
+        table(
+            [["task", "pair accuracy", "on"]]
+            + [[name, f"{value:.4f}", "unseen cells"] for name, value in report.unseen_cells.items()]
+            + [[name, f"{value:.4f}", "all cells; task left out"] for name, value in report.left_out_tasks.items()]
+        )
+    )
+    n_pairs = config.archlock.train_settings.n_pairs
+    print(f"{n_pairs:,} pairs of {len(ranker.info.tasks)} tasks in {report.seconds:.1f} s; written to {args.out}")
+    if args.json:
+        print(
+            json.dumps(
+                {
+                    "out": str(args.out),
+                    "tasks": ranker.info.tasks,
+                    "unseen_cells": report.unseen_cells,
+                    "left_out_tasks": report.left_out_tasks,
+                    "pairs": n_pairs,
+                    "seconds": round(report.seconds, 3),
+                }
+            )
+        )
+    return 0
+
+
+def command_of(args: argparse.Namespace) -> str:
+    """The command that trains the same ranker again."""
+    config = ["--config-file", str(args.config_file)] if args.config_file else []
+    return shlex.join(["archlock", "train-ranker", *config, *args.overrides])

@@ -1,0 +1,211 @@
+"""Probe networks of Task2Vec: trained once, then frozen; what a task's Fisher information is taken of.
+
+``digits`` is a small network shipped with the package, for images of about 8 x 8 pixels. It was trained by
+``experiments/digits_benchmark/probe.py`` on made-up tasks over the training images of scikit-learn's digits (how far an
+image was shifted, whether it was mirrored, what its hidden middle shows, ...). It has seen no label of any benchmark
+task, so that to it every task of the digits benchmark is an unknown one, as scheme TU demands.
+
+``resnet50``, the paper's probe, ``resnet34`` and ``timm:NAME`` were trained on other data, mostly ImageNet; their
+weights are downloaded.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib
+import json
+from collections.abc import Callable, Sequence
+from functools import cache, cached_property
+from pathlib import Path
+from typing import Any
+
+import safetensors
+import safetensors.numpy
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import interpolate
+
+from ..errors import EmbeddingError, UnknownNameError, nearest, unknown
+from ..files import write_bytes
+from ..plugin.compat import _declare_torchvision_operators
+
+_TORCHVISION_PROBES = {"resnet34": "ResNet34_Weights", "resnet50": "ResNet50_Weights"}
+_TIMM = "timm:"
+PROBES = ("digits", *_TORCHVISION_PROBES, f"{_TIMM}NAME")
+
+_FORMAT = "naslib_archlock.probe/1"
+_SHIPPED = Path(__file__).parents[1] / "data" / "probe.safetensors"
+_IMAGENET_MEAN, _IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+_DIGITS_MEAN, _DIGITS_STD = (0.305,), (0.377,)  # of the training pixels
+_OFFLINE = "probe 'digits' is part of this package and works offline"
+
+
+class Probe(nn.Module):
+    """A frozen network from prepared images to its penultimate features, and how images are prepared for it.
+
+    Args: network: from ``n x channels x height x width`` to ``n x features``; size: the height and width that it wants;
+        mean, std: of each channel in its training, by which images are normalised.
+    """
+
+    def __init__(
+        self, name: str, network: nn.Module, size: tuple[int, int], mean: Sequence[float], std: Sequence[float]
+    ) -> None:
+        super().__init__()
+        self.name, self.size = name, size
+        self.network = network.requires_grad_(False)
+        self.mean, self.std = (torch.tensor(values).view(-1, 1, 1) for values in (mean, std))
+        self.eval()
+
+    def prepare(self, images: Tensor) -> Tensor:
+        """Images as the network wants them: grey made from RGB or repeated, resized, normalised.
+
+        Args: images: ``n x 1 or 3 x height x width`` in [0, 1].
+        Raises: EmbeddingError: if they have another number of channels.
+        """
+        if images.shape[1] not in (1, 3):
+            raise EmbeddingError(f"a probe reads grey (1) or RGB (3) images; these have {images.shape[1]} channels")
+        channels = len(self.mean)
+        if images.shape[1] != channels:
+            images = images.mean(dim=1, keepdim=True).expand(-1, channels, -1, -1)
+        if tuple(images.shape[2:]) != self.size:
+            images = interpolate(images, self.size, mode="bilinear", align_corners=False, antialias=True)
+        return (images - self.mean) / self.std
+
+    def forward(self, prepared: Tensor) -> Tensor:
+        """Penultimate features, ``n x features``."""
+        return self.network(prepared)
+
+    def filters(self) -> dict[str, Tensor]:
+        """By name, the weight of every convolution and linear layer; its rows are the filters."""
+        return {
+            f"{name}.weight": module.weight
+            for name, module in self.named_modules()
+            if isinstance(module, (nn.Conv2d, nn.Linear))
+        }
+
+    @property
+    def n_filters(self) -> int:
+        """Numbers in an embedding."""
+        return sum(len(weight) for weight in self.filters().values())
+
+    @cached_property
+    def identity(self) -> str:
+        """The name, and a hash of everything that features depend on but the code."""
+        digest = hashlib.sha256(repr((self.size, self.mean.tolist(), self.std.tolist())).encode())
+        for name, value in self.state_dict().items():
+            digest.update(f"{name} {value.dtype} {tuple(value.shape)}".encode())
+            digest.update(value.numpy().tobytes())
+        return f"{self.name}:{digest.hexdigest()}"
+
+
+@cache
+def load_probe(name: str) -> Probe:
+    """The probe of that name: ``digits``, ``resnet34``, ``resnet50``, or ``timm:NAME``; the same object every time.
+
+    Raises: UnknownNameError; EmbeddingError: if its library is missing or its weights cannot be had.
+    """
+    if name == "digits":
+        return _digits_probe()
+    if name in _TORCHVISION_PROBES:
+        return torchvision_probe(name)
+    if name.startswith(_TIMM):
+        return timm_probe(name[len(_TIMM) :])
+    raise unknown("probe", name, PROBES)
+
+
+def digits_network(widths: Sequence[int] = (16, 32, 32, 48, 48)) -> nn.Sequential:
+    """The network of probe ``digits``, untrained: from ``n x 1 x 8 x 8`` to ``n x 192`` features.
+
+    The features keep where in the image they are from (2 x 2 places): some tasks ask for it.
+    """
+    layers: list[nn.Module] = []
+    for depth, (width_in, width_out) in enumerate(zip((1, *widths), widths)):
+        layers += [nn.AvgPool2d(2)] if depth in (2, 4) else []
+        layers += [nn.Conv2d(width_in, width_out, 3, padding=1, bias=False), nn.BatchNorm2d(width_out), nn.ReLU()]
+    return nn.Sequential(*layers, nn.Flatten())
+
+
+def digits_probe(network: nn.Module) -> Probe:
+    """A ``digits_network`` as a probe."""
+    return Probe("digits", network, (8, 8), _DIGITS_MEAN, _DIGITS_STD)
+
+
+def save_digits_network(path: Path, network: nn.Module, training: dict[str, Any]) -> None:
+    """Write weights, and what they were trained on, as one safetensors file. Raises: OutputError."""
+    tensors = {name: value.numpy() for name, value in network.state_dict().items()}
+    # One entry: safetensors writes several in a random order, and the same training must give the same bytes.
+    write_bytes(path, safetensors.numpy.save(tensors, {_FORMAT: json.dumps(training, sort_keys=True)}))
+
+
+def _digits_probe() -> Probe:
+    network = _built_without_drawing(digits_network)
+    try:
+        tensors = safetensors.numpy.load(_SHIPPED.read_bytes())
+        network.load_state_dict({name: torch.tensor(value) for name, value in tensors.items()})
+    except (OSError, safetensors.SafetensorError, RuntimeError) as err:
+        raise EmbeddingError(f"{_SHIPPED}, a file of this package, is damaged ({err}); install it again") from err
+    return digits_probe(network)
+
+
+def torchvision_probe(name: str, pretrained: bool = True) -> Probe:
+    """A ResNet of torchvision with the ImageNet weights of its paper, on images of 224 x 224.
+
+    Args: pretrained: false for random weights, which tests use.
+    Raises: EmbeddingError: if torchvision is missing or the weights cannot be downloaded.
+    """
+    try:
+        _declare_torchvision_operators()
+        models = importlib.import_module("torchvision.models")
+    except (ImportError, RuntimeError) as err:
+        raise EmbeddingError(
+            f"probe {name!r} needs torchvision, which cannot be imported ({err}); pip install a torchvision that fits "
+            f"torch {torch.__version__}; {_OFFLINE}"
+        ) from err
+    weights = getattr(models, _TORCHVISION_PROBES[name]).IMAGENET1K_V1
+    try:
+        network = _built_without_drawing(lambda: getattr(models, name)(weights=weights if pretrained else None))
+    except (OSError, RuntimeError) as err:  # RuntimeError: the hash of the file is wrong
+        raise EmbeddingError(
+            f"the weights of probe {name!r} cannot be downloaded ({err}); they are downloaded once and kept in "
+            f"{torch.hub.get_dir()}/checkpoints: try again with a network, or put there the file of {weights.url}; "
+            f"{_OFFLINE}"
+        ) from err
+    network.fc = nn.Identity()
+    return Probe(name, network, (224, 224), _IMAGENET_MEAN, _IMAGENET_STD)
+
+
+def timm_probe(model: str, pretrained: bool = True) -> Probe:
+    """A network of timm with the size and normalisation it was trained with.
+
+    Args: pretrained: false for random weights, which tests use.
+    Raises: UnknownNameError; EmbeddingError: if timm is missing or the weights cannot be downloaded.
+    """
+    name = f"{_TIMM}{model}"
+    try:
+        _declare_torchvision_operators()
+        timm = importlib.import_module("timm")
+    except (ImportError, RuntimeError) as err:
+        raise EmbeddingError(
+            f"probe {name!r} needs timm, which cannot be imported ({err}); pip install timm; {_OFFLINE}"
+        ) from err
+    if not timm.is_model(model):
+        raise UnknownNameError(
+            f"timm has no model {model!r}{nearest(model, timm.list_models())}; timm.list_models(pretrained=True) lists "
+            "those that can be probes"
+        )
+    try:
+        network = _built_without_drawing(lambda: timm.create_model(model, pretrained=pretrained, num_classes=0))
+    except Exception as err:  # what the hub's HTTP libraries raise has no common base
+        raise EmbeddingError(
+            f"the weights of probe {name!r} cannot be had ({type(err).__name__}: {err}); they are downloaded once, by "
+            "the package huggingface_hub, and kept in its folder (HF_HOME): install it and try again with a network; "
+            f"{_OFFLINE}"
+        ) from err
+    settings = network.pretrained_cfg
+    return Probe(name, network, tuple(settings["input_size"][1:]), settings["mean"], settings["std"])
+
+
+def _built_without_drawing(build: Callable[[], Any]) -> Any:
+    """A network whose initial weights leave the global generator as it was."""
+    with torch.random.fork_rng(devices=[]):
+        return build()

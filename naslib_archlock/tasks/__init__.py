@@ -1,0 +1,1 @@
+"""Tasks as data: images and what to predict of them. Nothing here knows of architectures."""

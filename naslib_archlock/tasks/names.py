@@ -1,0 +1,22 @@
+"""What a task is called in a config: a name that a benchmark knows, or the path of a folder of images."""
+
+from __future__ import annotations
+
+import os.path
+from pathlib import Path
+
+from ..spaces import SPACES
+
+SUBSET_MARK = "~"  # a task sampled from the classes of another is called NAME~WHICH
+
+_KNOWN = frozenset(task for space in SPACES.values() for task in space.tasks)
+
+
+def is_image_folder(task: str) -> bool:
+    """Whether a config means a folder: a path, or the name of a folder that is here and of no benchmark's task."""
+    return os.sep in task or "/" in task or (task not in _KNOWN and task != "" and os.path.isdir(task))
+
+
+def task_name(task: str) -> str:
+    """What results and file names call a task: a folder goes by its own name, without the way to it."""
+    return Path(task).resolve().name if is_image_folder(task) else task
