@@ -59,9 +59,9 @@ def _initial_network(
     cell: Cell, data: LabelledImages, settings: FitSettings, generators: Sequence[np.random.Generator]
 ) -> CellNetwork:
     """Copies that each have the weights a network alone would get from its generator."""
-    network = network_for(data, cell, settings.widths, len(generators))
     singles = []
     with torch.random.fork_rng(devices=[]):
+        network = network_for(data, cell, settings.widths, len(generators))
         for rng in generators:
             torch.manual_seed(int(rng.integers(2**63)))
             singles.append(network_for(data, cell, settings.widths).state_dict())

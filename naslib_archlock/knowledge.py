@@ -108,11 +108,11 @@ def task_vector(config: Config, kind: str, task: str, space: SearchSpace) -> np.
     if kind != "task2vec":
         return read_embedding(kind, task_name(task))
     from .embedding.probes import load_probe
-    from .embedding.task2vec import Task2VecSettings, cached_task2vec
+    from .embedding.task2vec import Task2VecSettings, cached_task2vec, ranker_input
 
     settings = Task2VecSettings(probe=config.archlock.probe)
     size = max(load_probe(settings.probe).size)
-    return cached_task2vec(task_images(config, task, space, size), settings).vector
+    return ranker_input(cached_task2vec(task_images(config, task, space, size), settings).vector)
 
 
 def task_images(config: Config, task: str, space: SearchSpace, size: int) -> LabelledImages:

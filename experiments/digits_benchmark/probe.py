@@ -19,7 +19,8 @@ import numpy as np
 import torch
 from torch import nn
 
-from naslib_archlock.embedding.probes import digits_network, digits_probe, save_digits_network
+from naslib_archlock import data
+from naslib_archlock.embedding.probes import FILE, digits_network, digits_network_bytes, digits_probe
 from naslib_archlock.tasks.base import LabelledImages
 from naslib_archlock.tasks.digits import digits_task
 from naslib_archlock.threads import single_threaded
@@ -131,11 +132,11 @@ def train(images: np.ndarray, settings: Settings) -> tuple[nn.Sequential, nn.Mod
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--out", type=Path, default=Path("naslib_archlock/data/probe.safetensors"))
+    parser.add_argument("--out", type=Path, default=data.FOLDER, help="folder to write to (default: the package's)")
     args = parser.parse_args()
 
     settings = Settings()
-    splits = {split: data.images[:, 0].double().numpy() for split, data in digits_task("digit").items()}
+    splits = {split: part.images[:, 0].double().numpy() for split, part in digits_task("digit").items()}
     start = time.perf_counter()
     with single_threaded():
         trunk, heads = train(splits["train"], settings)
@@ -145,8 +146,9 @@ def main() -> None:
             val = make(task, splits["val"], rng)
             with torch.no_grad():
                 print(f"  {task:8} {val.score(head(probe(probe.prepare(val.images)))):5.1f}")
-    save_digits_network(args.out, trunk, {"tasks": list(PRETEXT_TASKS), **asdict(settings)})
-    print(f"written to {args.out}: {args.out.stat().st_size} bytes, {probe.n_filters} filters")
+    training = {"tasks": list(PRETEXT_TASKS), **asdict(settings)}
+    path = data.publish(FILE, digits_network_bytes(trunk, training), args.out)
+    print(f"written to {path}: {path.stat().st_size / 1e3:.0f} kB, {probe.n_filters} filters")
 
 
 if __name__ == "__main__":

@@ -9,14 +9,14 @@ import numpy as np
 
 from ..embedding.file import embedding_bytes
 from ..embedding.probes import load_probe
-from ..embedding.task2vec import Task2VecSettings, cached_task2vec, symmetric_distance
+from ..embedding.task2vec import Task2VecSettings, cached_task2vec, ranker_input, symmetric_distance
 from ..files import make_folder, write_bytes
 from ..report.text import table
 from .images import read_task
 
 
 def run_embed(args: argparse.Namespace) -> int:
-    """Write ``TASK.npy`` for each task, and print the distances between them."""
+    """Write ``TASK.npy`` for each task, as rankers read them, and print the distances between the tasks."""
     settings = Task2VecSettings(probe=args.probe, method=args.method, seed=args.seed)
     size = max(load_probe(args.probe).size)
     make_folder(args.out)
@@ -24,7 +24,7 @@ def run_embed(args: argparse.Namespace) -> int:
     for task in args.tasks:
         images = read_task(task, args, size)
         embedded = cached_task2vec(images, settings)
-        write_bytes(args.out / f"{images.name}.npy", embedding_bytes(embedded.vector))
+        write_bytes(args.out / f"{images.name}.npy", embedding_bytes(ranker_input(embedded.vector)))
         vectors[images.name] = embedded.vector
         seconds[images.name] = embedded.seconds
         how = "read from the cache" if embedded.from_cache else f"{embedded.seconds:.1f} s"

@@ -9,7 +9,7 @@ import time
 
 from ..embedding.file import embedding_bytes
 from ..embedding.probes import load_probe
-from ..embedding.task2vec import Task2VecSettings, cached_task2vec
+from ..embedding.task2vec import Task2VecSettings, cached_task2vec, ranker_input
 from ..errors import ConfigError, OutputError
 from ..files import make_folder, write_bytes
 from ..seeding import stream
@@ -41,7 +41,9 @@ def run_proxies(args: argparse.Namespace) -> int:
     seconds = time.perf_counter() - start
     settings = Task2VecSettings(probe=args.probe, seed=args.seed)
     for task in tasks:
-        write_bytes(args.out / f"{task.name}.npy", embedding_bytes(cached_task2vec(task, settings).vector))
+        write_bytes(
+            args.out / f"{task.name}.npy", embedding_bytes(ranker_input(cached_task2vec(task, settings).vector))
+        )
     write_zero_cost(table, scores)
     shutil.rmtree(parts)
     print(f"{seconds:.0f} s; written to {args.out}: {table.name}, {', '.join(f'{task.name}.npy' for task in tasks)}")

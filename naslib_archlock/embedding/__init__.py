@@ -1,5 +1,5 @@
 """Task embeddings: vectors in which similar tasks are close, which tell the ranker what a task is like.
 
-``proxies`` reads them off zero-cost scores, ``file`` from ``.npy`` files, and ``simulate`` makes up targets around a
-source. Task2Vec (Achille et al., ICCV 2019), the paper's choice, has its place beside them.
+``task2vec``, the paper's choice, makes them from images and a probe network (``probes``), ``proxies`` from zero-cost
+scores, and ``file`` reads them from ``.npy`` files; ``simulate`` makes up targets around a source.
 """

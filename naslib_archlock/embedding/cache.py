@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import io
 import json
 import os
 import warnings
@@ -15,6 +14,7 @@ import numpy as np
 from torch import Tensor
 
 from ..files import write_bytes
+from .file import embedding_bytes
 
 
 def default_folder() -> Path:
@@ -44,10 +44,8 @@ def read_vector(path: Path, size: int) -> np.ndarray | None:
 
 def keep_vector(path: Path, vector: np.ndarray) -> None:
     """Write a vector in one step. Where that fails there is a warning: the work is done, and only not kept."""
-    content = io.BytesIO()
-    np.lib.format.write_array(content, vector, allow_pickle=False)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        write_bytes(path, content.getvalue())
+        write_bytes(path, embedding_bytes(vector))
     except OSError as err:  # OutputError, too
         warnings.warn(f"the embedding is not kept for the next run: {err}", stacklevel=3)

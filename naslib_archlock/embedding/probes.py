@@ -16,7 +16,6 @@ import importlib
 import json
 from collections.abc import Callable, Sequence
 from functools import cache, cached_property
-from pathlib import Path
 from typing import Any
 
 import safetensors
@@ -25,16 +24,16 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import interpolate
 
+from .. import data
 from ..errors import EmbeddingError, UnknownNameError, nearest, unknown
-from ..files import write_bytes
-from ..plugin.compat import _declare_torchvision_operators
+from ..plugin.compat import declare_torchvision_operators
 
 _TORCHVISION_PROBES = {"resnet34": "ResNet34_Weights", "resnet50": "ResNet50_Weights"}
 _TIMM = "timm:"
 PROBES = ("digits", *_TORCHVISION_PROBES, f"{_TIMM}NAME")
 
 _FORMAT = "naslib_archlock.probe/1"
-_SHIPPED = Path(__file__).parents[1] / "data" / "probe.safetensors"
+FILE = "probe.safetensors"
 _IMAGENET_MEAN, _IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 _DIGITS_MEAN, _DIGITS_STD = (0.305,), (0.377,)  # of the training pixels
 _OFFLINE = "probe 'digits' is part of this package and works offline"
@@ -130,20 +129,17 @@ def digits_probe(network: nn.Module) -> Probe:
     return Probe("digits", network, (8, 8), _DIGITS_MEAN, _DIGITS_STD)
 
 
-def save_digits_network(path: Path, network: nn.Module, training: dict[str, Any]) -> None:
-    """Write weights, and what they were trained on, as one safetensors file. Raises: OutputError."""
+def digits_network_bytes(network: nn.Module, training: dict[str, Any]) -> bytes:
+    """Weights, and what they were trained on, in the format of safetensors."""
     tensors = {name: value.numpy() for name, value in network.state_dict().items()}
     # One entry: safetensors writes several in a random order, and the same training must give the same bytes.
-    write_bytes(path, safetensors.numpy.save(tensors, {_FORMAT: json.dumps(training, sort_keys=True)}))
+    return safetensors.numpy.save(tensors, {_FORMAT: json.dumps(training, sort_keys=True)})
 
 
 def _digits_probe() -> Probe:
     network = _built_without_drawing(digits_network)
-    try:
-        tensors = safetensors.numpy.load(_SHIPPED.read_bytes())
-        network.load_state_dict({name: torch.tensor(value) for name, value in tensors.items()})
-    except (OSError, safetensors.SafetensorError, RuntimeError) as err:
-        raise EmbeddingError(f"{_SHIPPED}, a file of this package, is damaged ({err}); install it again") from err
+    tensors = safetensors.numpy.load(data.checked_path(FILE).read_bytes())
+    network.load_state_dict({name: torch.tensor(value) for name, value in tensors.items()})
     return digits_probe(network)
 
 
@@ -154,7 +150,7 @@ def torchvision_probe(name: str, pretrained: bool = True) -> Probe:
     Raises: EmbeddingError: if torchvision is missing or the weights cannot be downloaded.
     """
     try:
-        _declare_torchvision_operators()
+        declare_torchvision_operators()
         models = importlib.import_module("torchvision.models")
     except (ImportError, RuntimeError) as err:
         raise EmbeddingError(
@@ -182,7 +178,7 @@ def timm_probe(model: str, pretrained: bool = True) -> Probe:
     """
     name = f"{_TIMM}{model}"
     try:
-        _declare_torchvision_operators()
+        declare_torchvision_operators()
         timm = importlib.import_module("timm")
     except (ImportError, RuntimeError) as err:
         raise EmbeddingError(

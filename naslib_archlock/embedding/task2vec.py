@@ -314,6 +314,18 @@ def trivial_embedding(probe: Probe) -> np.ndarray:
     return torch.cat([(1 / prior[name]).expand(len(w)) for name, w in probe.filters().items()]).double().numpy()
 
 
+def ranker_input(vector: np.ndarray) -> np.ndarray:
+    """An embedding as the ranker reads it: the logarithm of each number, less the mean of all.
+
+    A few filters have numbers hundreds of times those of others. Taken as they are, the digits tasks are alike to a
+    cosine of 0.96 or more; so taken, to one of 0.78 to 0.98. A filter that a task says nothing about counts as the
+    least one.
+    """
+    logarithm = np.log(np.maximum(vector, vector[vector > 0].min()))
+    centred: np.ndarray = logarithm - logarithm.mean()
+    return centred
+
+
 def symmetric_distance(a: np.ndarray, b: np.ndarray) -> float:
     """The paper's normalised cosine distance of two embeddings, from 0 to 1 (section 3).
 

@@ -54,7 +54,7 @@ def load_naslib() -> ModuleType:
         sys.path.append(home)
     _restore_collections_aliases()
     try:
-        _declare_torchvision_operators()
+        declare_torchvision_operators()
         naslib = importlib.import_module("naslib")
         for module in ("optimizers", "predictors", "search_spaces", "utils", "defaults.predictor_evaluator"):
             importlib.import_module(f"naslib.{module}")
@@ -74,7 +74,7 @@ def _restore_collections_aliases() -> None:
         collections.Iterable = collections.abc.Iterable  # type: ignore[attr-defined]
 
 
-def _declare_torchvision_operators() -> None:
+def declare_torchvision_operators() -> None:
     """Let PyPI's CUDA build of torchvision be imported beside a CPU-only torch.
 
     Its compiled operators do not load there, and its import then fails on the missing schemas of ``nms`` and ``qnms``.

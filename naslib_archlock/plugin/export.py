@@ -26,6 +26,7 @@ from ..errors import ConfigError, unknown
 from ..files import make_folder, write_bytes
 from ..ranker import library_versions
 from ..spaces import NASBENCH201, TRANSBENCH101_MICRO, SearchSpace, get_space
+from ..threads import single_threaded
 from .compat import load_naslib
 from .zerocost import build_network, global_generators_restored
 
@@ -86,7 +87,7 @@ def export_network(
         "seed": seed,
         "versions": library_versions(),
     }
-    with global_generators_restored():
+    with global_generators_restored(), single_threaded():
         torch.manual_seed(seed)
         module = _unrolled(build_network(space, _ANY_TASK, cell, n_classes, in_channels))
         images = torch.zeros(2, in_channels, image_size, image_size)

@@ -8,6 +8,7 @@ import pytest
 import torch
 from torch import nn
 
+from naslib_archlock import data
 from naslib_archlock.embedding import probes
 from naslib_archlock.embedding.probes import Probe, load_probe, timm_probe, torchvision_probe
 from naslib_archlock.errors import EmbeddingError, UnknownNameError
@@ -15,10 +16,10 @@ from naslib_archlock.errors import EmbeddingError, UnknownNameError
 
 @pytest.fixture
 def torchvision():
-    from naslib_archlock.plugin.compat import _declare_torchvision_operators
+    from naslib_archlock.plugin.compat import declare_torchvision_operators
 
     try:
-        _declare_torchvision_operators()
+        declare_torchvision_operators()
     except ImportError:
         pytest.skip("torchvision is not here")
 
@@ -39,7 +40,7 @@ def test_the_shipped_probe_is_small_frozen_and_always_the_same_object():
     assert probe.n_filters == 16 + 32 + 32 + 48 + 48
     assert not probe.training and not any(p.requires_grad for p in probe.parameters())
     assert load_probe("digits") is probe
-    assert probes._SHIPPED.stat().st_size < 300_000
+    assert data.checked_path(probes.FILE).stat().st_size < 300_000
 
 
 def test_images_are_prepared_by_hand():
@@ -85,7 +86,7 @@ def test_a_missing_library_is_named(name, library, monkeypatch):
         monkeypatch.delitem(sys.modules, module)
     monkeypatch.setitem(sys.modules, library, None)
     if library == "timm":
-        monkeypatch.setattr(probes, "_declare_torchvision_operators", lambda: None)
+        monkeypatch.setattr(probes, "declare_torchvision_operators", lambda: None)
     with pytest.raises(EmbeddingError, match=f"needs {library}.*pip install.*'digits'.*offline"):
         load_probe(name)
 
@@ -109,7 +110,7 @@ def test_timm_reports_what_the_hub_raises(monkeypatch):
         is_model=lambda name: name == "resnet18", list_models=lambda: ["resnet18"], create_model=create_model
     )
     monkeypatch.setitem(sys.modules, "timm", timm)
-    monkeypatch.setattr(probes, "_declare_torchvision_operators", lambda: None)
+    monkeypatch.setattr(probes, "declare_torchvision_operators", lambda: None)
     with pytest.raises(EmbeddingError, match="no such file on the hub.*HF_HOME.*offline"):
         load_probe("timm:resnet18")
     with pytest.raises(UnknownNameError, match="did you mean 'resnet18'"):

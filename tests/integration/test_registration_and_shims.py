@@ -60,7 +60,7 @@ def test_the_collections_alias_is_added_only_where_it_is_missing(present, expect
 
 def test_no_torchvision_operator_is_declared_where_torchvision_is_imported():
     before = sys.modules["torchvision"], list(compat._KEEP_ALIVE)
-    compat._declare_torchvision_operators()
+    compat.declare_torchvision_operators()
     assert (sys.modules["torchvision"], compat._KEEP_ALIVE) == before
 
 
@@ -68,7 +68,7 @@ def test_a_missing_requirement_is_named_with_what_to_do(monkeypatch):
     def fail() -> None:
         raise ModuleNotFoundError("No module named 'torchvision'")
 
-    monkeypatch.setattr(compat, "_declare_torchvision_operators", fail)
+    monkeypatch.setattr(compat, "declare_torchvision_operators", fail)
     with pytest.raises(NaslibError, match=r"No module named 'torchvision'.*pip install 'naslib_archlock\[naslib\]'"):
         compat.load_naslib.__wrapped__()
 
