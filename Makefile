@@ -1,5 +1,5 @@
 # Both first commands do all their own set-up, in .venv:
-#   make demo    search a made-up benchmark; needs no NASLib
+#   make demo    lock an architecture on the embedded benchmark; needs no NASLib
 #   make test    run the tests; those that need NASLib run where it is found, and are skipped elsewhere
 PYTHON ?= $(shell command -v python3.11 >/dev/null && python3.11 -c '' 2>/dev/null && echo python3.11 || echo python3)
 VENV ?= .venv
@@ -14,14 +14,16 @@ INSTALL = $(BIN)/python -m pip install -q --disable-pip-version-check $(addprefi
 
 .PHONY: demo test check clean
 
+DEMO := --config-file naslib_archlock/configs/digits.yaml
+DEMO_KEYS := out_dir build/demo dataset digit archlock.target autoencoder
+
 demo: $(VENV)/core
-	$(BIN)/python -m naslib_archlock.benchmarks.toy build/toy
-	$(BIN)/archlock search --config-file naslib_archlock/configs/toy.yaml
+	$(BIN)/archlock search $(DEMO) $(DEMO_KEYS)
 	@echo
 	@echo "Try next:"
-	@echo "  $(BIN)/archlock search --config-file naslib_archlock/configs/toy.yaml archlock.scheme tk archlock.target autoencoder"
-	@echo "  $(BIN)/archlock train-ranker --out build/ranker.safetensors archlock.zero_cost build/toy/zc_transbench101_micro.json search_space transbench101_micro archlock.leave_out normal"
-	@echo "  $(BIN)/archlock doctor"
+	@echo "  $(BIN)/archlock search $(DEMO) $(DEMO_KEYS) archlock.scheme tk    # may see the target's images"
+	@echo "  $(BIN)/archlock search --config-file naslib_archlock/configs/images.yaml dataset YOUR/IMAGES    # one sub-folder a class"
+	@echo "  $(BIN)/archlock doctor    # what else is here: NASLib, its benchmark files"
 
 test: $(VENV)/test
 	$(BIN)/python -m pytest $(PYTEST_ARGS)

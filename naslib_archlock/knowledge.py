@@ -22,7 +22,7 @@ from .seeding import stream
 from .spaces import DIGITS, SPACES, SearchSpace, get_space
 from .tasks.base import LabelledImages
 from .tasks.digits import digits_task
-from .tasks.names import is_image_folder, task_name
+from .tasks.names import is_image_folder, task_name, whole_task
 from .zerocost import ZeroCostScores, find_zero_cost, read_zero_cost, zero_cost_file_name
 
 
@@ -46,7 +46,10 @@ class Knowledge:
         ]
 
     def training_tables(self) -> tuple[list[ZeroCostScores], list[ZeroCostScores]]:
-        """The tables to train a ranker on, by ``train_tasks`` and ``leave_out``, and those left out."""
+        """The tables to train a ranker on, by ``train_tasks`` and ``leave_out``, and those left out.
+
+        With a task, those sampled from it are left out.
+        """
         known = [t.task for t in self.tables]
         wanted = split_list(self._config.archlock.train_tasks) or tuple(known)
         left_out = split_list(self._config.archlock.leave_out)
@@ -55,8 +58,9 @@ class Knowledge:
                 raise ConfigError(f"archlock.train_tasks names {task}, a target, which this scheme must not see")
             if task not in known:
                 raise unknown("task", task, known, "zero-cost files")
-        chosen = [t for t in self.tables if t.task in wanted and t.task not in left_out]
-        return chosen, [t for t in self.tables if t.task in left_out]
+        is_left_out = [t.task in left_out or whole_task(t.task) in left_out for t in self.tables]
+        chosen = [t for t, out in zip(self.tables, is_left_out) if t.task in wanted and not out]
+        return chosen, [t for t, out in zip(self.tables, is_left_out) if out]
 
     # -- embeddings ----------------------------------------------------------------------------------------------------
 

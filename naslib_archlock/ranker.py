@@ -29,7 +29,7 @@ from .cells import ENCODING_DIM, one_hot
 from .errors import RankerError
 from .files import write_bytes
 from .spaces import SPACES, SearchSpace
-from .tasks.names import SUBSET_MARK
+from .tasks.names import whole_task
 from .threads import single_threaded
 
 _FORMAT = "naslib_archlock.ranker/1"
@@ -125,7 +125,7 @@ class Ranker:
 
     def seen_among(self, tasks: Sequence[str]) -> list[str]:
         """Those of ``tasks`` that the ranker was trained on, or on a part of whose classes it was."""
-        trained = [name.partition("/")[2].partition(SUBSET_MARK)[0] for name in self.info.tasks]
+        trained = [whole_task(name.partition("/")[2]) for name in self.info.tasks]
         return [task for task in tasks if task in trained]
 
     def check_unseen(self, tasks: Sequence[str]) -> None:

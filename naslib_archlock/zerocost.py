@@ -23,6 +23,7 @@ from .cells import N_SLOTS
 from .errors import CellError, TableError
 from .files import write_bytes
 from .spaces import SearchSpace
+from .tasks.names import whole_task
 
 # The 13 proxies of NASLib's ``ZeroCost``.
 PROXIES = (
@@ -92,7 +93,7 @@ def _score(raw: Any) -> float:
 
 
 def read_zero_cost(path: Path, space: SearchSpace, hidden: Collection[str] = ()) -> dict[str, ZeroCostScores]:
-    """Zero-cost scores of the tasks in a NASLib ``zc_<space>.json`` file, but for the ``hidden`` ones.
+    """Scores of the tasks in a NASLib ``zc_<space>.json`` file, without the ``hidden`` ones and parts of them.
 
     A name that ends in ``.gz`` is that of a compressed file.
     Raises: TableError: if the file cannot be read, or an entry is malformed.
@@ -111,7 +112,7 @@ def read_zero_cost(path: Path, space: SearchSpace, hidden: Collection[str] = ())
     return {
         task: parse_scores(space, task, entries, f"zero-cost file {path}")
         for task, entries in data.items()
-        if task not in hidden
+        if task not in hidden and whole_task(task) not in hidden
     }
 
 

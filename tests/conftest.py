@@ -139,6 +139,29 @@ def macro_tables(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
+def digit_images(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """Folders of PNG files, one sub-folder a class: digits 0 to 4, digits 5 to 9, and the shapes of rectangles."""
+    from PIL import Image
+    from sklearn.datasets import load_digits
+
+    root, rng = tmp_path_factory.mktemp("folders"), np.random.default_rng(0)
+    digits = load_digits()
+    pixels = (digits.images * 255 / 16).astype(np.uint8)
+    classes = {("low" if d < 5 else "high", str(d)): pixels[digits.target == d][:30] for d in range(10)}
+    for label, (height, width) in enumerate(((6, 2), (2, 6), (4, 4))):
+        images = np.zeros((30, 8, 8), dtype=np.uint8)
+        for image in images:
+            top, left = rng.integers(0, 3, size=2)
+            image[top : top + height, left : left + width] = rng.integers(100, 255)
+        classes["shapes", str(label)] = images
+    for (task, label), images in classes.items():
+        (root / task / label).mkdir(parents=True)
+        for i, image in enumerate(images):
+            Image.fromarray(image).save(root / task / label / f"{i:02}.png")
+    return {task: root / task for task in ("low", "high", "shapes")}
+
+
+@pytest.fixture(scope="session")
 def child_environment() -> dict[str, str]:
     """The environment of a command run as a process of its own: one thread, and this checkout."""
     path = os.pathsep.join(filter(None, (str(REPO), os.environ.get("PYTHONPATH"))))

@@ -190,8 +190,9 @@ def _save_weights(module: nn.Module, about: dict[str, Any]) -> dict[str, bytes]:
 def _save_script(module: nn.Module, images: Tensor) -> dict[str, bytes]:
     data = io.BytesIO()
     with warnings.catch_warnings():
-        # torch deprecates TorchScript, but has no other file that holds a module with both modes
-        warnings.simplefilter("ignore", DeprecationWarning)
+        # torch deprecates TorchScript, but has no other file that holds a module with both modes; its other warnings
+        # are about how torch's own modules are written
+        warnings.simplefilter("ignore")
         torch.jit.save(torch.jit.script(module), data)
     return {SCRIPT: data.getvalue()}
 

@@ -17,6 +17,11 @@ def is_image_folder(task: str) -> bool:
     return os.sep in task or "/" in task or (task not in _KNOWN and task != "" and os.path.isdir(task))
 
 
+def whole_task(name: str) -> str:
+    """The task that a task was sampled from, or the task itself. They share data: one gives the other away."""
+    return name.partition(SUBSET_MARK)[0]
+
+
 def task_name(task: str) -> str:
     """What results and file names call a task: a folder goes by its own name, without the way to it."""
     return Path(task).resolve().name if is_image_folder(task) else task
