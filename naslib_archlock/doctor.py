@@ -11,8 +11,8 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from . import __version__
-from .errors import NaslibError
+from . import __version__, data
+from .errors import NaslibError, TableError
 
 # Requirements of NASLib with a ceiling, and what goes wrong above it (see pyproject.toml).
 _CEILINGS = {
@@ -54,9 +54,21 @@ def examine() -> Iterator[Finding]:
     yield Finding("python", "ok", f"{platform.python_version()} on {platform.platform()}, {os.cpu_count()} cores")
     device = torch.cuda.get_device_name(0) if torch.cuda.is_available() else "cpu"
     yield Finding("torch", "ok", f"{torch.__version__}, device {device}, {torch.get_num_threads()} threads")
-    for name in ("numpy", "scipy", "safetensors", "matplotlib", "pyyaml"):
+    for name in ("numpy", "scipy", "safetensors", "matplotlib", "pyyaml", "joblib", "scikit-learn", "pillow"):
         yield _version(name)
+    yield _package_data()
     yield from _naslib()
+
+
+def _package_data() -> Finding:
+    """Whether the files that come with the package are those that were published."""
+    names = data.published()
+    try:
+        size = sum(data.checked_path(name).stat().st_size for name in names)
+    except TableError as err:
+        what, _, advice = str(err).partition("; ")
+        return Finding("in the box", "warning", what, advice)
+    return Finding("in the box", "ok", f"{len(names)} files, {size / 1e6:.1f} MB: benchmark, probe network, rankers")
 
 
 def _version(name: str) -> Finding:

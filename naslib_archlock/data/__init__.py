@@ -29,6 +29,11 @@ def checked_path(name: str) -> Path:
     return path
 
 
+def published() -> list[str]:
+    """The files that have a checksum."""
+    return list(_sums(FOLDER))
+
+
 def publish(name: str, data: bytes, folder: Path = FOLDER) -> Path:
     """Write a file of the package and its checksum. Raises: OutputError."""
     path = folder / name
