@@ -15,15 +15,15 @@ INSTALL = $(BIN)/python -m pip install -q --disable-pip-version-check $(addprefi
 .PHONY: demo test check clean
 
 DEMO := --config-file naslib_archlock/configs/digits.yaml
-DEMO_KEYS := out_dir build/demo dataset digit archlock.target autoencoder
+DEMO_KEYS := out_dir build/demo
 
 demo: $(VENV)/core
 	$(BIN)/archlock search $(DEMO) $(DEMO_KEYS)
 	@echo
 	@echo "Try next:"
-	@echo "  $(BIN)/archlock search $(DEMO) $(DEMO_KEYS) archlock.scheme tk    # may see the target's images"
+	@echo "  $(BIN)/archlock search $(DEMO) $(DEMO_KEYS) archlock.scheme tk archlock.target jigsaw    # it may see the target's images"
 	@echo "  $(BIN)/archlock search --config-file naslib_archlock/configs/images.yaml dataset YOUR/IMAGES    # one sub-folder a class"
-	@echo "  $(BIN)/archlock doctor    # what else is here: NASLib, its benchmark files"
+	@echo "  $(BIN)/archlock doctor    # what is here of the rest: NASLib, its benchmark files"
 
 test: $(VENV)/test
 	$(BIN)/python -m pytest $(PYTEST_ARGS)

@@ -22,7 +22,8 @@ from naslib_archlock.scoring import LockScale, Scored
 from naslib_archlock.spaces import DIGITS
 
 BUDGET_PCT = 2.0
-METHODS = ("tu", "tk", "s", "fewest weights", "ceiling")
+SEARCHES = tuple((scheme, exhaustive) for exhaustive in (False, True) for scheme in ("tu", "tk", "s"))
+BASELINES = ("fewest weights", "ceiling")
 
 
 def run_pair(source: str, target: str, n_seeds: int) -> dict[str, list[dict[str, Any]]]:
@@ -33,16 +34,25 @@ def run_pair(source: str, target: str, n_seeds: int) -> dict[str, list[dict[str,
         "fewest weights": [vars(scale.score(scale.fewest_weights()))],
         "ceiling": [vars(scale.score(scale.ceiling()))],
     }
-    for scheme in ("s", "tu", "tk"):
-        results[scheme] = [search_once(scheme, source, target, seed, scale) for seed in range(n_seeds)]
+    for scheme, exhaustive in SEARCHES:
+        results[name_of(scheme, exhaustive)] = [
+            search_once(scheme, exhaustive, source, target, seed, scale) for seed in range(n_seeds)
+        ]
     return results
 
 
-def search_once(scheme: str, source: str, target: str, seed: int, scale: LockScale) -> dict[str, Any]:
+def name_of(scheme: str, exhaustive: bool) -> str:
+    return scheme + (" exhaustive" if exhaustive else "")
+
+
+METHODS = (*(name_of(*kind) for kind in SEARCHES), *BASELINES)
+
+
+def search_once(scheme: str, exhaustive: bool, source: str, target: str, seed: int, scale: LockScale) -> dict[str, Any]:
     """The score of what one search found, and its look-ups."""
     overrides = ["seed", str(seed), "search_space", "digits", "dataset", source, "archlock.target", target]
     config = load_config(None, [*overrides, "archlock.source_budget_pct", str(BUDGET_PCT)])
-    config = replace(config, archlock=replace(config.archlock, scheme=scheme))
+    config = replace(config, archlock=replace(config.archlock, scheme=scheme, exhaustive=exhaustive))
     benchmark = pipeline.open_benchmark(config)
     search = pipeline.prepare(config, benchmark).search
     for _ in range(config.search.epochs):

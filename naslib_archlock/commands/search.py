@@ -114,7 +114,9 @@ class RunFolder:
 
         pictures = {"search.png": search_picture(search, result["source"])}
         if benchmark.is_measured and search.uses_source_accuracy and result["targets"]:
-            pictures["lock.png"] = lock_picture(benchmark, self._config.dataset, result, search.source_floor())
+            best = max(search.oracle.known.values())
+            floor = best - abs(best) * self._config.archlock.source_budget_pct / 100  # in scheme S, too
+            pictures["lock.png"] = lock_picture(benchmark, self._config.dataset, result, floor)
         for name, picture in pictures.items():
             write_bytes(self.folder / name, picture)
         write_text(self.folder / "result.json", json.dumps(result, indent=2) + "\n")

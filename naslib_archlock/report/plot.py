@@ -60,20 +60,20 @@ def _draw_source(axis: Axes, search: Search, points: list[tuple[int, Evaluated, 
 def lock_picture(benchmark: Benchmark, source: str, result: Mapping[str, Any], floor: float) -> bytes:
     """Source against target accuracy of all distinct architectures, with those found, one panel a target; PNG bytes.
 
-    The best sources are what matters, so the worst quarter by source is not drawn.
+    Those that lie outside the budget by more than the budget is wide are not drawn.
     Args: result: of ``pipeline.finish``; floor: the least source validation accuracy within the budget.
     """
     archs = [tuple(arch) for arch in benchmark.space.distinct().tolist()]
     x = np.array([benchmark.accuracy(arch, task=source, split="val") for arch in archs])
-    shown = x >= np.quantile(x, 0.25)
+    shown = x >= floor - max(x.max() - floor, 0.01 * abs(x.max()))
     targets = list(result["targets"])
     n_columns = min(3, len(targets))
     n_rows = -(-len(targets) // n_columns)
-    figure = Figure(figsize=(1.2 + 3.1 * n_columns, 0.7 + 2.9 * n_rows), layout="constrained")
+    figure = Figure(figsize=(2.4 + 3.0 * n_columns, 0.8 + 3.0 * n_rows), layout="constrained")
     axes = figure.subplots(n_rows, n_columns, squeeze=False).ravel()
     for axis, task in zip(axes, targets):
         y = np.array([benchmark.accuracy(arch, task=task, split="test") for arch in archs])
-        axis.scatter(x[shown], y[shown], c=_OUTSIDE, s=5, label="all architectures", rasterized=True)
+        axis.scatter(x[shown], y[shown], c=_OUTSIDE, s=5, label="every architecture")
         axis.axvline(floor, color="black", lw=0.8, ls="--", label="source budget")
         axis.scatter(
             result["s"]["source_val"], result["s"]["targets"][task], c=_WITHIN, s=60, marker="s", label="S finds"

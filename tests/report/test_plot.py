@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from naslib_archlock.benchmarks.base import SourceOracle
-from naslib_archlock.report.plot import search_picture
+from naslib_archlock.benchmarks.table import TableBenchmark
+from naslib_archlock.report.plot import lock_picture, search_picture
 from naslib_archlock.search import ExhaustiveSearch, RegularizedEvolution, SearchSettings
 from naslib_archlock.spaces import TRANSBENCH101_MICRO
 
@@ -43,3 +44,20 @@ def test_a_picture_shows_the_fitness_and_below_it_the_accuracies_looked_up(kind,
 def test_the_same_search_has_the_same_picture():
     first, again, other = (search_picture(finished(RegularizedEvolution, n), "normal") for n in (12, 12, 11))
     assert first == again != other
+
+
+@pytest.mark.parametrize("targets", [("t",), ("t", "u"), ("t", "u", "v", "w")])
+def test_a_lock_is_drawn_among_all_architectures_one_panel_a_target(targets):
+    archs = TRANSBENCH101_MICRO.all()
+    values = archs.sum(axis=1).astype(float)
+    columns = {f"{task}/{split}": values for task in ("s", *targets) for split in ("val", "test")}
+    benchmark = TableBenchmark(TRANSBENCH101_MICRO, archs, columns, "made up")
+    found = {"source_val": 17.0, "targets": dict.fromkeys(targets, 3.0)}
+    result = {"scheme": "tu", "source": "s", **found, "s": {**found, "source_val": 18.0}}
+    picture = lock_picture(benchmark, "s", result, floor=16.0)
+    assert picture == lock_picture(benchmark, "s", result, floor=16.0)
+    assert picture != lock_picture(benchmark, "s", {**result, "source_val": 18.0}, floor=16.0)
+    width, height = size_of(picture)
+    columns_drawn, rows_drawn = min(3, len(targets)), -(-len(targets) // 3)
+    assert (width > 750) == (columns_drawn > 1)
+    assert (height > 600) == (rows_drawn > 1)
