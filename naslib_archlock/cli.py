@@ -5,7 +5,9 @@ from __future__ import annotations
 import argparse
 import importlib
 import sys
-from collections.abc import Sequence
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -135,6 +137,22 @@ _RUN = {
 _WITH_OVERRIDES = ("search", "train-ranker")
 
 
+@contextmanager
+def _warnings_for_people(command: str) -> Iterator[None]:
+    """Print what this package warns of as one line, without the place in the code."""
+    original = warnings.formatwarning
+
+    def one_line(message: Any, category: Any, filename: str, *rest: Any, **named: Any) -> str:
+        ours = category is UserWarning and Path(filename).is_relative_to(Path(__file__).parent)
+        return f"archlock {command}: {message}\n" if ours else original(message, category, filename, *rest, **named)
+
+    warnings.formatwarning = one_line
+    try:
+        yield
+    finally:
+        warnings.formatwarning = original
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """Run a command; returns its exit code: 0, 2 for a user's error, 130 after Ctrl-C."""
     parser = build_parser()
@@ -149,7 +167,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     module, function = _RUN[args.command]
     try:
         run = getattr(importlib.import_module(f".{module}", __package__), function)
-        code: int = run(args)
+        with _warnings_for_people(args.command):
+            code: int = run(args)
         return code
     except ArchLockError as err:
         print(f"archlock {args.command}: {err}", file=sys.stderr)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from functools import cached_property
 
 import numpy as np
 
@@ -11,6 +12,7 @@ from .ranker import Ranker
 from .spaces import SearchSpace
 
 SCHEMES = ("s", "tk", "tu")
+_TIE = 1e-3  # estimates of ranks this close are equal: rounding depends on how many tasks are computed at once
 
 
 def combine(scheme: str, source_rank: np.ndarray, target_ranks: np.ndarray, trade_off: float) -> np.ndarray:
@@ -52,7 +54,7 @@ class Fitness:
         ranker.check_space(space)
         self._ranker, self._scheme, self._trade_off, self._opponents = ranker, scheme, trade_off, opponents
         self._tasks = np.vstack([source[None], targets]) if scheme != "s" else source[None]
-        self._n_distinct = len(space.distinct())
+        self._space, self._n_distinct = space, len(space.distinct())
 
     def ranks(self, archs: np.ndarray) -> np.ndarray:
         """Estimated ranks of ``n x 6`` codes in the space, ``tasks x n``, the source first; 1 is the best."""
@@ -64,9 +66,22 @@ class Fitness:
         ranks = self.ranks(np.asarray(archs))
         return combine(self._scheme, ranks[0], ranks[1:], self._trade_off), ranks[0]
 
-    def rank_at(self, pct: float) -> float:
-        """The last rank among the best ``pct`` % of the space."""
-        return max(1.0, self._n_distinct * pct / 100)
+    @cached_property
+    def _all_source_ranks(self) -> np.ndarray:
+        """The estimate for every architecture of the space, in ascending order.
+
+        An estimate is made of win probabilities, which are never quite 0 or 1: the best estimates are above 1.
+        """
+        return np.sort(self.on_source_alone().ranks(self._space.distinct())[0])
+
+    def source_rank_at(self, pct: float) -> float:
+        """The estimate of the last of the best ``pct`` % of the space by source rank."""
+        n = len(self._all_source_ranks)
+        return float(self._all_source_ranks[max(1, int(n * pct / 100)) - 1]) + _TIE
+
+    def source_position(self, source_rank: float) -> int:
+        """From an estimate to the place among all architectures of the space, from 1."""
+        return int(np.searchsorted(self._all_source_ranks, source_rank - _TIE)) + 1
 
     def on_source_alone(self) -> Fitness:
         """The fitness under scheme S, by the same ranker, source and opponents."""

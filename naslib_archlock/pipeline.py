@@ -201,17 +201,16 @@ def _new_search(config: Config, benchmark: Benchmark, fitness: Fitness) -> Searc
 def measure(config: Config, benchmark: Benchmark, search: Search) -> dict[str, Any]:
     """The architecture that a finished search chose, and its accuracies: None where no network was to be trained."""
     best = search.best()
+    is_measured = benchmark.is_measured or config.archlock.train_top > 0
 
     def accuracy(task: str, split: str) -> float | None:
-        if not (benchmark.is_measured or config.archlock.train_top):
-            return None
-        return benchmark.accuracy(best.arch, task=task, split=split)
+        return benchmark.accuracy(best.arch, task=task, split=split) if is_measured else None
 
     return {
         "cell": list(best.arch),
         "arch": benchmark.space.to_str(best.arch),
         "fitness": best.fitness,
-        "source_rank": best.source_rank,
+        "source_position": None if is_measured else search.fitness.source_position(best.source_rank),
         "source_val": accuracy(config.dataset, "val"),
         "source_test": accuracy(config.dataset, "test"),
         "targets": {task_name(task): accuracy(task, "test") for task in report_targets(config, benchmark.tasks)},

@@ -89,7 +89,7 @@ class Search(ABC):
     def is_within_budget(self, evaluated: Evaluated) -> bool:
         """Whether the source accuracy is known to lie within the budget of the best one seen, or else the rank."""
         if not self.uses_source_accuracy:
-            return evaluated.source_rank <= self.fitness.rank_at(self.settings.source_top_pct)
+            return evaluated.source_rank <= self.fitness.source_rank_at(self.settings.source_top_pct)
         return evaluated.source_val is not None and evaluated.source_val >= self.source_floor()
 
     def source_floor(self) -> float:

@@ -185,7 +185,10 @@ def test_a_ranker_is_trained_where_none_is_given(run, toy_args, folder, fast_tra
             "unknown search space 'transbench101_mico'.*mean 'transbench101_micro'",
         ),
         (["dataset", "class_scen"], "unknown task 'class_scen'.*did you mean 'class_scene'"),
-        (["dataset", "cifar10"], "unknown task 'cifar10' in transbench101_micro benchmark; known: class_scene"),
+        (
+            ["dataset", "cifar10"],
+            "unknown task 'cifar10' in the transbench101_micro benchmark, and no folder of",
+        ),
         (["archlock.target", "nrmal"], "unknown task 'nrmal'.*did you mean 'normal'"),
         (["archlock.scheme", "tuu"], "unknown archlock.scheme 'tuu'; known: s, tk, tu"),
         (["archlock.scheme", "tk", "archlock.target", ""], "scheme tk needs archlock.target"),

@@ -87,3 +87,19 @@ def test_ranks_follow_the_votes_that_the_ranker_learned(toy_ranker):
 def test_a_ranker_of_another_family_is_refused(toy_ranker):
     with pytest.raises(RankerError, match="cannot rank transbench101_macro"):
         Fitness(toy_ranker, TRANSBENCH101_MACRO, "s", np.ones(3), np.empty((0, 3)), 0.5, TRANSBENCH101_MACRO.all()[:9])
+
+
+def test_positions_on_the_source_by_brute_force(toy_ranker):
+    """Estimates of ranks begin above 1, as no cell wins for certain; positions are counted among all cells."""
+    rng = np.random.default_rng(0)
+    source = rng.standard_normal(toy_ranker.info.embedding_dim)
+    opponents = np.array(SPACE.sample(64, rng))
+    fitness = Fitness(toy_ranker, SPACE, "tu", source, np.stack([source, -source]), 0.5, opponents)
+    _, ranks = fitness.evaluate(SPACE.distinct())
+    assert ranks.min() > 1
+    positions = [fitness.source_position(rank) for rank in ranks]
+    assert positions == [1 + int((ranks < rank - 1e-3).sum()) for rank in ranks]
+    for pct in (0.0, 1.0, 10.0, 100.0):
+        within = (ranks <= fitness.source_rank_at(pct)).sum()
+        n = max(1, int(len(ranks) * pct / 100))
+        assert n <= within <= n + (np.diff(np.sort(ranks)) < 2e-3).sum()

@@ -51,8 +51,8 @@ def test_a_lock_for_own_images_without_a_table(digit_images, tmp_path, capsys):
     result = json.loads(out.splitlines()[-1])
     assert result["source"] == "low"
     assert (result["source_val"], result["source_queries"], result["targets"]) == (None, 0, {})
-    assert result["source_rank"] <= 0.1 * result["n_distinct"]
-    assert result["s"]["source_rank"] <= result["source_rank"]
+    assert result["s"]["source_position"] == 1
+    assert 1 < result["source_position"] <= 0.1 * result["n_distinct"] + 1  # to rounding
     folder = tmp_path / "transbench101_micro" / "low" / "archlock" / "tu" / "0"
     assert {p.name for p in folder.iterdir()} == {"result.json", "config.yaml", "search.png", "ranker.safetensors"}
     assert len(Ranker.load(folder / "ranker.safetensors").info.tasks) == 6  # the one in the box, of all digits tasks
@@ -141,7 +141,7 @@ def test_bad_folders(digit_images, tmp_path, capsys, command, case):
     folder = tmp_path / "bad"
     expected = {
         "missing": "bad", "no classes": "sub-folder", "one class": "class", "no images": "images",
-        "one image": "at least 2", "unreadable": "skip_unreadable",
+        "one image": "at least 2", "unreadable": "--skip-unreadable",
     }[case]  # fmt: skip
     if case == "unreadable":
         damaged(digit_images["low"], folder)

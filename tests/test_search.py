@@ -30,7 +30,7 @@ class FakeFitness:
     def evaluate(self, archs: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         return self._fitness(archs), self._source_rank(archs)
 
-    def rank_at(self, pct: float) -> float:
+    def source_rank_at(self, pct: float) -> float:
         """Source ranks are spread over [0, 1] here."""
         return pct / 100
 

@@ -39,7 +39,9 @@ class Benchmark(ABC):
     def check_task(self, task: str) -> str:
         """Raises: UnknownNameError: if there is no such task."""
         if task not in self.tasks:
-            raise unknown("task", task, self.tasks, f"{self.space.name} benchmark")
+            raise unknown(
+                "task", task, self.tasks, f"the {self.space.name} benchmark, and no folder of that name is here"
+            )
         return task
 
     def source_oracle(self, task: str, max_queries: int) -> SourceOracle:

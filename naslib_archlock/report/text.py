@@ -54,8 +54,8 @@ def _measured(result: Mapping[str, Any]) -> list[str]:
 def _estimated(result: Mapping[str, Any]) -> list[str]:
     """What is known where no network was trained: the ranker's opinion."""
     text = (
-        f"By the ranker, it is number {result['source_rank']:.0f} of {result['n_distinct']} on {result['source']} "
-        f"(what scheme S finds: {result['s']['source_rank']:.0f}). No table holds accuracies of these images, and no "
+        f"By the ranker, it is number {result['source_position']} of {result['n_distinct']} on {result['source']} "
+        f"(what scheme S finds: {result['s']['source_position']}). No table holds accuracies of these images, and no "
         "network was trained: --train-top 10 trains ten candidates on the source, chooses among them within the source "
         "budget, and measures the result."
     )

@@ -233,7 +233,7 @@ def _read_images(
     if failures and not skip_unreadable:
         raise ImageError(
             f"{len(failures)} images in {folder} cannot be read: {_some(failures)}; repair or remove them, or leave "
-            "them out with skip_unreadable"
+            "them out with --skip-unreadable"
         )
     if failures:
         warnings.warn(f"{len(failures)} unreadable images in {folder} are left out: {_some(failures)}", stacklevel=3)

@@ -32,7 +32,10 @@ def test_the_oracle_asks_for_the_source_validation_accuracy_only():
 
 
 def test_an_oracle_of_an_unknown_task_is_refused():
-    with pytest.raises(UnknownNameError, match="transbench101_micro benchmark; known: normal, autoencoder"):
+    with pytest.raises(
+        UnknownNameError,
+        match="no folder of that name is here; known: normal, autoencoder",
+    ):
         CountingBenchmark().source_oracle("jigsaw", 3)
 
 

@@ -16,7 +16,7 @@ class FakeFitness:
     def evaluate(self, archs):
         return archs.sum(axis=1).astype(float), archs.sum(axis=1).astype(float)
 
-    def rank_at(self, pct):
+    def source_rank_at(self, pct):
         return pct
 
 

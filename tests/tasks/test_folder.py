@@ -447,7 +447,7 @@ BROKEN = {
 def test_a_broken_image_is_an_error_that_says_how_to_go_on(tmp_path, name):
     folder = make(tmp_path / "f", {"a": 2, "b": 2})
     (folder / "a" / name).write_bytes(BROKEN[name])
-    with pytest.raises(ImageError, match=rf"1 images in .*/f cannot be read: a/{name} \(.*skip_unreadable$"):
+    with pytest.raises(ImageError, match=rf"1 images in .*/f cannot be read: a/{name} \(.*--skip-unreadable$"):
         read_image_folder(folder, SIZE)
     with pytest.warns(UserWarning, match=rf"1 unreadable images in .*/f are left out: a/{name} \(") as caught:
         data = read_image_folder(folder, SIZE, skip_unreadable=True)
