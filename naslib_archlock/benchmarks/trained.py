@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -62,6 +63,7 @@ class TrainedBenchmark(Benchmark):
             raise unknown("split", split, SPLITS)
         key = (task, tuple(self.space.representatives([arch])[0].tolist()))
         if key not in self._metrics:
+            print(f"training {self.space.to_str(key[1])} on {task_name(task)}", file=sys.stderr)  # it takes seconds
             self._metrics[key], _ = fit_and_score(key[1], self._images(task), self._settings, [self._seed])
         return self._metrics[key][split][0]
 
