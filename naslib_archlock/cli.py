@@ -6,7 +6,7 @@ import argparse
 import importlib
 import sys
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,17 @@ INTERRUPTED = 130  # what a shell reports for a command that Ctrl-C stopped
 
 _OVERRIDES = "KEY VALUE pairs after the options override the file, e.g. seed 1 archlock.scheme tk"
 _TASK_HELP = "a folder of images with one sub-folder a class"
+
+
+def _at_least(low: int) -> Callable[[str], int]:
+    """A type of options: an integer that is not below ``low``."""
+
+    def parse(text: str) -> int:
+        if not text.lstrip("-").isdecimal() or int(text) < low:
+            raise argparse.ArgumentTypeError(f"{text!r} must be an integer of at least {low}")
+        return int(text)
+
+    return parse
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -42,7 +53,10 @@ def _add_search(commands: Any) -> None:
     search.add_argument("--resume", action="store_true", help="continue the interrupted run in the output folder")
     search.add_argument("--overwrite", action="store_true", help="replace another run's result in the output folder")
     search.add_argument(
-        "--train-top", type=int, metavar="K", help="where dataset is a folder: train K candidates on the source"
+        "--train-top",
+        type=_at_least(1),
+        metavar="K",
+        help="where dataset is a folder: train K candidates on the source",
     )
     search.add_argument("--skip-unreadable", action="store_true", help="leave out images that cannot be read")
 
@@ -70,15 +84,21 @@ def _add_proxies(commands: Any) -> None:
     proxies.add_argument("tasks", nargs="+", metavar="TASK", help=f"{_TASK_HELP}, or a dataset that NASLib loads")
     proxies.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder for the table and embeddings")
     proxies.add_argument("--space", default="transbench101_micro", help="search space (default transbench101_micro)")
-    proxies.add_argument("--cells", type=int, default=100, help="cells to score, the same on all tasks (default 100)")
+    proxies.add_argument(
+        "--cells", type=_at_least(2), default=100, help="cells to score, the same on all tasks (default 100)"
+    )
     proxies.add_argument("--proxies", default="", metavar="LIST", help="with commas (default: all 13 of NASLib)")
     proxies.add_argument(
-        "--subsets", type=int, default=0, metavar="K", help="also draw K tasks a folder from its classes"
+        "--subsets", type=_at_least(0), default=0, metavar="K", help="also draw K tasks a folder from its classes"
     )
-    proxies.add_argument("--subset-classes", type=int, default=0, metavar="N", help="classes of each (default: half)")
-    proxies.add_argument("--batch-size", type=int, default=32, help="images that a network is judged by (default 32)")
-    proxies.add_argument("--jobs", type=int, default=2, help="processes at once (default 2)")
-    proxies.add_argument("--image-size", type=int, default=16, metavar="PIXELS", help="a side (default 16)")
+    proxies.add_argument(
+        "--subset-classes", type=_at_least(0), default=0, metavar="N", help="classes of each (default: half)"
+    )
+    proxies.add_argument(
+        "--batch-size", type=_at_least(1), default=32, help="images that a network is judged by (default 32)"
+    )
+    proxies.add_argument("--jobs", type=_at_least(1), default=2, help="processes at once (default 2)")
+    proxies.add_argument("--image-size", type=_at_least(1), default=16, metavar="PIXELS", help="a side (default 16)")
     proxies.add_argument("--overwrite", action="store_true", help="replace the table if it exists")
     _add_image_options(proxies)
 
@@ -95,9 +115,9 @@ def _add_image_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--probe", default="digits", help="probe network: digits (default), resnet50, resnet34, timm:NAME"
     )
-    parser.add_argument("--max-images", type=int, default=2000, help="of a folder (default 2000)")
+    parser.add_argument("--max-images", type=_at_least(1), default=2000, help="of a folder (default 2000)")
     parser.add_argument("--skip-unreadable", action="store_true", help="leave out images that cannot be read")
-    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--seed", type=_at_least(0), default=0)
     parser.add_argument("--json", action="store_true", help="print one JSON object as the last line of stdout")
 
 
@@ -106,11 +126,13 @@ def _add_export(commands: Any) -> None:
     export.add_argument("found", metavar="RUN|ARCH", help="the folder of a search's result, or an architecture string")
     export.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder to write to")
     export.add_argument("--space", default="", help="search space of an architecture string")
-    export.add_argument("--classes", type=int, default=0, help="outputs (default: the classes of the run's own images)")
-    export.add_argument("--channels", type=int, default=3, help="of an image (default 3)")
-    export.add_argument("--image-size", type=int, default=32, metavar="PIXELS", help="a side (default 32)")
+    export.add_argument(
+        "--classes", type=_at_least(2), default=0, help="outputs (default: the classes of the run's own images)"
+    )
+    export.add_argument("--channels", type=_at_least(1), default=3, help="of an image (default 3)")
+    export.add_argument("--image-size", type=_at_least(1), default=32, metavar="PIXELS", help="a side (default 32)")
     export.add_argument("--format", default="torchscript", help="torchscript (default) or torch.export")
-    export.add_argument("--seed", type=int, default=0, help="of the initial weights")
+    export.add_argument("--seed", type=_at_least(0), default=0, help="of the initial weights")
 
 
 def _add_naslib(commands: Any) -> None:

@@ -31,6 +31,8 @@ def run_proxies(args: argparse.Namespace) -> int:
     table = args.out / zero_cost_file_name(space)
     if table.exists() and not args.overwrite:
         raise OutputError(f"{table} exists; choose another folder, or give --overwrite to replace it")
+    if args.image_size % 4:
+        raise ConfigError(f"--image-size {args.image_size} must be a multiple of 4: NASLib's networks halve it twice")
     make_folder(args.out)
     cells = space.sample(args.cells, stream(args.seed, "cells"))
     tasks = sampled_tasks(args)
