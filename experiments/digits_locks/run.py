@@ -91,8 +91,20 @@ def main() -> None:
         for (source, target), result in zip(pairs, found)
     ]
     print(f"\n{table([header, *body])}\n\n{LIMIT}")
-    by_pair = {f"{source} -> {target}": result for (source, target), result in zip(pairs, found)}
+    by_pair = {
+        f"{source} -> {target}": {method: brief(runs) for method, runs in result.items()}
+        for (source, target), result in zip(pairs, found)
+    }
     write_results(args.out, {"budget_pct": BUDGET_PCT, "summary": summary, "pairs": by_pair})
+
+
+def brief(runs: list[dict[str, Any]]) -> dict[str, Any]:
+    """What is kept of the runs of one method."""
+    return {
+        "lock_scores": [round(run["lock_score"], 4) for run in runs],
+        "target_tests": [round(run["target_test"], 2) for run in runs],
+        "outside_budget": sum(not run["is_within_budget"] for run in runs),
+    }
 
 
 def mean_score(runs: list[dict[str, Any]]) -> float:
