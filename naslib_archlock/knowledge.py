@@ -21,7 +21,6 @@ from .ranker import RankerInfo
 from .seeding import stream
 from .spaces import DIGITS, SPACES, SearchSpace, get_space
 from .tasks.base import LabelledImages
-from .tasks.digits import digits_task
 from .tasks.names import is_image_folder, task_name, whole_task
 from .zerocost import ZeroCostScores, find_zero_cost, read_zero_cost, zero_cost_file_name
 
@@ -124,17 +123,16 @@ def task_images(config: Config, task: str, space: SearchSpace, size: int) -> Lab
 
     Raises: ImageError; ConfigError: for a task of another benchmark, whose images this package does not have.
     """
-    if is_image_folder(task):
-        from .tasks.folder import read_image_folder
+    if not is_image_folder(task) and space.name != DIGITS.name:
+        raise ConfigError(
+            f"Task2Vec needs images, and those of {space.name} task {task!r} do not come with its benchmark: give a "
+            "folder of images as dataset or archlock.target, or embeddings that 'archlock embed' wrote as "
+            "archlock.embedding"
+        )
+    from .tasks.read import read_task
 
-        section = config.archlock
-        return read_image_folder(Path(task), size, section.max_images, config.seed, section.skip_unreadable)
-    if space.name == DIGITS.name:
-        return digits_task(task)["train"]
-    raise ConfigError(
-        f"Task2Vec needs images, and those of {space.name} task {task!r} do not come with its benchmark: give a folder "
-        "of images as dataset or archlock.target, or embeddings that 'archlock embed' wrote as archlock.embedding"
-    )
+    section = config.archlock
+    return read_task(task, size, section.max_images, config.seed, section.skip_unreadable)
 
 
 def zero_cost_files(config: Config) -> list[Path]:

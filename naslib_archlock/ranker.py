@@ -19,12 +19,11 @@ from typing import Any
 
 import numpy as np
 import safetensors
-import safetensors.numpy
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import normalize
 
-from . import __version__
+from . import __version__, weights
 from .cells import ENCODING_DIM, one_hot
 from .errors import RankerError
 from .files import write_bytes
@@ -169,14 +168,7 @@ class Ranker:
 
     def save(self, path: Path) -> None:
         """Write weights and metadata as one safetensors file. Raises: OutputError."""
-        write_bytes(Path(path), self.to_bytes())
-
-    def to_bytes(self) -> bytes:
-        """Weights and metadata in the format of safetensors."""
-        tensors = {name: t.detach().cpu().numpy() for name, t in self.model.state_dict().items()}
-        # One entry: safetensors writes several in a random order, and the same ranker must give the same bytes.
-        metadata = {_FORMAT: json.dumps(asdict(self.info), sort_keys=True)}
-        return safetensors.numpy.save(tensors, metadata)
+        write_bytes(Path(path), weights.encode(self.model.state_dict(), _FORMAT, asdict(self.info)))
 
     @classmethod
     def load(cls, path: Path) -> Ranker:
@@ -185,11 +177,7 @@ class Ranker:
         Raises: RankerError: if it is missing, cut short, not safetensors, or not a ranker of this format.
         """
         try:
-            with safetensors.safe_open(str(path), framework="np") as f:
-                metadata = f.metadata() or {}
-                # another model's file may hold types that NumPy lacks
-                names = f.keys() if _FORMAT in metadata else ()
-                tensors = {name: torch.from_numpy(f.get_tensor(name)) for name in names}
+            metadata, tensors = weights.decode(path, _FORMAT)
         except (OSError, safetensors.SafetensorError) as err:
             raise RankerError(
                 f"ranker file {path} cannot be read ({err}); it must be a safetensors file that "

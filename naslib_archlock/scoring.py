@@ -9,6 +9,7 @@ import numpy as np
 from .benchmarks.base import Benchmark
 from .cells import CONV_1X1, CONV_3X3, N_CODES, N_SLOTS, Cell, cell_index
 from .errors import ConfigError
+from .search import budget_floor
 
 
 @dataclass(frozen=True)
@@ -45,7 +46,7 @@ class LockScale:
         self.target_val = np.array([benchmark.accuracy(a, task=target, split="val") for a in archs])
         self.target_test = np.array([benchmark.accuracy(a, task=target, split="test") for a in archs])
         self._best = self.source_val.max()
-        self.within = self.source_val >= self._best - abs(self._best) * budget_pct / 100
+        self.within = self.source_val >= budget_floor(self._best, budget_pct)
         self._mean, self._least = self.target_test[self.within].mean(), self.target_test[self.within].min()
 
     def score(self, arch: Cell) -> Scored:

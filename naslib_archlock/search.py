@@ -58,6 +58,11 @@ class SearchSettings:
             raise ConfigError(f"source_budget_pct={self.source_budget_pct} must not be negative")
 
 
+def budget_floor(best: float, pct: float) -> float:
+    """The least accuracy that gives up no more than ``pct`` % of the best one, which may be negative (a loss)."""
+    return best - abs(best) * pct / 100
+
+
 class Search(ABC):
     """State and rules that both searches share."""
 
@@ -94,8 +99,7 @@ class Search(ABC):
 
     def source_floor(self) -> float:
         """The least source validation accuracy that lies within the budget of the best one looked up."""
-        best = max(self.oracle.known.values())
-        return best - abs(best) * self.settings.source_budget_pct / 100
+        return budget_floor(max(self.oracle.known.values()), self.settings.source_budget_pct)
 
     def merit(self, evaluated: Evaluated) -> tuple[bool, float]:
         """Sort key: fitness within the budget; outside it, behind all of these, by source accuracy or rank.

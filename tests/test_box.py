@@ -10,6 +10,7 @@ from naslib_archlock import knowledge, pipeline
 from naslib_archlock.cli import main
 from naslib_archlock.config import load_config
 from naslib_archlock.spaces import DIGITS
+from naslib_archlock.tasks import read
 from naslib_archlock.votes import parse_proxies
 
 DEFAULT_VOTERS = parse_proxies(load_config(None).archlock.proxies)
@@ -72,7 +73,7 @@ def test_who_says_anything_about_training_gets_a_ranker_of_their_own(key, value)
 
 @pytest.mark.parametrize("scheme", ["s", "tu"])
 def test_the_images_and_scores_of_an_unknown_target_are_not_read(monkeypatch, scheme):
-    real_task, real_scores, asked = knowledge.digits_task, knowledge.read_zero_cost, []
+    real_task, real_scores, asked = read.digits_task, knowledge.read_zero_cost, []
 
     def digits_task(task):
         asked.append(task)
@@ -82,7 +83,7 @@ def test_the_images_and_scores_of_an_unknown_target_are_not_read(monkeypatch, sc
         assert "edges" in hidden
         return real_scores(path, space, hidden)
 
-    monkeypatch.setattr(knowledge, "digits_task", digits_task)
+    monkeypatch.setattr(read, "digits_task", digits_task)
     monkeypatch.setattr(knowledge, "read_zero_cost", read_zero_cost)
     prepared("archlock.scheme", scheme, "archlock.target", "edges").search.step()
     assert asked == ["digit"]

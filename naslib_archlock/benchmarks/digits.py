@@ -9,7 +9,7 @@ from __future__ import annotations
 import csv
 import gzip
 import io
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from functools import cache
 from typing import Any
 
@@ -70,13 +70,8 @@ def digits_benchmark() -> TableBenchmark:
     row_of = dict(zip(cell_index(trained).tolist(), range(len(trained))))
     rows = [row_of[i] for i in cell_index(DIGITS.representatives(everything)).tolist()]
     means = {
-        f"{task}/{split}": _mean(columns, [f"{task}/{split}/{seed}" for seed in SEEDS])[rows]
+        f"{task}/{split}": np.mean([columns[f"{task}/{split}/{seed}"] for seed in SEEDS], axis=0)[rows]
         for task in DIGITS.tasks
         for split in SPLITS
     }
     return TableBenchmark(DIGITS, everything, means, "the embedded benchmark", (NOTE,))
-
-
-def _mean(columns: Mapping[str, np.ndarray], names: Sequence[str]) -> np.ndarray:
-    mean: np.ndarray = np.mean([columns[name] for name in names], axis=0)
-    return mean

@@ -12,7 +12,7 @@ from ..embedding.probes import load_probe
 from ..embedding.task2vec import Task2VecSettings, cached_task2vec, ranker_input, symmetric_distance
 from ..files import make_folder, write_bytes
 from ..report.text import table
-from .images import read_task
+from ..tasks.read import read_task
 
 
 def run_embed(args: argparse.Namespace) -> int:
@@ -22,7 +22,7 @@ def run_embed(args: argparse.Namespace) -> int:
     make_folder(args.out)
     vectors, seconds = {}, {}
     for task in args.tasks:
-        images = read_task(task, args, size)
+        images = read_task(task, size, args.max_images, args.seed, args.skip_unreadable)
         embedded = cached_task2vec(images, settings)
         write_bytes(args.out / f"{images.name}.npy", embedding_bytes(ranker_input(embedded.vector)))
         vectors[images.name] = embedded.vector

@@ -6,6 +6,7 @@ import argparse
 import json
 import shutil
 import time
+from pathlib import Path
 
 from ..embedding.file import embedding_bytes
 from ..embedding.probes import load_probe
@@ -15,11 +16,10 @@ from ..files import make_folder, write_bytes
 from ..seeding import stream
 from ..spaces import get_space
 from ..tasks.base import LabelledImages
-from ..tasks.folder import class_subset
+from ..tasks.folder import class_subset, read_image_folder
 from ..tasks.names import is_image_folder
 from ..votes import parse_proxies
 from ..zerocost import PROXIES, write_zero_cost, zero_cost_file_name
-from .images import read_task
 
 
 def run_proxies(args: argparse.Namespace) -> int:
@@ -64,7 +64,7 @@ def sampled_tasks(args: argparse.Namespace) -> list[LabelledImages]:
     # one size for networks and probe, so that both look at the same images
     rng = stream(args.seed, "subsets")
     for name in args.tasks:
-        task = read_task(name, args, args.image_size) if is_image_folder(name) else _naslib_dataset(name, args)
+        task = _task(name, args)
         if task.name in tasks:
             raise ConfigError(f"two of the tasks {', '.join(args.tasks)} go by the name {task.name}; rename a folder")
         tasks[task.name] = task
@@ -76,7 +76,10 @@ def sampled_tasks(args: argparse.Namespace) -> list[LabelledImages]:
     return list(tasks.values())
 
 
-def _naslib_dataset(name: str, args: argparse.Namespace) -> LabelledImages:
+def _task(name: str, args: argparse.Namespace) -> LabelledImages:
+    """The images of a folder, or of a data set that NASLib loads."""
+    if is_image_folder(name):
+        return read_image_folder(Path(name), args.image_size, args.max_images, args.seed, args.skip_unreadable)
     from ..plugin.proxies import naslib_dataset
 
     return naslib_dataset(name, args.max_images)

@@ -19,7 +19,7 @@ from ..errors import OutputError
 from ..files import make_folder, write_bytes, write_text
 from ..ranker import Ranker
 from ..report.text import summary
-from ..search import Search
+from ..search import Search, budget_floor
 from .progress import training_bar
 
 
@@ -114,8 +114,8 @@ class RunFolder:
 
         pictures = {"search.png": search_picture(search, result["source"])}
         if benchmark.is_measured and search.uses_source_accuracy and result["targets"]:
-            best = max(search.oracle.known.values())
-            floor = best - abs(best) * self._config.archlock.source_budget_pct / 100  # in scheme S, too
+            # not search.source_floor(): scheme S gives nothing up, and is drawn with the budget of the others
+            floor = budget_floor(max(search.oracle.known.values()), self._config.archlock.source_budget_pct)
             pictures["lock.png"] = lock_picture(benchmark, self._config.dataset, result, floor)
         for name, picture in pictures.items():
             write_bytes(self.folder / name, picture)

@@ -13,18 +13,15 @@ from __future__ import annotations
 
 import hashlib
 import importlib
-import json
 from collections.abc import Callable, Sequence
 from functools import cache, cached_property
 from typing import Any
 
-import safetensors
-import safetensors.numpy
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import interpolate
 
-from .. import data
+from .. import data, weights
 from ..errors import EmbeddingError, UnknownNameError, nearest, unknown
 from ..plugin.compat import declare_torchvision_operators
 
@@ -131,15 +128,13 @@ def digits_probe(network: nn.Module) -> Probe:
 
 def digits_network_bytes(network: nn.Module, training: dict[str, Any]) -> bytes:
     """Weights, and what they were trained on, in the format of safetensors."""
-    tensors = {name: value.numpy() for name, value in network.state_dict().items()}
-    # One entry: safetensors writes several in a random order, and the same training must give the same bytes.
-    return safetensors.numpy.save(tensors, {_FORMAT: json.dumps(training, sort_keys=True)})
+    return weights.encode(network.state_dict(), _FORMAT, training)
 
 
 def _digits_probe() -> Probe:
     network = _built_without_drawing(digits_network)
-    tensors = safetensors.numpy.load(data.checked_path(FILE).read_bytes())
-    network.load_state_dict({name: torch.tensor(value) for name, value in tensors.items()})
+    _, tensors = weights.decode(data.checked_path(FILE), _FORMAT)
+    network.load_state_dict(tensors)
     return digits_probe(network)
 
 
@@ -157,13 +152,13 @@ def torchvision_probe(name: str, pretrained: bool = True) -> Probe:
             f"probe {name!r} needs torchvision, which cannot be imported ({err}); pip install a torchvision that fits "
             f"torch {torch.__version__}; {_OFFLINE}"
         ) from err
-    weights = getattr(models, _TORCHVISION_PROBES[name]).IMAGENET1K_V1
+    imagenet = getattr(models, _TORCHVISION_PROBES[name]).IMAGENET1K_V1
     try:
-        network = _built_without_drawing(lambda: getattr(models, name)(weights=weights if pretrained else None))
+        network = _built_without_drawing(lambda: getattr(models, name)(weights=imagenet if pretrained else None))
     except (OSError, RuntimeError) as err:  # RuntimeError: the hash of the file is wrong
         raise EmbeddingError(
             f"the weights of probe {name!r} cannot be downloaded ({err}); they are downloaded once and kept in "
-            f"{torch.hub.get_dir()}/checkpoints: try again with a network, or put there the file of {weights.url}; "
+            f"{torch.hub.get_dir()}/checkpoints: try again with a network, or put there the file of {imagenet.url}; "
             f"{_OFFLINE}"
         ) from err
     network.fc = nn.Identity()

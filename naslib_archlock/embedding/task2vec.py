@@ -133,7 +133,8 @@ def task2vec(data: LabelledImages, probe: Probe, settings: Task2VecSettings) -> 
     """
     _check(data)
     rng = np.random.default_rng(settings.seed)
-    data = data.take(torch.from_numpy(_choose(data, settings.max_images, rng)))
+    chosen = np.sort(data.balanced_order(rng)[: settings.max_images])
+    data = data.take(torch.from_numpy(chosen))
     with _threads_for(probe):
         targets = _standardised(data)
         head = _fit_head(_features(probe, data.images), targets, data, settings, rng)
@@ -169,18 +170,6 @@ def _check(data: LabelledImages) -> None:
 
 def _threads_for(probe: Probe) -> AbstractContextManager[None]:
     return single_threaded() if sum(p.numel() for p in probe.parameters()) < _SMALL else nullcontext()
-
-
-def _choose(data: LabelledImages, n: int, rng: np.random.Generator) -> np.ndarray:
-    """Up to ``n`` rows, drawn at random; of each class equally many, as long as there are some."""
-    order = rng.permutation(len(data))
-    if data.is_classification:
-        labels = data.targets.numpy()[order]
-        turn = np.empty(len(order), dtype=np.int64)  # how many of its class come before it
-        for label in np.unique(labels):
-            turn[labels == label] = np.arange((labels == label).sum())
-        order = order[np.argsort(turn, kind="stable")]
-    return np.sort(order[:n])
 
 
 def _standardised(data: LabelledImages) -> Tensor:

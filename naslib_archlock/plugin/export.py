@@ -17,10 +17,10 @@ from pathlib import Path
 from typing import Any
 
 import safetensors
-import safetensors.numpy
 import torch
 from torch import Tensor, fx, nn
 
+from .. import weights
 from ..cells import as_cell
 from ..errors import ConfigError, unknown
 from ..files import make_folder, write_bytes
@@ -92,7 +92,7 @@ def export_network(
         module = _unrolled(build_network(space, _ANY_TASK, cell, n_classes, in_channels))
         images = torch.zeros(2, in_channels, image_size, image_size)
         _check_fit(module, images)
-        files = _save_weights(module, about)
+        files = {WEIGHTS: weights.encode(module.state_dict(), _FORMAT, about)}
         files.update(_SAVERS[fmt](module, images))
     files[ABOUT] = (json.dumps({"format": _FORMAT, **about, "drawing": space.draw(cell)}, indent=1) + "\n").encode()
     make_folder(folder)
@@ -110,10 +110,7 @@ def load_network(folder: Path) -> nn.Module:
     """
     path = folder / WEIGHTS
     try:
-        with safetensors.safe_open(str(path), framework="np") as f:
-            metadata = f.metadata() or {}
-            names = f.keys() if _FORMAT in metadata else ()
-            tensors = {name: torch.from_numpy(f.get_tensor(name)) for name in names}
+        metadata, tensors = weights.decode(path, _FORMAT)
     except (OSError, safetensors.SafetensorError) as err:
         raise ConfigError(f"network file {path} cannot be read ({err}); export the network again") from err
     if _FORMAT not in metadata:
@@ -178,13 +175,6 @@ def _check_fit(module: nn.Module, images: Tensor) -> None:
             "multiple of 4"
         ) from err
     module.train()
-
-
-def _save_weights(module: nn.Module, about: dict[str, Any]) -> dict[str, bytes]:
-    tensors = {name: t.detach().numpy() for name, t in module.state_dict().items()}
-    # one entry: safetensors writes several in a random order, and the same export must give the same bytes
-    metadata = {_FORMAT: json.dumps(about, sort_keys=True)}
-    return {WEIGHTS: safetensors.numpy.save(tensors, metadata)}
 
 
 def _save_script(module: nn.Module, images: Tensor) -> dict[str, bytes]:

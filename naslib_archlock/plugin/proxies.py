@@ -104,14 +104,7 @@ def draw_batch(task: LabelledImages, size: int, seed: int) -> LabelledImages:
     """
     if not 1 <= size <= len(task):
         raise ConfigError(f"batch_size={size} must lie in [1, {len(task)}], the number of images of task {task.name!r}")
-    order = np.random.default_rng(seed).permutation(len(task))
-    if task.is_classification:
-        # the first of each class, then the second of each, and so on
-        labels = task.targets.numpy()[order]
-        by_class, n_of_class = np.argsort(labels, kind="stable"), np.bincount(labels)
-        position = np.empty_like(order)
-        position[by_class] = np.arange(len(order)) - np.repeat(np.cumsum(n_of_class) - n_of_class, n_of_class)
-        order = order[np.argsort(position, kind="stable")]
+    order = task.balanced_order(np.random.default_rng(seed))
     return task.take(torch.from_numpy(order[:size]))
 
 

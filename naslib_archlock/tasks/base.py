@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from torch import Tensor
 from torch.nn.functional import cross_entropy, mse_loss
@@ -43,6 +44,17 @@ class LabelledImages:
     def take(self, rows: Tensor) -> LabelledImages:
         """The same task with only the images at ``rows``."""
         return LabelledImages(self.name, self.images[rows], self.targets[rows], self.n_classes)
+
+    def balanced_order(self, rng: np.random.Generator) -> np.ndarray:
+        """All rows in random order; of classes the first of each, then the second of each, as far as they go."""
+        order = rng.permutation(len(self))
+        if not self.is_classification:
+            return order
+        labels = self.targets.numpy()[order]
+        turn = np.empty(len(order), dtype=np.int64)  # how many of its class come before it
+        for label in np.unique(labels):
+            turn[labels == label] = np.arange((labels == label).sum())
+        return order[np.argsort(turn, kind="stable")]
 
     def loss(self, outputs: Tensor, targets: Tensor) -> Tensor:
         """Cross-entropy for classes, mean squared error for numbers."""

@@ -144,9 +144,9 @@ def test_another_process_gives_the_same_bytes(child_environment):
 def test_images_are_chosen_of_each_class_equally():
     targets = torch.tensor([0] * 50 + [1] * 3 + [3] * 20)
     data = LabelledImages("t", torch.zeros(73, 1, 2, 2), targets, 4)
-    rows = module._choose(data, 13, np.random.default_rng(0))
+    rows = np.sort(data.balanced_order(np.random.default_rng(0))[:13])
     assert np.bincount(targets.numpy()[rows]).tolist() == [5, 3, 0, 5]
-    assert len(set(module._choose(data, 100, np.random.default_rng(0)).tolist())) == 73
+    assert len(set(data.balanced_order(np.random.default_rng(0))[:100].tolist())) == 73
 
 
 def test_targets_are_standardised_by_channel():
