@@ -12,7 +12,7 @@ VERSION = $(shell $(PYTHON) -c 'import sys; print("py%d.%d" % sys.version_info[:
 CONSTRAINTS = $(wildcard constraints/$(VERSION).txt)
 INSTALL = $(BIN)/python -m pip install -q --disable-pip-version-check $(addprefix -c ,$(CONSTRAINTS))
 
-.PHONY: demo test check clean
+.PHONY: demo test check clean browser
 
 DEMO := --config-file naslib_archlock/configs/digits.yaml
 DEMO_KEYS := out_dir build/demo
@@ -25,13 +25,25 @@ demo: $(VENV)/core
 	@echo "  $(BIN)/archlock search --config-file naslib_archlock/configs/images.yaml dataset YOUR/IMAGES    # one sub-folder a class"
 	@echo "  $(BIN)/archlock doctor    # what is here of the rest: NASLib, its benchmark files"
 
-test: $(VENV)/test
+test: $(VENV)/test browser
 	$(BIN)/python -m pytest $(PYTEST_ARGS)
 
 check: $(VENV)/dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+
+# The HTML reports are tested in a real browser, and those tests are skipped where there is none. Only a root in CI
+# installs one without being asked; without it, the tests go on.
+BROWSERS := chromium chromium-browser google-chrome
+
+browser:
+ifdef CI
+	@for b in $(CHROMIUM) $(BROWSERS); do command -v $$b >/dev/null && exit; done; \
+	if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+		apt-get -qq update; DEBIAN_FRONTEND=noninteractive apt-get -qq install -y --no-install-recommends chromium; \
+	fi; true
+endif
 
 clean:
 	rm -rf $(VENV) build

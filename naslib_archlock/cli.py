@@ -38,7 +38,10 @@ def build_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"archlock {__version__}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    for add in (_add_search, _add_train_ranker, _add_proxies, _add_embed, _add_export, _add_naslib, _add_doctor):
+    for add in (
+        _add_search, _add_train_ranker, _add_proxies, _add_embed, _add_export, _add_compare, _add_report, _add_naslib,
+        _add_doctor,
+    ):  # fmt: skip
         add(commands)
     return parser
 
@@ -135,6 +138,28 @@ def _add_export(commands: Any) -> None:
     export.add_argument("--seed", type=_at_least(0), default=0, help="of the initial weights")
 
 
+def _add_compare(commands: Any) -> None:
+    compare = commands.add_parser(
+        "compare", help="run a study: methods x task pairs x source budgets x seeds",
+        epilog="An interrupted study goes on when the same command is given again.",
+    )  # fmt: skip
+    compare.add_argument("study", type=Path, metavar="STUDY.yaml", help="the grid (see experiments/)")
+    compare.add_argument("--out", type=Path, metavar="DIR", help="folder for the results (default run/NAME)")
+    compare.add_argument(
+        "--tables", default="", metavar="DIR", help="folder of plain tables and zc_*.json files (default: NASLib's own)"
+    )
+    compare.add_argument("--jobs", type=_at_least(1), default=0, help="processes at once (default: one a core)")
+    compare.add_argument("--seeds", type=_at_least(1), metavar="N", help="so many instead of the study's")
+    compare.add_argument("--json", action="store_true", help="print one JSON object as the last line of stdout")
+
+
+def _add_report(commands: Any) -> None:
+    report = commands.add_parser("report", help="make tables, plots and pages of the results of a study")
+    report.add_argument("results", type=Path, metavar="DIR", help="folder that 'archlock compare' wrote")
+    report.add_argument("--out", type=Path, metavar="DIR", help="folder for the report (default: the same)")
+    report.add_argument("--json", action="store_true", help="print one JSON object as the last line of stdout")
+
+
 def _add_naslib(commands: Any) -> None:
     naslib = commands.add_parser("naslib", help="run a NASLib runner script with archlock known to it")
     naslib.add_argument("runner", type=Path, metavar="RUNNER", help="for example naslib/runners/nas/runner.py")
@@ -153,6 +178,8 @@ _RUN = {
     "proxies": ("commands.proxies", "run_proxies"),
     "embed": ("commands.embed", "run_embed"),
     "export": ("commands.export", "run_export"),
+    "compare": ("commands.compare", "run_compare"),
+    "report": ("commands.report", "run_report"),
     "naslib": ("plugin.launcher", "run_launcher"),
     "doctor": ("doctor", "run_doctor"),
 }

@@ -17,7 +17,7 @@ import yaml
 from .errors import ConfigError, nearest, unknown
 from .fitness import SCHEMES
 from .ranker import parse_hidden
-from .search import SearchSettings
+from .search import STRATEGIES, SearchSettings
 from .spaces import get_space
 from .tasks.names import task_name
 from .training import OPTIMIZERS, PRESETS, TrainSettings
@@ -31,12 +31,12 @@ class ArchLockSection:
     # what to lock
     scheme: str = "tu"  # s (source only), tk (target known), tu (target unknown)
     target: str = ""  # task, or several with commas; in s and tu only reported on, by default all other tasks
-    trade_off: float = 0.5  # the paper's lambda: how much a source rank weighs against a target rank
+    trade_off: float = 0.5  # the paper's lambda: how much a source rank weighs against a target rank (not in bayesian)
     source_budget_pct: float = 2.0  # source accuracy that may be given up, in % of the best seen
-    source_queries: int = 100  # at most so many look-ups of source accuracy; 0: the ranker alone decides
+    source_queries: int = 200  # at most so many look-ups of source accuracy; 0: the ranker alone decides
     source_top_pct: float = 10.0  # without look-ups: only cells among the best so many % by source rank
     # how to search
-    exhaustive: bool = False
+    strategy: str = ""  # bayesian, evolution (the paper's), exhaustive; by default bayesian where it can be used
     screening: int = 20  # random cells that the ranker chooses a newcomer from
     opponents: int = 128  # cells that the ranker compares every cell with
     n_targets: int = 10  # simulated targets (tu)
@@ -74,10 +74,21 @@ class ArchLockSection:
         ):  # fmt: skip
             if not low <= getattr(self, name) <= high:  # not so for NaN either
                 raise ConfigError(f"archlock.{name}={getattr(self, name)} must lie in [{low}, {high}]")
+        if self.strategy:
+            self._check_strategy()
         parse_proxies(self.proxies)
         parse_hidden(self.hidden)
         if self.scheme == "tk" and not self.target:
             raise ConfigError("archlock.scheme tk needs archlock.target: the task, or tasks, to lock out")
+
+    def _check_strategy(self) -> None:
+        if self.strategy not in STRATEGIES:
+            raise unknown("archlock.strategy", self.strategy, STRATEGIES)
+        if self.strategy == "bayesian" and self.source_queries == 0:
+            raise ConfigError(
+                "archlock.strategy bayesian learns from look-ups of source accuracy, but archlock.source_queries is 0; "
+                "allow some, or choose evolution or exhaustive"
+            )
 
     @property
     def targets(self) -> tuple[str, ...]:
@@ -104,7 +115,7 @@ class ArchLockSection:
 class NaslibSearchSection:
     """The keys of NASLib's section ``search`` that are used here."""
 
-    epochs: int = 50  # steps: population_size newcomers, then children
+    epochs: int = 200  # steps: look-ups in bayesian; in evolution population_size newcomers, then children
     population_size: int = 10
     sample_size: int = 10
     checkpoint_freq: int = 1000

@@ -45,6 +45,10 @@ class NaslibError(ArchLockError, RuntimeError):
     """NASLib, or one of its benchmark files, is needed and was not found."""
 
 
+class StudyError(ArchLockError, ValueError):
+    """A study that is misspelt or impossible, a run of it that failed, or results that are not those of a study."""
+
+
 class OutputError(ArchLockError, OSError):
     """An output path that cannot be written, or that holds another run's result."""
 

@@ -3,18 +3,27 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 import sys
-from collections.abc import Callable, Mapping
+import threading
+import time
+import warnings
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import joblib
 from tqdm import tqdm
 
-from .errors import OutputError
+from .errors import ArchLockError, OutputError
 from .files import make_folder, write_text
 
 _SETTINGS = "settings.json"
+_SECONDS_BETWEEN_LINES = 30.0
+_LINE = "{desc}: {n_fmt} of {total_fmt} after {elapsed}, {remaining} left"
 
 
 def compute_parts(
@@ -37,25 +46,97 @@ def compute_parts(
     """
     make_folder(folder)
     _check_settings(folder / _SETTINGS, settings)
-    results = {name: _read(folder / f"{name}.json") for name in calls}
-    missing = [name for name, result in results.items() if result is None]
-    bar = tqdm(
-        total=len(calls), initial=len(calls) - len(missing), desc=what, unit="part", disable=not sys.stderr.isatty()
-    )
-    parallel = joblib.Parallel(n_jobs=jobs, return_as="generator_unordered")
-    with bar:
-        for name, result in parallel(joblib.delayed(_named)(name, function, calls[name]) for name in missing):
-            write_text(folder / f"{name}.json", json.dumps(result))
-            results[name] = json.loads(json.dumps(result))  # the same as when it is read back
-            bar.update(1)
+    results = {name: read_json(folder / f"{name}.json") for name in calls}
+    missing = {name: calls[name] for name, result in results.items() if result is None}
+
+    def keep(name: str, result: Any) -> None:
+        write_text(folder / f"{name}.json", json.dumps(result))
+        results[name] = json.loads(json.dumps(result))  # the same as when it is read back
+
+    in_parallel(function, missing, keep, jobs, what, n_done=len(calls) - len(missing))
     return results
 
 
-def _named(name: str, function: Callable[..., Any], call: tuple[Any, ...]) -> tuple[str, Any]:
+def in_parallel(
+    function: Callable[..., Any],
+    calls: Mapping[Any, tuple[Any, ...]],
+    keep: Callable[[Any, Any], None],
+    jobs: int,
+    what: str,
+    n_done: int = 0,
+) -> None:
+    """``keep(name, function(*call))`` for each named call, as soon as its result is there, in any order.
+
+    Calls run in processes of one thread each; with one job, in this one. Whatever stops this function, Ctrl-C or an
+    error of a call or of ``keep``, also stops them.
+
+    Args: keep: is called in this process; n_done: calls that the progress counts as done before.
+    Raises: ArchLockError: if a process was killed; and what the calls and ``keep`` raise.
+    """
+    tasks = (joblib.delayed(_named)(os.getpid(), name, function, call) for name, call in calls.items())
+    with _progress(n_done + len(calls), n_done, what) as advance, warnings.catch_warnings():
+        # joblib's word on calls that were stopped halfway
+        warnings.filterwarnings("ignore", r".*\d+ tasks which were still being processed", UserWarning)
+        with joblib.parallel_config("loky", inner_max_num_threads=1), _interrupts_ignored():
+            results = joblib.Parallel(n_jobs=jobs, return_as="generator_unordered")(tasks)
+        try:
+            for name, result in results:
+                keep(name, result)
+                advance()
+        except BrokenProcessPool as err:
+            raise ArchLockError(
+                f"one of {jobs} processes was killed, most likely for want of memory; what is finished is kept: give "
+                "the same command again, with fewer --jobs"
+            ) from err
+        finally:
+            results.close()
+
+
+def _named(parent: int, name: Any, function: Callable[..., Any], call: tuple[Any, ...]) -> tuple[Any, Any]:
+    if parent not in (os.getpid(), os.getppid()):
+        os._exit(1)  # the parent was killed, so nobody waits for this; no more of what it handed out is begun
     return name, function(*call)
 
 
-def _read(path: Path) -> Any:
+@contextmanager
+def _interrupts_ignored() -> Iterator[None]:
+    """Processes started in the block never hear of Ctrl-C: this one stops them, without a traceback of each.
+
+    That a signal is ignored is handed down to them. That it is blocked would be, too, but joblib unblocks it.
+    """
+    before = signal.getsignal(signal.SIGINT)
+    if before is None or threading.current_thread() is not threading.main_thread():
+        yield  # it is not this thread's, or not Python's, to change
+        return
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+@contextmanager
+def _progress(total: int, initial: int, what: str) -> Iterator[Callable[[], None]]:
+    """A function that counts one more: in a bar where stderr is a terminal, else in a line now and then."""
+    start = last = time.monotonic()
+    n = initial
+
+    def count() -> None:
+        nonlocal n, last
+        n += 1
+        bar.update(1)
+        now = time.monotonic()
+        if bar.disable and now - last >= _SECONDS_BETWEEN_LINES:
+            line = tqdm.format_meter(n, total, now - start, prefix=what, bar_format=_LINE, initial=initial)
+            print(line, file=sys.stderr, flush=True)
+            last = now
+
+    with tqdm(total=total, initial=initial, desc=what, unit="part", disable=not sys.stderr.isatty()) as bar:
+        yield count
+
+
+def read_json(path: Path) -> Any:
+    """What a JSON file holds, or None if it is missing, cut short or no JSON."""
     try:
         return json.loads(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, json.JSONDecodeError):
@@ -66,7 +147,7 @@ def _check_settings(path: Path, settings: Mapping[str, Any]) -> None:
     wanted = json.loads(json.dumps(settings))
     if not path.exists():
         write_text(path, json.dumps(settings, indent=1) + "\n")
-    elif _read(path) != wanted:
+    elif read_json(path) != wanted:
         raise OutputError(
             f"{path.parent} holds parts of work with other settings ({path.name}); choose another folder, or remove it"
         )

@@ -15,16 +15,20 @@ from typing import Any
 import numpy as np
 
 from . import data
+from .bayesian import BayesianSearch
 from .benchmarks.base import Benchmark
+from .cells import cell_index
 from .config import Config
 from .embedding.simulate import simulate_targets
 from .errors import ConfigError, RankerError
 from .fitness import Fitness
 from .knowledge import Knowledge, training_embeddings
 from .ranker import Ranker, RankerInfo, library_versions
-from .search import ExhaustiveSearch, RegularizedEvolution, Search
+from .search import ExhaustiveSearch, RankSearch, RegularizedEvolution, Search
 from .seeding import stream
+from .similarity import similarity_weights
 from .spaces import DIGITS, get_space
+from .target_model import TargetModel, other_tasks, percentiles
 from .tasks.names import is_image_folder, task_name
 from .training import Progress, TrainingTask, TrainReport, train_ranker
 from .votes import Votes, parse_proxies
@@ -150,10 +154,10 @@ def box_names() -> list[str]:
 
 @dataclass(frozen=True)
 class Prepared:
-    """A search that is ready to run, and the ranker behind it."""
+    """A search that is ready to run, and the ranker behind it, where there is one."""
 
     search: Search
-    ranker: Ranker
+    ranker: Ranker | None
 
 
 def prepare(
@@ -164,35 +168,111 @@ def prepare(
     S and TU read neither scores nor embeddings of the reported targets, and TU refuses a ranker trained on them.
     Args: ranker: used instead of loading or training one; progress: of the training.
     """
-    section, space = config.archlock, benchmark.space
     targets = report_targets(config, benchmark.tasks)
-    knowledge = Knowledge(config, hidden=() if section.scheme == "tk" else [task_name(task) for task in targets])
+    hidden = () if config.archlock.scheme == "tk" else [task_name(task) for task in targets]
+    knowledge = Knowledge(config, hidden)
+    if strategy(config, benchmark) == "bayesian":
+        return Prepared(_new_search(config, benchmark, target_fitness(config, benchmark, knowledge)), None)
     ranker = ranker or find_ranker(config, knowledge, progress)
+    return Prepared(_new_search(config, benchmark, rank_fitness(config, benchmark, knowledge, ranker)), ranker)
+
+
+def strategy(config: Config, benchmark: Benchmark) -> str:
+    """How to search: as the config says, else ``bayesian`` where it can be used.
+
+    Raises: ConfigError: if the config says ``bayesian`` where it cannot be used.
+    """
+    if config.archlock.strategy == "bayesian":
+        _check_bayesian(config, benchmark)
+    if config.archlock.strategy:
+        return config.archlock.strategy
+    if not benchmark.is_measured:
+        return "exhaustive"  # a look-up means to train a network: all candidates are ranked before the first is trained
+    # what the target model has learnt, it has learnt of cells
+    return "bayesian" if config.archlock.source_queries and benchmark.space.family == "cell" else "evolution"
+
+
+def _check_bayesian(config: Config, benchmark: Benchmark) -> None:
+    if benchmark.space.family != "cell" and config.archlock.scheme != "s":
+        raise ConfigError(
+            f"archlock.strategy bayesian knows cells, which {benchmark.space.name} does not have; choose evolution or "
+            "exhaustive"
+        )
+    if not benchmark.is_measured and config.archlock.train_top == 0:
+        raise ConfigError(
+            "archlock.strategy bayesian learns from accuracies, and no table holds those of these images; train some "
+            "candidates with --train-top, or choose exhaustive"
+        )
+
+
+def rank_fitness(config: Config, benchmark: Benchmark, knowledge: Knowledge, ranker: Ranker) -> Fitness:
+    """The paper's fitness, from the ranks that a ranker estimates on the source and on the targets."""
+    section, space = config.archlock, benchmark.space
     ranker.check_space(space)
     if section.scheme == "tu":
         ranker.check_unseen(knowledge.hidden)
-
     source = knowledge.embedding(config.dataset, ranker.info)
     if section.scheme == "s":
         target_vectors = np.empty((0, len(source)))
     elif section.scheme == "tk":
-        target_vectors = np.stack([knowledge.embedding(task, ranker.info) for task in targets])
+        target_vectors = np.stack([knowledge.embedding(task, ranker.info) for task in section.targets])
     else:
         target_vectors = simulate_targets(source, section.n_targets, section.cosine, stream(config.seed, "targets"))
     opponents = np.array(space.sample(section.opponents, stream(config.seed, "opponents")))
-    fitness = Fitness(ranker, space, section.scheme, source, target_vectors, section.trade_off, opponents)
-    return Prepared(_new_search(config, benchmark, fitness), ranker)
+    return Fitness(ranker, space, section.scheme, source, target_vectors, section.trade_off, opponents)
 
 
-def _new_search(config: Config, benchmark: Benchmark, fitness: Fitness) -> Search:
+def target_fitness(config: Config, benchmark: Benchmark, knowledge: Knowledge) -> np.ndarray:
+    """How badly each function of ``space.distinct()`` is expected to fit the targets; zero in scheme S.
+
+    Of this benchmark it reads the accuracies of further tasks alone (``further_tasks``): neither those of the source,
+    which are looked up one by one, nor any of a target.
+    """
+    section, space = config.archlock, benchmark.space
+    archs = space.distinct()
+    if section.scheme == "s":
+        return np.zeros(len(archs))
+    further = further_tasks(config, benchmark)
+    model = TargetModel(space, knows_other_tasks=bool(further))
+    if not further:
+        return -model.predict(archs)
+    row = np.searchsorted(cell_index(space.all()), cell_index(archs))
+    percentile = {task: percentiles(benchmark, task)[row] for task in further}
+    if section.scheme == "tu":
+        return -model.predict(archs, other_tasks(percentile, dict.fromkeys(further, 1.0)))
+    tables = {t.task: t for t in knowledge.tables if t.space.name == space.name}
+    return -np.mean(
+        [
+            model.predict(archs, other_tasks(percentile, similarity_weights(target, further, tables)))
+            for target in section.targets
+        ],
+        axis=0,
+    )
+
+
+def further_tasks(config: Config, benchmark: Benchmark) -> tuple[str, ...]:
+    """Tasks of the benchmark whose accuracies a search may know: neither the source nor a target.
+
+    In TU, where the target's data is unknown, no task on the target's images either.
+    """
+    if config.archlock.scheme == "tu" and benchmark.space.shares_images:
+        return ()
+    known = (config.dataset, *report_targets(config, benchmark.tasks))
+    return tuple(task for task in benchmark.tasks if task not in known)
+
+
+def _new_search(config: Config, benchmark: Benchmark, fitness: Fitness | np.ndarray) -> Search:
     section = config.archlock
-    # Where a look-up means to train a network, all candidates are ranked before the first is trained.
-    exhaustive = section.exhaustive or not benchmark.is_measured
     oracle = benchmark.source_oracle(
         config.dataset, section.source_queries if benchmark.is_measured else section.train_top
     )
+    rng = stream(config.seed, "search")
+    if isinstance(fitness, np.ndarray):
+        oracle.max_queries = min(oracle.max_queries, config.search.epochs)  # it plans with all of them
+        return BayesianSearch(benchmark.space, fitness, oracle, config.search_settings, rng)
+    exhaustive = strategy(config, benchmark) == "exhaustive"
     kind = ExhaustiveSearch if exhaustive else RegularizedEvolution
-    return kind(benchmark.space, fitness, oracle, config.search_settings, stream(config.seed, "search"))
+    return kind(benchmark.space, fitness, oracle, config.search_settings, rng)
 
 
 # -- the report: the only place that reads test accuracies -------------------------------------------------------------
@@ -210,12 +290,19 @@ def measure(config: Config, benchmark: Benchmark, search: Search) -> dict[str, A
         "cell": list(best.arch),
         "arch": benchmark.space.to_str(best.arch),
         "fitness": best.fitness,
-        "source_position": None if is_measured else search.fitness.source_position(best.source_rank),
+        "source_position": _source_position(search),
         "source_val": accuracy(config.dataset, "val"),
         "source_test": accuracy(config.dataset, "test"),
         "targets": {task_name(task): accuracy(task, "test") for task in report_targets(config, benchmark.tasks)},
         "source_queries": search.oracle.queries,
     }
+
+
+def _source_position(search: Search) -> int | None:
+    """The place of the choice on the source by the ranker's word, where that is all there is."""
+    if search.uses_source_accuracy or not isinstance(search, RankSearch):
+        return None
+    return search.fitness.source_position(search.best().source_rank or 0.0)
 
 
 def finish(config: Config, benchmark: Benchmark, search: Search, seconds: Mapping[str, float]) -> dict[str, Any]:
@@ -225,7 +312,7 @@ def finish(config: Config, benchmark: Benchmark, search: Search, seconds: Mappin
     """
     measured = measured_s = measure(config, benchmark, search)
     if config.archlock.scheme != "s":
-        measured_s = measure(config, benchmark, _run_s(config, benchmark, search.fitness))
+        measured_s = measure(config, benchmark, _run_s(config, benchmark, search))
     return {
         "scheme": config.archlock.scheme,
         "search_space": config.search_space,
@@ -240,10 +327,12 @@ def finish(config: Config, benchmark: Benchmark, search: Search, seconds: Mappin
     }
 
 
-def _run_s(config: Config, benchmark: Benchmark, fitness: Fitness) -> Search:
+def _run_s(config: Config, benchmark: Benchmark, search: Search) -> Search:
     """The same run under scheme S, which every result is compared with."""
     config = replace(config, archlock=replace(config.archlock, scheme="s"))
-    search = _new_search(config, benchmark, fitness.on_source_alone())
+    n_functions = len(benchmark.space.distinct())
+    fitness = search.fitness.on_source_alone() if isinstance(search, RankSearch) else np.zeros(n_functions)
+    search_s = _new_search(config, benchmark, fitness)
     for _ in range(config.search.epochs):
-        search.step()
-    return search
+        search_s.step()
+    return search_s

@@ -1,15 +1,90 @@
-"""How good a lock is: the lock score of an architecture, from a whole table of accuracies."""
+"""How good a lock is: the lock score of an architecture, from whole tables of accuracies, and what is chosen from such
+tables by simple rules."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
+from weakref import WeakKeyDictionary
 
 import numpy as np
 
 from .benchmarks.base import Benchmark
-from .cells import CONV_1X1, CONV_3X3, N_CODES, N_SLOTS, Cell, cell_index
+from .cells import AVG_POOL, CONV_1X1, CONV_3X3, EDGES, N_CODES, N_SLOTS, NONE, Cell, cell_index
 from .errors import ConfigError
 from .search import budget_floor
+from .spaces import SearchSpace
+
+# NAS-Bench-201's network: (channels, pixels a side) of its three stages.
+_STAGES = ((16, 32), (32, 16), (64, 8))
+
+_READ: WeakKeyDictionary[Benchmark, dict[tuple[str, str], np.ndarray]] = WeakKeyDictionary()
+
+
+def accuracies(benchmark: Benchmark, task: str, split: str) -> np.ndarray:
+    """The metric of every architecture, in the order of ``space.all()``; each is looked up once for a benchmark.
+
+    Returns: ``n`` numbers, read-only. Raises: UnknownNameError.
+    """
+    read = _READ.setdefault(benchmark, {})
+    if (task, split) not in read:
+        archs = map(tuple, _numbered(benchmark.space)[0].tolist())
+        values = np.array([benchmark.accuracy(arch, task=task, split=split) for arch in archs])
+        values.setflags(write=False)
+        read[task, split] = values
+    return read[task, split]
+
+
+@cache
+def _numbered(space: SearchSpace) -> tuple[np.ndarray, np.ndarray]:
+    """Every architecture, ``n x 6``, and the row of each by ``cell_index``."""
+    archs = space.all()
+    row = np.full(N_CODES**N_SLOTS, -1)
+    row[cell_index(archs)] = np.arange(len(archs))
+    return archs, row
+
+
+class WithinBudget:
+    """The architectures whose source validation accuracy is within a budget of the best of all.
+
+    Attributes: archs: every architecture, ``n x 6``; source_val: their accuracies; within: whether each is within.
+    """
+
+    def __init__(self, benchmark: Benchmark, source: str, budget_pct: float) -> None:
+        """Args: budget_pct: in % of the best source validation accuracy. Raises: ConfigError, UnknownNameError."""
+        if not 0 <= budget_pct <= 100:
+            raise ConfigError(f"the source budget {budget_pct} must lie in [0, 100] %")
+        self.space = benchmark.space
+        self.archs, self._row = _numbered(self.space)
+        self.source_val = accuracies(benchmark, source, "val")
+        self._best = self.source_val.max()
+        self.within = self.source_val >= budget_floor(self._best, budget_pct)
+
+    def least(self, values: np.ndarray, n: int = 1) -> list[Cell]:
+        """The ``n`` of different functions that are within the budget and least by ``values``, the least one first.
+
+        Of equal ones, the more accurate on the source comes first. Fewer where the budget leaves fewer.
+        """
+        rows = np.flatnonzero(self.within)
+        return self._distinct(rows[np.lexsort((-self.source_val[rows], values[rows]))], n)
+
+    def random(self, n: int, rng: np.random.Generator) -> list[Cell]:
+        """``n`` of different functions within the budget, the first one uniformly random."""
+        return self._distinct(rng.permutation(np.flatnonzero(self.within)), n)
+
+    def _distinct(self, rows: np.ndarray, n: int) -> list[Cell]:
+        functions = cell_index(self.space.representatives(self.archs[rows]))
+        first = np.sort(np.unique(functions, return_index=True)[1])[:n]
+        return [tuple(arch) for arch in self.archs[rows[first]].tolist()]
+
+    def fewest_weights(self) -> Cell:
+        """The one with the fewest convolution weights."""
+        return self.least(conv_weights(self.archs))[0]
+
+    def most_accurate(self) -> Cell:
+        """The most accurate one on the source."""
+        return self.least(-self.source_val)[0]
 
 
 @dataclass(frozen=True)
@@ -27,7 +102,7 @@ class Scored:
     target_test: float
 
 
-class LockScale:
+class LockScale(WithinBudget):
     """The scale of lock scores for one source, target and source budget.
 
     With OK the architectures whose source validation accuracy is within the budget of the best of all:
@@ -35,46 +110,37 @@ class LockScale:
     """
 
     def __init__(self, benchmark: Benchmark, source: str, target: str, budget_pct: float) -> None:
-        """Args: budget_pct: in % of the best source validation accuracy. Raises: ConfigError, UnknownNameError."""
-        if not 0 <= budget_pct <= 100:
-            raise ConfigError(f"the source budget {budget_pct} must lie in [0, 100] %")
-        self.archs = benchmark.space.all()
-        self._position = np.empty(N_CODES**N_SLOTS, dtype=np.int64)
-        self._position[cell_index(self.archs)] = np.arange(len(self.archs))
-        archs = [tuple(arch) for arch in self.archs.tolist()]
-        self.source_val = np.array([benchmark.accuracy(a, task=source, split="val") for a in archs])
-        self.target_val = np.array([benchmark.accuracy(a, task=target, split="val") for a in archs])
-        self.target_test = np.array([benchmark.accuracy(a, task=target, split="test") for a in archs])
-        self._best = self.source_val.max()
-        self.within = self.source_val >= budget_floor(self._best, budget_pct)
+        super().__init__(benchmark, source, budget_pct)
+        self.target_val = accuracies(benchmark, target, "val")
+        self.target_test = accuracies(benchmark, target, "test")
         self._mean, self._least = self.target_test[self.within].mean(), self.target_test[self.within].min()
 
     def score(self, arch: Cell) -> Scored:
         """The lock score of an architecture of the space, and what it is made of."""
-        row = self._position[cell_index(arch)[0]]
+        row = self._row[cell_index(arch)[0]]
         is_within = bool(self.within[row])
         spread = self._mean - self._least
         score = (self._mean - self.target_test[row]) / spread if is_within and spread > 0 else 0.0
         loss = 100 * (self._best - self.source_val[row]) / abs(self._best)
         return Scored(float(score), is_within, float(loss), float(self.target_test[row]))
 
-    # -- baselines that know every source accuracy ---------------------------------------------------------------------
-
-    def fewest_weights(self) -> Cell:
-        """The one within the budget with the fewest convolution weights; of several, the best on the source."""
-        return self._least_of(conv_weights(self.archs) - 1e-9 * self.source_val)
-
-    def most_accurate(self) -> Cell:
-        """The most accurate one on the source."""
-        return self._least_of(-self.source_val)
-
     def ceiling(self) -> Cell:
-        """The one within the budget with the least validation accuracy on the target, which no search sees."""
-        return self._least_of(self.target_val)
+        """The one with the least validation accuracy on the target, which no search sees."""
+        return self.least(self.target_val)[0]
 
-    def _least_of(self, values: np.ndarray) -> Cell:
-        rows = np.flatnonzero(self.within)
-        return tuple(self.archs[rows[np.argmin(values[rows])]].tolist())
+
+# What each rule for choosing from whole tables wants little of: those that know the source, and those that also know
+# the target.
+SOURCE_RULES: dict[str, Callable[[WithinBudget], np.ndarray]] = {
+    "fewest_weights": lambda known: conv_weights(known.archs),
+    "fewest_flops": lambda known: cell_flops(known.archs),
+    "least_accurate": lambda known: known.source_val,
+    "most_accurate": lambda known: -known.source_val,
+}
+TARGET_RULES: dict[str, Callable[[LockScale], np.ndarray]] = {
+    "ceiling": lambda known: known.target_val,
+    "oracle": lambda known: known.target_test,
+}
 
 
 def conv_weights(cells: np.ndarray) -> np.ndarray:
@@ -82,3 +148,19 @@ def conv_weights(cells: np.ndarray) -> np.ndarray:
     cells = np.asarray(cells)
     weights: np.ndarray = 9 * (cells == CONV_3X3).sum(axis=1) + (cells == CONV_1X1).sum(axis=1)
     return weights
+
+
+def cell_flops(cells: np.ndarray) -> np.ndarray:
+    """Additions and multiplications of ``n x 6`` cells, of one cell in each stage of NAS-Bench-201's network.
+
+    For each channel and pixel a convolution costs two for every weight that it has there, a 3 x 3 average 9, a skip
+    nothing, and the sum at a node one for each term behind the first; normalisation and activations are left out. A
+    convolution costs its weights times a constant, so this orders cells as ``conv_weights`` does, but among equal ones
+    prefers those that average and add less. (A 1 x 1 convolution costs as much as six averages.)
+    """
+    cells = np.asarray(cells)
+    into = np.array([node for _, node in EDGES])
+    terms = np.stack([(cells[:, into == node] != NONE).sum(axis=1) for node in (1, 2, 3)])
+    additions = 9 * (cells == AVG_POOL).sum(axis=1) + np.maximum(terms - 1, 0).sum(axis=0)
+    flops: np.ndarray = sum(c * side**2 * (2 * c * conv_weights(cells) + additions) for c, side in _STAGES)
+    return flops

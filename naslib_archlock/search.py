@@ -1,7 +1,7 @@
-"""The search: regularised evolution (Real et al., AAAI 2019) on a fitness over tasks, or all architectures at once.
+"""What all searches share, and those on ranks: regularised evolution (Real et al., AAAI 2019), and all at once.
 
-A search sees two things: a ``Fitness``, and a ``SourceOracle`` that answers for the source task's validation accuracy.
-It holds nothing that could answer for a target.
+A search sees two things: a fitness, and a ``SourceOracle`` that answers for the source task's validation accuracy. It
+holds nothing that could answer for a target.
 """
 
 from __future__ import annotations
@@ -20,17 +20,19 @@ from .errors import ConfigError
 from .fitness import Fitness
 from .spaces import SearchSpace
 
+STRATEGIES = ("bayesian", "evolution", "exhaustive")
+
 
 class Evaluated(NamedTuple):
     """An architecture that a search has judged.
 
-    ``source_rank`` is the ranker's estimate, from 1 (best) to the size of the space; ``source_val`` is None where the
-    accuracy was not looked up.
+    ``source_rank`` is the ranker's estimate, from 1 (best) to the size of the space, None in a search without a ranker;
+    ``source_val`` is None where the accuracy was not looked up.
     """
 
     arch: Cell
     fitness: float
-    source_rank: float
+    source_rank: float | None
     source_val: float | None
 
 
@@ -64,17 +66,12 @@ def budget_floor(best: float, pct: float) -> float:
 
 
 class Search(ABC):
-    """State and rules that both searches share."""
+    """State and rules that all searches share. As it stands, the budget is one of looked-up source accuracy."""
 
     def __init__(
-        self,
-        space: SearchSpace,
-        fitness: Fitness,
-        oracle: SourceOracle,
-        settings: SearchSettings,
-        rng: np.random.Generator,
+        self, space: SearchSpace, oracle: SourceOracle, settings: SearchSettings, rng: np.random.Generator
     ) -> None:
-        self.space, self.fitness, self.oracle, self.settings, self.rng = space, fitness, oracle, settings, rng
+        self.space, self.oracle, self.settings, self.rng = space, oracle, settings, rng
         self.history: list[Evaluated] = []
 
     @abstractmethod
@@ -92,9 +89,7 @@ class Search(ABC):
         return self.oracle.max_queries > 0
 
     def is_within_budget(self, evaluated: Evaluated) -> bool:
-        """Whether the source accuracy is known to lie within the budget of the best one seen, or else the rank."""
-        if not self.uses_source_accuracy:
-            return evaluated.source_rank <= self.fitness.source_rank_at(self.settings.source_top_pct)
+        """Whether the source accuracy is known to lie within the budget of the best one seen."""
         return evaluated.source_val is not None and evaluated.source_val >= self.source_floor()
 
     def source_floor(self) -> float:
@@ -102,19 +97,24 @@ class Search(ABC):
         return budget_floor(max(self.oracle.known.values()), self.settings.source_budget_pct)
 
     def merit(self, evaluated: Evaluated) -> tuple[bool, float]:
-        """Sort key: fitness within the budget; outside it, behind all of these, by source accuracy or rank.
+        """Sort key: fitness within the budget; outside it, behind all of these, by source accuracy.
 
         The rule of Deb, "An efficient constraint handling method for genetic algorithms" (2000).
         """
         if self.is_within_budget(evaluated):
             return True, evaluated.fitness
-        if not self.uses_source_accuracy:
-            return False, -evaluated.source_rank
         return False, -np.inf if evaluated.source_val is None else evaluated.source_val
 
     def best(self) -> Evaluated:
         """The fittest architecture within the budget (the most accurate one looked up always is)."""
-        return max(self.history, key=self.merit)
+        return self.top(1)[0]
+
+    def top(self, n: int) -> list[Evaluated]:
+        """The first ``n`` architectures by ``merit``, the earlier of equals first, each once."""
+        distinct: dict[Cell, Evaluated] = {}
+        for evaluated in self.history:
+            distinct.setdefault(evaluated.arch, evaluated)
+        return sorted(distinct.values(), key=self.merit, reverse=True)[:n]
 
     def state(self) -> dict[str, Any]:
         """Everything that ``restore`` needs to go on to the same result, in JSON types."""
@@ -126,13 +126,43 @@ class Search(ABC):
         self.oracle.known = {e.arch: e.source_val for e in self.history if e.source_val is not None}
         self.rng.bit_generator.state = state["rng"]
 
-    def _record(self, arch: Cell, fitness: float, source_rank: float) -> Evaluated:
+    def _record(self, arch: Cell, fitness: float, source_rank: float | None = None) -> Evaluated:
         val = self.oracle.validation_accuracy(arch) if self.uses_source_accuracy else None
-        self.history.append(Evaluated(arch, float(fitness), float(source_rank), val))
+        rank = None if source_rank is None else float(source_rank)
+        self.history.append(Evaluated(arch, float(fitness), rank, val))
         return self.history[-1]
 
 
-class RegularizedEvolution(Search):
+class RankSearch(Search):
+    """A search on ranks that a ranker estimates. Without look-ups, the budget is one of source rank."""
+
+    def __init__(
+        self,
+        space: SearchSpace,
+        fitness: Fitness,
+        oracle: SourceOracle,
+        settings: SearchSettings,
+        rng: np.random.Generator,
+    ) -> None:
+        super().__init__(space, oracle, settings, rng)
+        self.fitness = fitness
+
+    def is_within_budget(self, evaluated: Evaluated) -> bool:
+        if self.uses_source_accuracy:
+            return super().is_within_budget(evaluated)
+        return _rank_of(evaluated) <= self.fitness.source_rank_at(self.settings.source_top_pct)
+
+    def merit(self, evaluated: Evaluated) -> tuple[bool, float]:
+        if self.uses_source_accuracy or self.is_within_budget(evaluated):
+            return super().merit(evaluated)
+        return False, -_rank_of(evaluated)
+
+
+def _rank_of(evaluated: Evaluated) -> float:
+    return np.inf if evaluated.source_rank is None else evaluated.source_rank
+
+
+class RegularizedEvolution(RankSearch):
     """Ageing evolution: the fittest of a random sample is mutated, and the oldest member dies."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -169,7 +199,7 @@ class RegularizedEvolution(Search):
         self.population.extend(self.history)  # its last members, as the population is the end of the history
 
 
-class ExhaustiveSearch(Search):
+class ExhaustiveSearch(RankSearch):
     """Ranks every distinct architecture, then spends the look-ups on the fittest, all in one step.
 
     The fittest of all are mostly bad on the source, too. So a first share of the look-ups goes to the best by source

@@ -27,6 +27,7 @@ class SearchSpace(ABC):
     family: str
     n_codes: int  # what each of the six codes may be: 0 to n_codes - 1
     tasks: tuple[str, ...]  # the tasks of its benchmark; a table may hold fewer
+    shares_images: bool  # whether these are tasks on the same images
 
     @abstractmethod
     def all(self) -> np.ndarray:
@@ -105,8 +106,10 @@ class CellSpace(SearchSpace):
 
     family = "cell"
 
-    def __init__(self, name: str, n_codes: int, notation: Notation, tasks: tuple[str, ...]) -> None:
-        self.name, self.n_codes, self.tasks = name, n_codes, tasks
+    def __init__(
+        self, name: str, n_codes: int, notation: Notation, tasks: tuple[str, ...], shares_images: bool = True
+    ) -> None:
+        self.name, self.n_codes, self.tasks, self.shares_images = name, n_codes, tasks, shares_images
         self._notation = notation
 
     def all(self) -> np.ndarray:
@@ -158,6 +161,7 @@ class MacroSpace(SearchSpace):
     name = "transbench101_macro"
     family = "macro"
     n_codes = 5
+    shares_images = True
     _STRING = re.compile(r"64-([1-4]{4,6})-basic")
 
     def __init__(self, tasks: tuple[str, ...]) -> None:
@@ -219,7 +223,9 @@ class MacroSpace(SearchSpace):
 
 
 _TNB_TASKS = ("class_scene", "class_object", "jigsaw", "room_layout", "segmentsemantic", "normal", "autoencoder")
-NASBENCH201 = CellSpace("nasbench201", 5, _NASBENCH201, ("cifar10", "cifar100", "ImageNet16-120", "ninapro"))
+NASBENCH201 = CellSpace(
+    "nasbench201", 5, _NASBENCH201, ("cifar10", "cifar100", "ImageNet16-120", "ninapro"), shares_images=False
+)
 TRANSBENCH101_MICRO = CellSpace("transbench101_micro", 4, _TRANSBENCH101_MICRO, _TNB_TASKS)
 TRANSBENCH101_MACRO = MacroSpace(_TNB_TASKS)
 NASLIB_SPACES: tuple[SearchSpace, ...] = (NASBENCH201, TRANSBENCH101_MICRO, TRANSBENCH101_MACRO)

@@ -1,11 +1,13 @@
-"""How many threads torch computes with."""
+"""How many threads torch and NumPy compute with."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
+from functools import cache
 
 import torch
+from threadpoolctl import ThreadpoolController
 
 
 @contextmanager
@@ -22,3 +24,14 @@ def single_threaded() -> Iterator[None]:
         yield
     finally:
         torch.set_num_threads(before)
+
+
+def single_threaded_blas() -> AbstractContextManager[None]:
+    """The same for the linear algebra of NumPy and SciPy."""
+    limit: AbstractContextManager[None] = _controller().limit(limits=1, user_api="blas")
+    return limit
+
+
+@cache
+def _controller() -> ThreadpoolController:
+    return ThreadpoolController()  # looking for the libraries takes milliseconds

@@ -20,7 +20,7 @@ from naslib_archlock import pipeline
 from naslib_archlock.config import Config, load_config
 from naslib_archlock.knowledge import Knowledge
 from naslib_archlock.ranker import Ranker
-from naslib_archlock.spaces import TRANSBENCH101_MACRO, SearchSpace, get_space
+from naslib_archlock.spaces import NASBENCH201, TRANSBENCH101_MACRO, SearchSpace, get_space
 from naslib_archlock.training import PRESETS, TrainSettings
 from naslib_archlock.zerocost import zero_cost_file_name
 
@@ -52,6 +52,14 @@ def toy_tables(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
+def toy_nasbench201(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Another, of nasbench201 with three tasks."""
+    folder = tmp_path_factory.mktemp("toy201")
+    write_tables(folder, NASBENCH201)
+    return folder
+
+
+@pytest.fixture(scope="session")
 def toy_zero_cost(toy_tables: Path) -> dict[str, Any]:
     """The made-up zero-cost file as parsed JSON; copy what you change."""
     return json.loads((toy_tables / "zc_transbench101_micro.json").read_text(encoding="utf-8"))
@@ -72,6 +80,12 @@ def toy_config(toy_tables: Path, tmp_path: Path) -> MakeConfig:
         return load_config(None, [*toy_overrides(toy_tables, tmp_path / "out"), *overrides])
 
     return make
+
+
+@pytest.fixture
+def ranked_config(toy_config: MakeConfig) -> MakeConfig:
+    """``toy_config`` for the paper's search, which needs a ranker."""
+    return lambda *overrides: toy_config("archlock.strategy", "evolution", *overrides)
 
 
 def toy_overrides(tables: Path, out: Path) -> list[str]:
@@ -113,9 +127,15 @@ def toy_ranker_file(toy_ranker: Ranker, tmp_path_factory: pytest.TempPathFactory
 
 
 @pytest.fixture
-def toy_args(toy_tables: Path, toy_ranker_file: Path, tmp_path: Path) -> list[str]:
-    """Overrides of a short search with a ready ranker, into ``tmp_path/out``."""
-    return [*toy_overrides(toy_tables, tmp_path / "out"), "archlock.ranker", str(toy_ranker_file)]
+def toy_args(toy_tables: Path, tmp_path: Path) -> list[str]:
+    """Overrides of a short search into ``tmp_path/out``."""
+    return toy_overrides(toy_tables, tmp_path / "out")
+
+
+@pytest.fixture
+def ranked_args(toy_args: list[str], toy_ranker_file: Path) -> list[str]:
+    """The same for the paper's search, with a ready ranker."""
+    return [*toy_args, "archlock.strategy", "evolution", "archlock.ranker", str(toy_ranker_file)]
 
 
 @pytest.fixture(scope="session")

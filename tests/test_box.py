@@ -22,7 +22,9 @@ def own_cache(tmp_path, monkeypatch):
 
 
 def prepared(*overrides: str) -> pipeline.Prepared:
-    config = load_config(None, ["search_space", "digits", "dataset", "digit", *overrides])
+    """A search on ranks on the embedded benchmark."""
+    strategy = ["archlock.strategy", "evolution"]
+    config = load_config(None, ["search_space", "digits", "dataset", "digit", *strategy, *overrides])
     return pipeline.prepare(config, pipeline.open_benchmark(config))
 
 
@@ -71,8 +73,9 @@ def test_who_says_anything_about_training_gets_a_ranker_of_their_own(key, value)
     assert ranker.info.embedding == "proxies"
 
 
+@pytest.mark.parametrize("strategy", ["bayesian", "evolution"])
 @pytest.mark.parametrize("scheme", ["s", "tu"])
-def test_the_images_and_scores_of_an_unknown_target_are_not_read(monkeypatch, scheme):
+def test_the_images_and_scores_of_an_unknown_target_are_not_read(monkeypatch, scheme, strategy):
     real_task, real_scores, asked = read.digits_task, knowledge.read_zero_cost, []
 
     def digits_task(task):
@@ -85,8 +88,8 @@ def test_the_images_and_scores_of_an_unknown_target_are_not_read(monkeypatch, sc
 
     monkeypatch.setattr(read, "digits_task", digits_task)
     monkeypatch.setattr(knowledge, "read_zero_cost", read_zero_cost)
-    prepared("archlock.scheme", scheme, "archlock.target", "edges").search.step()
-    assert asked == ["digit"]
+    prepared("archlock.scheme", scheme, "archlock.target", "edges", "archlock.strategy", strategy).search.step()
+    assert asked == (["digit"] if strategy == "evolution" else [])
 
 
 def test_the_demo(tmp_path, capsys):
@@ -98,4 +101,17 @@ def test_the_demo(tmp_path, capsys):
     assert result["source_val"] >= 0.97 * result["s"]["source_val"]
     assert result["targets"]["jigsaw"] < result["s"]["targets"]["jigsaw"] - 5
     assert "means of three seeds" in " ".join(out.split())
-    assert (tmp_path / "digits/digit/archlock/tu/0/lock.png").read_bytes().startswith(b"\x89PNG")
+    folder = tmp_path / "digits/digit/archlock/tu/0"
+    assert {p.name for p in folder.iterdir()} == {"result.json", "config.yaml", "search.png", "lock.png"}  # no ranker
+    assert (folder / "lock.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_the_demo_with_the_ranker_in_the_box(tmp_path, capsys):
+    """The same by the paper's search, which ranks."""
+    args = ["search", "--json", "search_space", "digits", "dataset", "digit", "archlock.target", "jigsaw"]
+    keys = ["archlock.strategy", "evolution", "search.epochs", "50", "out_dir", str(tmp_path)]
+    assert main([*args, *keys]) == 0
+    result = json.loads(capsys.readouterr().out.splitlines()[-1])
+    assert result["source_val"] >= 0.97 * result["s"]["source_val"]
+    assert result["targets"]["jigsaw"] < result["s"]["targets"]["jigsaw"] - 5
+    assert (tmp_path / "digits/digit/archlock/tu/0/ranker.safetensors").is_file()

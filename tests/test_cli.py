@@ -17,6 +17,7 @@ import pytest
 import yaml
 
 from naslib_archlock import __version__, cli, pipeline
+from naslib_archlock.bayesian import BayesianSearch
 from naslib_archlock.benchmarks.base import SourceOracle
 from naslib_archlock.ranker import Ranker
 from naslib_archlock.report import LIMIT, plot
@@ -84,7 +85,7 @@ def folder(tmp_path) -> Path:
 
 def test_the_version_and_the_help(run):
     assert run("--version") == (0, f"archlock {__version__}\n", "")
-    for command in ("search", "train-ranker", "naslib", "doctor"):
+    for command in ("search", "train-ranker", "compare", "report", "naslib", "doctor"):
         assert command in run("--help").out
         assert run(command, "--help").code == 0
     assert "--resume" in run("search", "--help").out
@@ -122,20 +123,52 @@ def test_a_search_prints_and_writes_its_result(run, toy_args, folder):
     }  # fmt: skip
     assert (result["scheme"], result["search_space"], result["source"]) == ("tu", "transbench101_micro", "class_scene")
     assert list(result["targets"]) == ["normal"]
-    assert result["source_queries"] <= 15
-    assert sorted(os.listdir(folder)) == [
-        "config.yaml", "lock.png", "ranker.safetensors", "result.json", "search.png",
-    ]  # fmt: skip
+    assert result["source_queries"] == 15
+    files = ["config.yaml", "lock.png", "result.json", "search.png"]
+    assert sorted(os.listdir(folder)) == files
+    assert set(re.search(f"written to {folder}: (.*)", out).group(1).split(", ")) == set(files)
     assert json.loads((folder / "result.json").read_text()) == result
-    assert Ranker.load(folder / "ranker.safetensors").info.tasks
     for shown in (result["arch"], "scheme S finds", "normal test", f"{result['source_queries']} source look-ups"):
         assert shown in out
     assert LIMIT in " ".join(out.split())
     assert "MADE UP" in " ".join(out.split())
 
 
-def test_a_search_draws_a_picture(run, toy_args, folder):
-    assert run("search", *toy_args).code == 0
+def test_a_search_on_ranks_also_keeps_its_ranker(run, ranked_args, folder):
+    code, out, err = run("search", "--json", *ranked_args)
+    assert (code, err) == (0, "")
+    assert json.loads(out.splitlines()[-1])["source_queries"] <= 15
+    files = ["config.yaml", "lock.png", "ranker.safetensors", "result.json", "search.png"]
+    assert sorted(os.listdir(folder)) == files
+    assert set(re.search(f"written to {folder}: (.*)", out).group(1).split(", ")) == set(files)
+    assert Ranker.load(folder / "ranker.safetensors").info.tasks
+
+
+def test_a_run_without_a_ranker_leaves_none_of_another_run(run, ranked_args, folder):
+    assert run("search", *ranked_args).code == 0
+    code, out, _ = run("search", "--overwrite", *ranked_args, "archlock.strategy", "bayesian")
+    assert code == 0
+    assert "ranker.safetensors" not in out
+    assert sorted(os.listdir(folder)) == ["config.yaml", "lock.png", "result.json", "search.png"]
+
+
+@pytest.mark.parametrize("scheme", ["s", "tk", "tu"])
+def test_macro_architectures_are_searched_by_evolution(run, toy_args, macro_tables, tmp_path, fast_training, scheme):
+    keys = ["search_space", "transbench101_macro", "archlock.tables", macro_tables, "archlock.scheme", scheme]
+    assert run("search", *toy_args, *keys).code == 0
+    folder = tmp_path / "out" / "transbench101_macro" / "class_scene" / "archlock" / scheme / "0"
+    assert Ranker.load(folder / "ranker.safetensors").info.family == "macro"
+    assert json.loads((folder / "result.json").read_text())["source_queries"] <= 15
+
+
+def test_macro_architectures_are_no_cells(fails, toy_args, macro_tables, folder):
+    keys = ["search_space", "transbench101_macro", "archlock.tables", macro_tables, "archlock.strategy", "bayesian"]
+    assert "choose evolution or exhaustive" in fails("search", *toy_args, *keys)
+
+
+@pytest.mark.parametrize("strategy", ["bayesian", "evolution"])
+def test_a_search_draws_a_picture(run, ranked_args, folder, strategy):
+    assert run("search", *ranked_args, "archlock.strategy", strategy).code == 0
     assert (folder / "search.png").read_bytes().startswith(b"\x89PNG")
 
 
@@ -170,8 +203,8 @@ def test_options_may_stand_after_the_overrides(run, toy_args):
     assert json.loads(out.splitlines()[-1])
 
 
-def test_a_ranker_is_trained_where_none_is_given(run, toy_args, folder, fast_training):
-    assert run("search", *toy_args, "archlock.ranker", "").code == 0
+def test_a_ranker_is_trained_where_none_is_given(run, ranked_args, folder, fast_training):
+    assert run("search", *ranked_args, "archlock.ranker", "").code == 0
     assert {task.split("/")[1] for task in Ranker.load(folder / "ranker.safetensors").info.tasks} == {
         "class_scene", "class_object", "autoencoder"
     }  # fmt: skip
@@ -198,12 +231,15 @@ def test_a_ranker_is_trained_where_none_is_given(run, toy_args, folder, fast_tra
         (["sede", "1"], "unknown key sede; did you mean 'seed'"),
         (["seed"], "'seed' has no value"),
         (["seed", "x"], "seed must be of type int"),
-        (["archlock.exhaustive", "maybe"], "archlock.exhaustive must be of type bool"),
+        (["archlock.skip_unreadable", "maybe"], "archlock.skip_unreadable must be of type bool"),
+        (["archlock.exhaustive", "true"], "unknown key archlock.exhaustive"),
+        (["archlock.strategy", "bayes"], "unknown archlock.strategy 'bayes'.*did you mean 'bayesian'"),
+        (["archlock.strategy", "bayesian", "archlock.source_queries", "0"], "archlock.source_queries is 0"),
         (["archlock.cosine", "2"], "archlock.cosine=2.0 must lie in"),
-        (["archlock.ranker", "nowhere.safetensors"], "ranker file nowhere.safetensors cannot be read"),
-        (["archlock.target", "class_object"], "was trained on class_object.*archlock.leave_out class_object"),
-        (["archlock.zero_cost", "zc_transbench101_micro.json"], "zc_transbench101_micro.json cannot be read"),
-        (["archlock.embedding", "{task}.npy"], "trained with embedding proxies"),
+        (
+            ["archlock.scheme", "tk", "archlock.zero_cost", "zc_transbench101_micro.json"],
+            "101_micro.json cannot be read",
+        ),
         (["archlock.tables", "nowhere"], "no table of transbench101_micro in nowhere"),
         (["search_space", "nasbench201", "dataset", "cifar10"], "no table of nasbench201 in"),
     ],
@@ -217,25 +253,42 @@ def test_mistakes_in_the_configuration(fails, toy_args, folder, monkeypatch, tmp
 
 
 @pytest.mark.parametrize(
+    ("overrides", "message"),
+    [
+        (["archlock.ranker", "nowhere.safetensors"], "ranker file nowhere.safetensors cannot be read"),
+        (["archlock.target", "class_object"], "was trained on class_object.*archlock.leave_out class_object"),
+        (["archlock.zero_cost", "zc_transbench101_micro.json"], "zc_transbench101_micro.json cannot be read"),
+        (["archlock.embedding", "{task}.npy"], "trained with embedding proxies"),
+    ],
+)
+def test_mistakes_in_searching_with_a_ranker(fails, ranked_args, folder, monkeypatch, tmp_path, overrides, message):
+    monkeypatch.chdir(tmp_path)
+    err = fails("search", *ranked_args, *overrides)
+    assert re.search(message, err), err
+    assert len(err.strip().splitlines()) == 1
+    assert not (folder / "result.json").exists()
+
+
+@pytest.mark.parametrize(
     ("content", "message"),
     [(b"", "cannot be read"), (b"half", "cannot be read"), (b"\x80\x04K\x01.", "must be a safetensors file")],
 )
-def test_rankers_that_are_none(fails, toy_args, tmp_path, content, message):
+def test_rankers_that_are_none(fails, ranked_args, tmp_path, content, message):
     path = tmp_path / "ranker.safetensors"
     path.write_bytes(content)
-    err = fails("search", *toy_args, "archlock.ranker", path)
+    err = fails("search", *ranked_args, "archlock.ranker", path)
     assert message in err
     assert str(path) in err
 
 
-def test_a_ranker_cut_short(fails, toy_args, toy_ranker_file, tmp_path):
+def test_a_ranker_cut_short(fails, ranked_args, toy_ranker_file, tmp_path):
     path = tmp_path / "cut.safetensors"
     path.write_bytes(toy_ranker_file.read_bytes()[:-100])
-    assert "train-ranker" in fails("search", *toy_args, "archlock.ranker", path)
+    assert "train-ranker" in fails("search", *ranked_args, "archlock.ranker", path)
 
 
-def test_a_ranker_of_another_family(fails, toy_args, macro_tables):
-    err = fails("search", *toy_args, "search_space", "transbench101_macro", "archlock.tables", macro_tables)
+def test_a_ranker_of_another_family(fails, ranked_args, macro_tables):
+    err = fails("search", *ranked_args, "search_space", "transbench101_macro", "archlock.tables", macro_tables)
     assert "cannot rank transbench101_macro, a macro space" in err
 
 
@@ -254,18 +307,20 @@ def test_faults_of_the_table(fails, toy_args, toy_tables, tmp_path, rewrite_tabl
     assert f"table {table} cannot be read" in err
 
 
-def test_faults_of_the_zero_cost_file(fails, toy_args, toy_tables, tmp_path, rewrite_tables):
+def test_faults_of_the_zero_cost_file(fails, ranked_args, toy_tables, tmp_path, rewrite_tables):
     folder = rewrite_tables(
         toy_tables, tmp_path / "spoilt", "transbench101_micro", change_scores=lambda scores: scores.pop("class_scene")
     )
-    err = fails("search", *toy_args, "archlock.tables", folder)
+    err = fails("search", *ranked_args, "archlock.tables", folder)
     assert "unknown task 'class_scene' in zero-cost files of transbench101_micro; known: class_object" in err
     path = folder / "zc_transbench101_micro.json"
-    path.write_text(path.read_text()[:1000])
-    assert f"zero-cost file {path} is not valid JSON" in fails("search", *toy_args, "archlock.tables", folder)
-    path.write_text('{"class_scene": {"(0, 0, 0, 9, 0, 0)": {}}}')
-    err = fails("search", *toy_args, "archlock.tables", folder)
-    assert f"zero-cost file {path}: task 'class_scene', entry '(0, 0, 0, 9, 0, 0)'" in err
+    for keys in ([], ["archlock.strategy", "bayesian", "archlock.scheme", "tk"]):
+        args = [*ranked_args, "archlock.tables", folder, *keys]
+        path.write_text('{"class_scene": {"(0, 0, 0, 2, ')
+        assert f"zero-cost file {path} is not valid JSON" in fails("search", *args)
+        path.write_text('{"class_scene": {"(0, 0, 0, 9, 0, 0)": {}}}')
+        err = fails("search", *args)
+        assert f"zero-cost file {path}: task 'class_scene', entry '(0, 0, 0, 9, 0, 0)'" in err
 
 
 def test_configs_that_are_none(fails, toy_args, tmp_path):
@@ -347,14 +402,17 @@ def test_a_folder_with_an_unreadable_config_is_another_run(run, fails, toy_args,
 
 def interrupted_at(step: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """Let Ctrl-C arrive at the beginning of a step."""
-    original = RegularizedEvolution.step
+    for kind in (BayesianSearch, RegularizedEvolution):
+        monkeypatch.setattr(kind, "step", _stopping(kind.step, step))
 
+
+def _stopping(original: Callable[[Search], None], step: int) -> Callable[[Search], None]:
     def stop(search):
         if len(search.history) == step:
             raise KeyboardInterrupt
         original(search)
 
-    monkeypatch.setattr(RegularizedEvolution, "step", stop)
+    return stop
 
 
 def interrupted_within(step: int, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -384,14 +442,18 @@ def searches_of(monkeypatch: pytest.MonkeyPatch) -> list[Search]:
 
 
 @pytest.mark.parametrize(
-    ("interrupt", "step", "exhaustive"),
-    [(interrupted_at, 3, "false"), (interrupted_at, 9, "false"), (interrupted_within, 3, "false"),
-     (interrupted_within, 9, "false"), (interrupted_within, 4, "true")],
+    ("interrupt", "step", "strategy"),
+    [(interrupted_at, 3, "evolution"), (interrupted_at, 9, "evolution"), (interrupted_within, 3, "evolution"),
+     (interrupted_within, 9, "evolution"), (interrupted_within, 4, "exhaustive"), (interrupted_at, 3, "bayesian"),
+     (interrupted_within, 3, "bayesian"), *((interrupted_at, step, "bayesian") for step in range(24, 32)),
+     (interrupted_within, 27, "bayesian"), (interrupted_within, 39, "bayesian")],
 )  # fmt: skip
 def test_an_interrupted_run_resumes_to_the_same_result(
-    run, toy_args, folder, tmp_path, monkeypatch, interrupt, step, exhaustive
+    run, ranked_args, folder, tmp_path, monkeypatch, interrupt, step, strategy
 ):
-    args = [*toy_args, "archlock.exhaustive", exhaustive]
+    args = [*ranked_args, "archlock.strategy", strategy]
+    if strategy == "bayesian":
+        args += ["search.epochs", "40"]  # also beyond the first look-ups, which are random
     searches = searches_of(monkeypatch)
     whole = run("search", "--json", *args, "out_dir", tmp_path / "whole")
     with monkeypatch.context() as patch:
@@ -401,7 +463,8 @@ def test_an_interrupted_run_resumes_to_the_same_result(
     assert out == ""
     assert f"state saved in {folder}; go on with --resume" in err
     assert "Traceback" not in err
-    assert sorted(os.listdir(folder)) == ["config.yaml", "ranker.safetensors", "state.json"]
+    ranker = ["ranker.safetensors"] if strategy != "bayesian" else []
+    assert sorted(os.listdir(folder)) == ["config.yaml", *ranker, "state.json"]
     resumed = run("search", "--resume", "--json", *args)
     assert resumed.code == 0
     assert not (folder / "state.json").exists()
@@ -412,8 +475,8 @@ def test_an_interrupted_run_resumes_to_the_same_result(
     assert results[0] == results[1]
 
 
-def test_resuming_uses_the_ranker_of_the_run(run, toy_args, folder, monkeypatch, fast_training):
-    args = [*toy_args, "archlock.ranker", ""]
+def test_resuming_uses_the_ranker_of_the_run(run, ranked_args, folder, monkeypatch, fast_training):
+    args = [*ranked_args, "archlock.ranker", ""]
     with monkeypatch.context() as patch:
         interrupted_at(5, patch)
         assert run("search", *args).code == 130
@@ -445,12 +508,14 @@ def test_there_must_be_something_to_resume(run, fails, toy_args, folder):
 
 @pytest.mark.parametrize("content", ["", "{}", "[]", '{"history": 3, "rng": {}}', '{"history": [[1]], "rng": {}}',
                                      '{"history": [], "rng": {"bit_generator": "MT19937"}}'])  # fmt: skip
-def test_a_state_that_is_none(run, fails, toy_args, folder, monkeypatch, content):
+@pytest.mark.parametrize("strategy", ["bayesian", "evolution"])
+def test_a_state_that_is_none(run, fails, ranked_args, folder, monkeypatch, strategy, content):
+    args = [*ranked_args, "archlock.strategy", strategy]
     with monkeypatch.context() as patch:
         interrupted_at(5, patch)
-        assert run("search", *toy_args).code == 130
+        assert run("search", *args).code == 130
     (folder / "state.json").write_text(content)
-    assert "cannot be resumed from" in fails("search", "--resume", *toy_args)
+    assert "cannot be resumed from" in fails("search", "--resume", *args)
 
 
 def test_another_runs_state_is_not_resumed(run, fails, toy_args, folder, monkeypatch):
@@ -479,16 +544,24 @@ def _interrupt(*args: Any, **kwargs: Any) -> None:
     raise KeyboardInterrupt
 
 
-def test_ctrl_c_while_training(run, toy_args, folder, monkeypatch):
+def test_ctrl_c_while_training(run, ranked_args, folder, monkeypatch):
     monkeypatch.setattr(pipeline, "train", _interrupt)
-    code, out, err = run("search", *toy_args, "archlock.ranker", "")
+    code, out, err = run("search", *ranked_args, "archlock.ranker", "")
     assert (code, out, err) == (130, "", "archlock search: interrupted\n")
     assert not (folder / "result.json").exists()
 
 
-def test_a_real_ctrl_c_of_a_real_process(run, toy_args, folder, tmp_path, monkeypatch, child_environment):
+@pytest.mark.parametrize(
+    ("strategy", "steps", "every", "queries"), [("bayesian", 150, 5, 150), ("evolution", 600, 20, 0)]
+)
+def test_a_real_ctrl_c_of_a_real_process(
+    run, ranked_args, folder, tmp_path, monkeypatch, child_environment, strategy, steps, every, queries
+):
     """The process is stopped by SIGINT wherever it happens to be, and the run resumes to the same result."""
-    args = [*toy_args, "search.epochs", "600", "search.checkpoint_freq", "20", "archlock.source_queries", "0"]
+    args = [
+        *ranked_args, "archlock.strategy", strategy, "search.epochs", str(steps), "search.checkpoint_freq", str(every),
+        "archlock.source_queries", str(queries),
+    ]  # fmt: skip
     process = subprocess.Popen(
         [*COMMAND, "search", *args],
         env=child_environment,
@@ -510,14 +583,13 @@ def test_a_real_ctrl_c_of_a_real_process(run, toy_args, folder, tmp_path, monkey
     assert out == ""
     assert "go on with --resume" in err
     assert "Traceback" not in err
-    steps = len(json.loads((folder / "state.json").read_text())["history"])
-    assert 20 <= steps < 600
+    assert every <= len(json.loads((folder / "state.json").read_text())["history"]) < steps
 
     searches = searches_of(monkeypatch)
     assert run("search", "--resume", *args).code == 0
     assert run("search", *args, "out_dir", tmp_path / "whole").code == 0
     continued, uninterrupted = searches
-    assert len(continued.history) == 600
+    assert len(continued.history) == steps
     assert continued.history == uninterrupted.history
 
 
@@ -543,7 +615,7 @@ def train(run: Run, toy_args, tmp_path, fast_training) -> Run:
     return run_command
 
 
-def test_a_ranker_is_written_and_its_accuracies_are_reported(train, run, tmp_path, toy_args):
+def test_a_ranker_is_written_and_its_accuracies_are_reported(train, run, tmp_path, ranked_args):
     code, out, err = train("--json", "archlock.leave_out", "normal", "archlock.held_out_cells", "0.2")
     assert (code, err) == (0, "")
     report = json.loads(out.splitlines()[-1])
@@ -560,7 +632,7 @@ def test_a_ranker_is_written_and_its_accuracies_are_reported(train, run, tmp_pat
     path = Path(report["out"])
     assert path == tmp_path / "new" / "ranker.safetensors"
     assert Ranker.load(path).info.tasks == tuple(trained)
-    assert run("search", *toy_args, "archlock.ranker", path).code == 0
+    assert run("search", *ranked_args, "archlock.ranker", path).code == 0
 
 
 def test_a_seed_trains_the_same_bytes(train, tmp_path):

@@ -52,9 +52,11 @@ def test_an_empty_file_changes_nothing(tmp_path):
     ("text", "value"), [("3", 3), ("true", True), ("False", False), ("0.5", 0.5), ("a,b", "a,b"), ("", "")]
 )
 def test_overrides_become_the_type_of_what_they_replace(text, value):
-    key = {int: "seed", bool: "archlock.exhaustive", float: "archlock.trade_off", str: "archlock.train_tasks"}
-    config = load_config(None, [key[type(value)], text])
-    assert value in (config.seed, config.archlock.exhaustive, config.archlock.trade_off, config.archlock.train_tasks)
+    key = {int: "seed", bool: "archlock.skip_unreadable", float: "archlock.trade_off", str: "archlock.train_tasks"}
+    config, name = load_config(None, [key[type(value)], text]), key[type(value)].rpartition(".")[2]
+    found = getattr(config if name == "seed" else config.archlock, name)
+    assert found == value
+    assert type(found) is type(value)
 
 
 def test_an_integer_is_also_a_float():
@@ -148,9 +150,11 @@ def test_keys_of_naslib_are_let_pass_and_strangers_only_where_asked(tmp_path):
         ("dataset: null", "dataset must be of type str"),
         ("dataset: true", "dataset must be of type str"),
         ("dataset: 2024-01-01", "dataset must be of type str"),
-        ("archlock: {exhaustive: 1}", "archlock.exhaustive must be of type bool, not 1"),
-        ("archlock: {exhaustive: 'true'}", "archlock.exhaustive must be of type bool, not 'true'"),
-        ("archlock: {exhaustive: 'no'}", "archlock.exhaustive must be of type bool, not 'no'"),
+        ("archlock: {skip_unreadable: 1}", "archlock.skip_unreadable must be of type bool, not 1"),
+        ("archlock: {skip_unreadable: 'true'}", "archlock.skip_unreadable must be of type bool, not 'true'"),
+        ("archlock: {skip_unreadable: 'no'}", "archlock.skip_unreadable must be of type bool, not 'no'"),
+        ("archlock: {strategy: true}", "archlock.strategy must be of type str, not True"),
+        ("archlock: {strategy: null}", "archlock.strategy must be of type str"),
         ("archlock: {trade_off: high}", "archlock.trade_off must be of type float"),
         ("archlock: {trade_off: true}", "archlock.trade_off must be of type float"),
         ("archlock: {source_queries: 3.5}", "archlock.source_queries must be of type int"),
@@ -192,6 +196,8 @@ def test_what_is_not_finite_is_refused(tmp_path, key, value):
     [
         (["search_space", "nasbench202"], "unknown search space 'nasbench202'.*did you mean 'nasbench201'"),
         (["archlock.scheme", "st"], "unknown archlock.scheme 'st'; known: s, tk, tu"),
+        (["archlock.strategy", "bayes"], "unknown archlock.strategy 'bayes'; known: .*; did you mean 'bayesian'"),
+        (["archlock.strategy", "random"], "archlock.strategy 'random'; known: bayesian, evolution, exhaustive"),
         (["archlock.preset", "papr"], "did you mean 'paper'"),
         (["archlock.ranker_optimizer", "adamw"], "did you mean 'adam'"),
         (["archlock.proxies", "nwod"], "unknown proxy 'nwod'.*did you mean 'nwot'"),
@@ -205,6 +211,27 @@ def test_unknown_names_are_told_the_known_ones(overrides, message):
 def test_layers_are_checked():
     with pytest.raises(ArchLockError, match="hidden layers '0,1'"):
         load_config(None, ["archlock.hidden", "0,1"])
+
+
+def test_a_bayesian_search_needs_look_ups():
+    keys = ["archlock.source_queries", "0"]
+    with pytest.raises(
+        ConfigError, match=r"learns from look-ups .*archlock\.source_queries is 0; allow some, or"
+    ):
+        load_config(None, [*keys, "archlock.strategy", "bayesian"])
+    for strategy in ("", "evolution", "exhaustive"):
+        assert load_config(None, [*keys, "archlock.strategy", strategy]).archlock.strategy == strategy
+    assert load_config(None, ["archlock.source_queries", "1", "archlock.strategy", "bayesian"])
+
+
+def test_the_key_that_strategy_replaced_is_no_more(tmp_path):
+    for config in (
+        lambda: load_config(None, ["archlock.exhaustive", "true"]),
+        lambda: from_text(tmp_path, "archlock: {exhaustive: true}"),
+        lambda: config_from({"archlock": {"exhaustive": True}}, strict=False),
+    ):
+        with pytest.raises(ConfigError, match=r"unknown key archlock\.exhaustive"):
+            config()
 
 
 def test_tk_needs_a_target():
@@ -278,7 +305,7 @@ def test_runs_that_differ_in_task_scheme_or_seed_have_folders_of_their_own():
 # -- written and shipped configs ---------------------------------------------------------------------------------------
 
 CHANGED = ["seed", "7", "dataset", "cifar100", "archlock.scheme", "tk", "archlock.target", "cifar10,ninapro",
-           "archlock.cosine", "0.123456789012345", "archlock.exhaustive", "true", "archlock.hidden", "8,4",
+           "archlock.cosine", "0.123456789012345", "archlock.strategy", "exhaustive", "archlock.hidden", "8,4",
            "search.epochs", "3", "out_dir", "007", "archlock.tables", "a: 'b' #c"]  # fmt: skip
 
 

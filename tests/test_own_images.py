@@ -69,6 +69,24 @@ def test_candidates_are_trained_on_the_source_and_the_result_is_measured(digit_i
     assert 0 <= result["targets"]["high"] <= 100
 
 
+def test_trained_candidates_may_teach_a_bayesian_search(digit_images, tmp_path, capsys):
+    """If it is told to; by default all candidates are ranked before one is trained."""
+    args = search(tmp_path, digit_images["low"], "--train-top", "3", "archlock.strategy", "bayesian")
+    assert main(args) == 0
+    result = result_of(capsys)
+    assert (result["source_queries"], result["source_position"]) == (3, None)
+    assert 20 < result["source_val"] <= 100
+    folder = tmp_path / "transbench101_micro" / "low" / "archlock" / "tu" / "0"
+    assert {p.name for p in folder.iterdir()} == {"result.json", "config.yaml", "search.png"}
+
+
+def test_without_trained_candidates_a_bayesian_search_has_nothing_to_learn_from(digit_images, tmp_path, capsys):
+    assert main([*search(tmp_path, digit_images["low"]), "archlock.strategy", "bayesian"]) == 2
+    err = capsys.readouterr().err
+    assert "--train-top" in err
+    assert len(err.splitlines()) == 1
+
+
 def test_the_same_images_give_the_same_result(digit_images, tmp_path, capsys):
     results = []
     for out in ("a", "b"):

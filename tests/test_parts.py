@@ -13,8 +13,9 @@ from typing import Any
 
 import pytest
 
-from naslib_archlock.errors import OutputError
-from naslib_archlock.parts import compute_parts
+from naslib_archlock import parts
+from naslib_archlock.errors import ArchLockError, OutputError
+from naslib_archlock.parts import compute_parts, in_parallel
 
 SETTINGS = {"seed": 0, "sizes": (1, 2)}
 
@@ -33,6 +34,17 @@ def halves_but_of_three(log: Path, number: int) -> dict[str, Any]:
 
 def slow_halves(log: Path, number: int) -> dict[str, Any]:
     time.sleep(0.2)
+    return halves(log, number)
+
+
+def thread_limit() -> str | None:
+    return os.environ.get("OMP_NUM_THREADS")
+
+
+def killed(log: Path, number: int) -> dict[str, Any]:
+    if number == 2:
+        time.sleep(0.5)  # others finish before
+        os.kill(os.getpid(), signal.SIGKILL)
     return halves(log, number)
 
 
@@ -97,6 +109,45 @@ def test_an_error_passes_through_and_finished_parts_stay(tmp_path, jobs):
     assert computed(tmp_path) == [0, 1, 2]
     assert run(tmp_path, jobs=jobs)["part3"] == {"half": 1.5, "pair": [3, 3]}
     assert computed(tmp_path) == [3]
+
+
+def test_a_process_that_is_killed_is_reported_and_finished_parts_stay(tmp_path):
+    """As the system does when memory runs out."""
+    with pytest.raises(ArchLockError, match="one of 2 processes was killed.*with fewer --jobs"):
+        run(tmp_path, function=killed, jobs=2)
+    kept = {path.stem for path in (tmp_path / "parts").glob("part*.json")}
+    assert kept >= {"part0"}
+    assert "part2" not in kept
+    computed(tmp_path)
+    assert run(tmp_path)["part2"] == {"half": 1.0, "pair": [2, 2]}
+    assert {f"part{i}" for i in computed(tmp_path)} == {f"part{i}" for i in range(4)} - kept
+
+
+def test_processes_have_one_thread_each(monkeypatch):
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
+    limits: dict[int, str] = {}
+    in_parallel(thread_limit, {0: (), 1: ()}, limits.__setitem__, 2, "looking")
+    assert limits == {0: "1", 1: "1"}
+
+
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_a_result_that_cannot_be_kept_stops_the_rest(tmp_path, jobs):
+    def full(name: str, result: Any) -> None:
+        raise OutputError("no space left")
+
+    with pytest.raises(OutputError, match="no space left"):
+        in_parallel(slow_halves, {i: (tmp_path / "log", i) for i in range(50)}, full, jobs, "halving")
+    assert len(computed(tmp_path)) < 50
+
+
+def test_where_there_is_no_terminal_progress_is_a_line_now_and_then(tmp_path, capsys, monkeypatch):
+    run(tmp_path, n=1)
+    assert capsys.readouterr().err == ""
+    monkeypatch.setattr(parts, "_SECONDS_BETWEEN_LINES", 0.0)
+    run(tmp_path, n=3)
+    lines = capsys.readouterr().err.splitlines()
+    assert [line.split(" after ")[0] for line in lines] == ["halving: 2 of 3", "halving: 3 of 3"]
+    assert all(line.endswith(" left") for line in lines)
 
 
 def test_not_a_number_stays_so(tmp_path):

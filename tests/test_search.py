@@ -110,6 +110,29 @@ def test_the_choice_by_hand():
     assert [e.arch for e in order] == [cells[1], cells[0], cells[3], cells[2], cells[4]]
 
 
+def test_the_first_by_hand():
+    """Those within the budget by fitness, then the others by source accuracy; equals in the order of the look-ups."""
+    search = World(0).search(RegularizedEvolution, 10, source_budget_pct=10.0)
+    cells = [tuple(cell) for cell in SPACE.distinct()[:6].tolist()]
+    judged = [(0, 1.0, 95.0), (1, 2.0, 100.0), (2, 9.0, 70.0), (1, 2.0, 100.0), (3, 1.0, 91.0), (4, 9.0, 80.0)]
+    search.history = [Evaluated(cells[i], fitness, None, val) for i, fitness, val in judged]
+    search.oracle.known = {e.arch: e.source_val for e in search.history}
+    assert [e.arch for e in search.top(10)] == [cells[i] for i in (1, 0, 3, 4, 2)]
+    assert search.top(3) == search.top(10)[:3]
+    assert search.top(0) == []
+    assert search.top(1) == [search.best()]
+
+
+@given(seeds, budgets, SIGNS, st.sampled_from([RegularizedEvolution, ExhaustiveSearch]))
+def test_the_first_are_distinct_and_in_order_of_merit(seed, budget, sign, kind):
+    search = run(World(seed, sign).search(kind, 30, seed=seed, source_budget_pct=budget, screening=2), 30)
+    everything = search.top(len(search.history))
+    assert {e.arch for e in everything} == {e.arch for e in search.history}
+    assert len({e.arch for e in everything}) == len(everything)
+    assert all(search.merit(a) >= search.merit(b) for a, b in zip(everything, everything[1:]))
+    assert everything[0] == search.best()
+
+
 @given(seeds, budgets, SIGNS, st.integers(1, 40), st.sampled_from([RegularizedEvolution, ExhaustiveSearch]))
 def test_the_choice_is_the_fittest_within_the_budget(seed, budget, sign, queries, kind):
     world = World(seed, sign)

@@ -1,7 +1,7 @@
-"""A small MADE-UP benchmark, for tests where no real one is.
+"""Small MADE-UP benchmarks, for tests where no real one is.
 
-No network was trained: accuracies and zero-cost scores are formulas of the cell plus noise. Four tasks want different
-things of a cell (convolutions, short paths, shallow or deep ones), so that locks exist. Nothing found on it says
+No network was trained: accuracies and zero-cost scores are formulas of the cell plus noise. Their tasks want different
+things of a cell (convolutions, short paths, shallow or deep ones), so that locks exist. Nothing found on them says
 anything about real networks.
 """
 
@@ -16,27 +16,33 @@ from pathlib import Path
 import numpy as np
 
 from naslib_archlock.benchmarks.table import NOTE
-from naslib_archlock.cells import CONV_1X1, CONV_3X3, NONE, SKIP, cell_index
+from naslib_archlock.cells import CONV_1X1, CONV_3X3, NONE, SKIP, cell_index, representatives
 from naslib_archlock.files import make_folder, write_bytes, write_text
-from naslib_archlock.spaces import TRANSBENCH101_MICRO
+from naslib_archlock.spaces import NASBENCH201, TRANSBENCH101_MICRO, SearchSpace
 from naslib_archlock.zerocost import zero_cost_file_name
 
 SPACE = TRANSBENCH101_MICRO
+Wants = tuple[tuple[float, ...], tuple[float, float]]
 _SEED = 2024
 
 # What each task rewards in a cell: weights of (3x3 convolutions, 1x1 convolutions, skips, depth), and the accuracy
 # range in %.
-TASKS = {
+TASKS: dict[str, Wants] = {
     "class_scene": ((1.0, 0.8, 0.4, 0.3), (30.0, 60.0)),
     "class_object": ((1.0, 0.7, 0.6, 0.2), (25.0, 55.0)),
     "normal": ((0.9, 0.3, -0.2, 0.6), (20.0, 70.0)),
     "autoencoder": ((0.2, 0.5, 0.3, -0.8), (15.0, 80.0)),
 }
+NASBENCH201_TASKS: dict[str, Wants] = {
+    "cifar10": ((1.0, 0.8, 0.4, 0.3), (70.0, 95.0)),
+    "cifar100": ((1.0, 0.2, 0.6, -0.4), (30.0, 75.0)),
+    "ImageNet16-120": ((0.3, 0.7, -0.3, 0.6), (10.0, 48.0)),
+}
 
 
 def cell_features(cells: np.ndarray) -> np.ndarray:
     """Per representative: numbers of 3x3 and 1x1 convolutions and skips, and convolutions in a row; ``n x 4``."""
-    cells = SPACE.representatives(cells)
+    cells = representatives(cells)
     counts = [(cells == op).sum(axis=1) for op in (CONV_3X3, CONV_1X1, SKIP)]
     is_conv = (cells == CONV_3X3) | (cells == CONV_1X1)
     paths = ((3,), (0, 4), (1, 5), (0, 2, 5))  # edges of the four paths from input to output
@@ -44,12 +50,12 @@ def cell_features(cells: np.ndarray) -> np.ndarray:
     return np.stack([*counts, depth], axis=1).astype(np.float64)
 
 
-def _accuracies(task: str, rng: np.random.Generator) -> dict[str, np.ndarray]:
+def _accuracies(space: SearchSpace, wants: Wants, rng: np.random.Generator) -> dict[str, np.ndarray]:
     """``split -> n`` made-up accuracies in %, equal for cells that compute the same function."""
-    weights, (low, high) = TASKS[task]
-    cells = SPACE.all()
+    weights, (low, high) = wants
+    cells = space.all()
     quality = cell_features(cells) @ np.array(weights)
-    index = cell_index(SPACE.representatives(cells))
+    index = cell_index(representatives(cells))
     quality = quality + 0.3 * rng.standard_normal(index.max() + 1)[index]
     quality[index == 0] = quality.min() - 2  # the disconnected cell learns nothing
     level = (quality - quality.min()) / (quality.max() - quality.min())
@@ -57,11 +63,11 @@ def _accuracies(task: str, rng: np.random.Generator) -> dict[str, np.ndarray]:
     return {split: base + 0.3 * rng.standard_normal(index.max() + 1)[index] for split in ("train", "val", "test")}
 
 
-def _scores(task: str, rng: np.random.Generator) -> dict[str, dict[str, dict[str, float]]]:
+def _scores(space: SearchSpace, wants: Wants, rng: np.random.Generator) -> dict[str, dict[str, dict[str, float]]]:
     """NASLib's zero-cost structure with six made-up proxies for a sample of 400 cells."""
-    cells = np.array(SPACE.sample(400, np.random.default_rng(_SEED)))
+    cells = np.array(space.sample(400, np.random.default_rng(_SEED)))
     n3, n1, skips, depth = cell_features(cells).T
-    task_view = cell_features(cells) @ np.array(TASKS[task][0])
+    task_view = cell_features(cells) @ np.array(wants[0])
 
     def noise(scale: float) -> np.ndarray:
         return scale * rng.standard_normal(len(cells))
@@ -75,21 +81,30 @@ def _scores(task: str, rng: np.random.Generator) -> dict[str, dict[str, dict[str
         "snip": task_view * n3 + noise(0.5),
     }
     return {
-        str(cell): {p: {"score": float(s[i]), "time": 0.0} for p, s in proxies.items()}
+        str(space.to_naslib(cell)): {p: {"score": float(s[i]), "time": 0.0} for p, s in proxies.items()}
         for i, cell in enumerate(map(tuple, cells.tolist()))
     }
 
 
-def write_tables(folder: Path) -> None:
-    """Write the accuracy table and the zero-cost file, in the formats of real ones. Raises: OutputError."""
+def write_tables(folder: Path, space: SearchSpace = SPACE) -> None:
+    """Write the accuracy table and the zero-cost file of a space, in the formats of real ones.
+
+    Args: space: transbench101_micro or nasbench201. Raises: OutputError.
+    """
     make_folder(folder)
-    rngs = {task: np.random.default_rng([_SEED, i]) for i, task in enumerate(TASKS)}
-    columns = {f"{task}/{split}": v for task in TASKS for split, v in _accuracies(task, rngs[task]).items()}
+    tasks = NASBENCH201_TASKS if space is NASBENCH201 else TASKS
+    rngs = {task: np.random.default_rng([_SEED, i]) for i, task in enumerate(tasks)}
+    columns = {
+        f"{task}/{split}": values
+        for task, wants in tasks.items()
+        for split, values in _accuracies(space, wants, rngs[task]).items()
+    }
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(["arch", *columns])
-    for i, cell in enumerate(SPACE.all().tolist()):
-        writer.writerow([SPACE.to_str(tuple(cell)), *(f"{values[i]:.4f}" for values in columns.values())])
-    write_bytes(folder / f"{SPACE.name}.csv.gz", gzip.compress(text.getvalue().encode(), mtime=0))
+    for i, cell in enumerate(space.all().tolist()):
+        writer.writerow([space.to_str(tuple(cell)), *(f"{values[i]:.4f}" for values in columns.values())])
+    write_bytes(folder / f"{space.name}.csv.gz", gzip.compress(text.getvalue().encode(), mtime=0))
     write_text(folder / NOTE, "This benchmark is MADE UP: no network was trained, its figures are formulas\n")
-    write_text(folder / zero_cost_file_name(SPACE), json.dumps({task: _scores(task, rngs[task]) for task in TASKS}))
+    scores = {task: _scores(space, wants, rngs[task]) for task, wants in tasks.items()}
+    write_text(folder / zero_cost_file_name(space), json.dumps(scores))

@@ -14,6 +14,8 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+import yaml
+
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 from common import write_results
 
@@ -50,7 +52,8 @@ def run_naslib(runner: str, space: SearchSpace, source: str, target: str, settin
         # NumPy 2 prints NASLib's indices as np.int64(2)
         arch = space.from_naslib([int(digits) for digits in re.findall(r"\b\d+\b", found)])
         results = list(Path(out).rglob("result.json"))
-        queries = json.loads(results[0].read_text())["source_queries"] if results else 50
+        epochs = yaml.safe_load((CONFIGS / f"{space.name}.yaml").read_text())["search"]["epochs"]
+        queries = json.loads(results[0].read_text())["source_queries"] if results else epochs
     return {"arch": space.to_str(arch), "source_queries": queries}
 
 

@@ -76,7 +76,7 @@ class RunFolder:
                 )
             make_folder(self.folder)
             # nothing of the other run may be taken for this one's, should this one be interrupted
-            for name in ("result.json", "search.png", "lock.png", "state.json"):
+            for name in ("result.json", "search.png", "lock.png", "state.json", "ranker.safetensors"):
                 (self.folder / name).unlink(missing_ok=True)
         if resume and not (self.folder / "state.json").is_file():
             raise OutputError(f"{self.folder} holds no state.json to resume from; run without --resume")
@@ -94,8 +94,9 @@ class RunFolder:
         path = self.folder / "ranker.safetensors"
         return Ranker.load(path) if self._resume and path.is_file() else None
 
-    def keep_ranker(self, ranker: Ranker) -> None:
-        ranker.save(self.folder / "ranker.safetensors")
+    def keep_ranker(self, ranker: Ranker | None) -> None:
+        if ranker:
+            ranker.save(self.folder / "ranker.safetensors")
 
     def keep_state(self, state: Mapping[str, Any]) -> None:
         write_text(self.folder / "state.json", json.dumps(state))
@@ -121,4 +122,5 @@ class RunFolder:
             write_bytes(self.folder / name, picture)
         write_text(self.folder / "result.json", json.dumps(result, indent=2) + "\n")
         (self.folder / "state.json").unlink(missing_ok=True)
-        return ["result.json", "config.yaml", *pictures, "ranker.safetensors"]
+        ranker = [path.name for path in [self.folder / "ranker.safetensors"] if path.is_file()]
+        return ["result.json", "config.yaml", *pictures, *ranker]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Mapping
 from typing import Any
 
@@ -11,37 +10,30 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from ..benchmarks.base import Benchmark
-from ..search import Evaluated, Search
-
-_CHOSEN, _WITHIN, _OUTSIDE = "#d62728", "#1f77b4", "#b0b0b0"
+from ..search import Evaluated, RankSearch, Search
+from .pictures import CHOSEN, OUTSIDE, WITHIN, png
 
 
 def search_picture(search: Search, source: str) -> bytes:
     """Fitness and source accuracy of every architecture a search judged, in order, as PNG bytes."""
     steps = range(1, len(search.history) + 1)
     best = search.best()
-    colors = [_WITHIN if search.is_within_budget(e) else _OUTSIDE for e in search.history]
+    colors = [WITHIN if search.is_within_budget(e) else OUTSIDE for e in search.history]
     chosen_at = next(i for i, e in zip(steps, search.history) if e == best)
     n_panels = 2 if search.uses_source_accuracy else 1
     figure = Figure(figsize=(7, 2.6 * n_panels), layout="constrained")
     axes = figure.subplots(n_panels, squeeze=False, sharex=True)[:, 0]
     axes[0].scatter(steps, [e.fitness for e in search.history], c=colors, s=18)
-    axes[0].scatter([chosen_at], [best.fitness], facecolors="none", edgecolors=_CHOSEN, s=90, label="chosen")
-    axes[0].set_ylabel("fitness (ranks)")
+    axes[0].scatter([chosen_at], [best.fitness], facecolors="none", edgecolors=CHOSEN, s=90, label="chosen")
+    axes[0].set_ylabel("fitness (ranks)" if isinstance(search, RankSearch) else "fitness")
     if search.uses_source_accuracy:
-        axes[0].scatter([], [], c=_WITHIN, s=18, label="within the source budget")
-        axes[0].scatter([], [], c=_OUTSIDE, s=18, label="outside")
+        axes[0].scatter([], [], c=WITHIN, s=18, label="within the source budget")
+        axes[0].scatter([], [], c=OUTSIDE, s=18, label="outside")
         _draw_source(axes[1], search, list(zip(steps, search.history, colors)), source)
-        axes[1].scatter([chosen_at], [best.source_val], facecolors="none", edgecolors=_CHOSEN, s=90)
+        axes[1].scatter([chosen_at], [best.source_val], facecolors="none", edgecolors=CHOSEN, s=90)
     figure.legend(loc="outside upper center", ncols=4, frameon=False)
     axes[-1].set_xlabel("architectures judged")
-    return _png(figure)
-
-
-def _png(figure: Figure) -> bytes:
-    buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", dpi=120, metadata={"Software": None})  # the same search, the same bytes
-    return buffer.getvalue()
+    return png(figure)
 
 
 def _draw_source(axis: Axes, search: Search, points: list[tuple[int, Evaluated, str]], source: str) -> None:
@@ -73,17 +65,17 @@ def lock_picture(benchmark: Benchmark, source: str, result: Mapping[str, Any], f
     axes = figure.subplots(n_rows, n_columns, squeeze=False).ravel()
     for axis, task in zip(axes, targets):
         y = np.array([benchmark.accuracy(arch, task=task, split="test") for arch in archs])
-        axis.scatter(x[shown], y[shown], c=_OUTSIDE, s=5, label="every architecture")
+        axis.scatter(x[shown], y[shown], c=OUTSIDE, s=5, label="every architecture")
         axis.axvline(floor, color="black", lw=0.8, ls="--", label="source budget")
         axis.scatter(
-            result["s"]["source_val"], result["s"]["targets"][task], c=_WITHIN, s=60, marker="s", label="S finds"
+            result["s"]["source_val"], result["s"]["targets"][task], c=WITHIN, s=60, marker="s", label="S finds"
         )
         if result["scheme"] != "s":
             label = f"{result['scheme'].upper()} finds"
-            axis.scatter(result["source_val"], result["targets"][task], c=_CHOSEN, s=110, marker="*", label=label)
+            axis.scatter(result["source_val"], result["targets"][task], c=CHOSEN, s=110, marker="*", label=label)
         axis.set_xlabel(f"{result['source']} validation")
         axis.set_ylabel(f"{task} test")
     for axis in axes[len(targets) :]:
         axis.remove()
     figure.legend(*axes[0].get_legend_handles_labels(), loc="outside upper center", ncols=4, frameon=False)
-    return _png(figure)
+    return png(figure)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,7 @@ import pytest
 import torch
 
 from naslib_archlock import pipeline
+from naslib_archlock.benchmarks.naslib import NaslibBenchmark
 from naslib_archlock.config import Config, config_from
 from naslib_archlock.errors import ConfigError, RankerError, UnknownNameError
 from naslib_archlock.spaces import get_space
@@ -21,7 +22,8 @@ from naslib_archlock.training import PRESETS
 
 TARGETS = {"nasbench201": "cifar100", "transbench101_micro": "autoencoder"}
 SPACES = tuple(TARGETS)
-EPOCHS = 16  # ten newcomers, then children
+EPOCHS = {"evolution": 16, "bayesian": 28}  # ten newcomers, then children; a start at random, and what is learnt of it
+STRATEGIES = tuple(EPOCHS)
 
 
 @dataclass
@@ -60,9 +62,9 @@ def make_run(naslib_config, dataset_apis, source_ranker) -> Callable[..., Run]:
     from naslib.optimizers import ArchLock
     from naslib.search_spaces import supported_search_spaces
 
-    def make(space: str, *overrides: object, dataset_api: Any = None) -> Run:
-        ranker = ("archlock.ranker", source_ranker)
-        config = naslib_config(space, "search.epochs", EPOCHS, *ranker, *overrides)
+    def make(space: str, strategy: str, *overrides: object, dataset_api: Any = None) -> Run:
+        keys = ("archlock.strategy", strategy, "archlock.ranker", source_ranker, "search.epochs", EPOCHS[strategy])
+        config = naslib_config(space, *keys, *overrides)
         dataset_api = dataset_api or dataset_apis[space]
         optimizer = ArchLock(config)
         optimizer.adapt_search_space(supported_search_spaces[space](), dataset_api=dataset_api)
@@ -84,11 +86,12 @@ def direct_run(naslib_config: Any) -> tuple[Config, dict[str, Any]]:
 
 @pytest.mark.parametrize("space", SPACES)
 @pytest.mark.parametrize("scheme", ["s", "tu", "tk"])
-def test_search_and_evaluation(scheme, space, make_run, all_tasks_ranker):
+@pytest.mark.parametrize("strategy", STRATEGIES)
+def test_search_and_evaluation(strategy, scheme, space, make_run, all_tasks_ranker):
     overrides = ["archlock.scheme", scheme, "archlock.target", TARGETS[space], "archlock.source_budget_pct", 5.0]
     if scheme == "tk":
         overrides += ["archlock.ranker", all_tasks_ranker]
-    run = make_run(space, *overrides).search()
+    run = make_run(space, strategy, *overrides).search()
     evaluated = run.trainer.evaluate(dataset_api=run.dataset_api)
 
     result = run.result()
@@ -101,7 +104,7 @@ def test_search_and_evaluation(scheme, space, make_run, all_tasks_ranker):
     saved_config, errors = json.loads((run.folder / "errors.json").read_text())
     assert saved_config["archlock"]["scheme"] == scheme
     assert errors["valid_acc"] == [evaluated.source_val for evaluated in run.history]
-    assert len(errors["valid_acc"]) == len(errors["train_acc"]) == len(errors["runtime"]) == EPOCHS
+    assert len(errors["valid_acc"]) == len(errors["train_acc"]) == len(errors["runtime"]) == EPOCHS[strategy]
     assert f"{space}/{config.dataset}/archlock/config_0/0" in run.folder.as_posix()
 
     files = list((run.folder / "search").iterdir())
@@ -114,18 +117,19 @@ def test_search_and_evaluation(scheme, space, make_run, all_tasks_ranker):
     assert final is not run.optimizer.search_space
 
 
-def test_schemes_find_different_cells(make_run, all_tasks_ranker):
+@pytest.mark.parametrize(("strategy", "n_newcomers"), [("evolution", 10), ("bayesian", 20)])
+def test_schemes_find_different_cells(strategy, n_newcomers, make_run):
     """On the same newcomers: their choice does not depend on the scheme, what is judged fit does."""
     runs = {
-        scheme: make_run("nasbench201", "archlock.scheme", scheme, "archlock.target", "cifar100", "seed", 3)
+        scheme: make_run("nasbench201", strategy, "archlock.scheme", scheme, "archlock.target", "cifar100", "seed", 3)
         for scheme in ("s", "tu", "tk")
     }
     found = set()
     for run in runs.values():
-        for epoch in range(EPOCHS):
+        for epoch in range(EPOCHS[strategy]):
             run.optimizer.new_epoch(epoch)
         found.add(run.optimizer._search.best().arch)
-    newcomers = [[e.arch for e in run.history[:10]] for run in runs.values()]
+    newcomers = [[e.arch for e in run.history[:n_newcomers]] for run in runs.values()]
     assert newcomers[0] == newcomers[1] == newcomers[2]
     assert len(found) > 1
 
@@ -133,7 +137,7 @@ def test_schemes_find_different_cells(make_run, all_tasks_ranker):
 def test_the_contract_with_naslibs_trainer(make_run):
     from naslib.search_spaces.core.query_metrics import Metric
 
-    run = make_run("transbench101_micro")
+    run = make_run("transbench101_micro", "bayesian")
     optimizer = run.optimizer
     assert optimizer.using_step_function is False
     assert optimizer.get_model_size() == 0
@@ -156,23 +160,24 @@ def test_the_contract_with_naslibs_trainer(make_run):
         optimizer.get_op_optimizer()
 
 
-def test_a_step_leaves_global_random_numbers_alone(make_run):
+@pytest.mark.parametrize("strategy", STRATEGIES)
+def test_a_step_leaves_global_random_numbers_alone(strategy, make_run):
     """NASLib's Trainer seeds NumPy and torch but not ``random``: the search has generators of its own."""
-    runs = [make_run("nasbench201") for _ in range(2)]
+    runs = [make_run("nasbench201", strategy) for _ in range(2)]
     for seed, run in enumerate(runs):
         np.random.seed(seed)
         torch.manual_seed(seed)
         before = np.random.get_state()[1].tolist(), torch.get_rng_state().tolist()
-        for epoch in range(EPOCHS):
+        for epoch in range(EPOCHS[strategy]):
             run.optimizer.new_epoch(epoch)
         assert (np.random.get_state()[1].tolist(), torch.get_rng_state().tolist()) == before
     assert runs[0].history == runs[1].history
-    assert runs[0].history != make_run("nasbench201", "seed", 1).search().history
+    assert runs[0].history != make_run("nasbench201", strategy, "seed", 1).search().history
 
 
 def test_without_a_ranker_one_is_trained(make_run, monkeypatch):
     monkeypatch.setitem(PRESETS, "default", replace(PRESETS["default"], epochs=1, steps_per_epoch=10))
-    run = make_run("nasbench201", "archlock.ranker", "", "search.epochs", 2).search()
+    run = make_run("nasbench201", "evolution", "archlock.ranker", "", "search.epochs", 2).search()
     trained_on = run.optimizer._search.fitness._ranker.info.tasks
     assert "nasbench201/cifar10" in trained_on
     assert not {"nasbench201/cifar100", "nasbench201/ImageNet16-120"} & set(trained_on)
@@ -181,45 +186,57 @@ def test_without_a_ranker_one_is_trained(make_run, monkeypatch):
 # -- interruption ------------------------------------------------------------------------------------------------------
 
 
-def interrupted_run(make_run: Callable[..., Run], space: str) -> Run:
-    """A run that stopped in its 13th epoch; its last checkpoint is of the 12th."""
+def interrupted_run(make_run: Callable[..., Run], space: str, strategy: str) -> Path:
+    """The last checkpoint of a run that stopped four epochs before its end."""
+    n_done = EPOCHS[strategy] - 4
 
     def stop(epoch: int) -> None:
-        if epoch == 12:
+        if epoch == n_done:
             raise KeyboardInterrupt
 
-    run = make_run(space, "search.checkpoint_freq", 4)
+    run = make_run(space, strategy, "search.checkpoint_freq", 4)
     with pytest.raises(KeyboardInterrupt):
         run.search(after_epoch=stop)
-    assert (run.folder / "search" / "last_checkpoint").read_text() == "model_0000011.pth"
-    return run
+    checkpoint = f"model_{n_done - 1:07}.pth"
+    assert (run.folder / "search" / "last_checkpoint").read_text() == checkpoint
+    return run.folder / "search" / checkpoint
 
 
 @pytest.mark.parametrize("space", SPACES)
-def test_a_resumed_run_equals_an_uninterrupted_one(space, make_run, tmp_path):
-    checkpoint = interrupted_run(make_run, space).folder / "search" / "model_0000011.pth"
-    resumed = make_run(space).search(resume_from=str(checkpoint))
+@pytest.mark.parametrize("strategy", STRATEGIES)
+def test_a_resumed_run_equals_an_uninterrupted_one(strategy, space, make_run, tmp_path):
+    checkpoint = interrupted_run(make_run, space, strategy)
+    resumed = make_run(space, strategy).search(resume_from=str(checkpoint))
     assert len(json.loads((resumed.folder / "errors.json").read_text())[1]["valid_acc"]) == 4
-    whole = make_run(space, "out_dir", tmp_path / "whole").search()
+    whole = make_run(space, strategy, "out_dir", tmp_path / "whole").search()
     assert resumed.history == whole.history
-    assert len(whole.history) == EPOCHS
+    assert len(whole.history) == EPOCHS[strategy]
     assert resumed.result() == whole.result()
 
 
-def test_a_run_resumed_in_another_folder_makes_no_step_twice(make_run, tmp_path):
-    """NASLib's Trainer then counts epochs from 0, though the checkpoint holds twelve."""
-    checkpoint = interrupted_run(make_run, "nasbench201").folder / "search" / "model_0000011.pth"
-    resumed = make_run("nasbench201", "out_dir", tmp_path / "other").search(resume_from=str(checkpoint))
-    whole = make_run("nasbench201", "out_dir", tmp_path / "whole").search()
+@pytest.mark.parametrize("strategy", STRATEGIES)
+def test_a_run_resumed_in_another_folder_makes_no_step_twice(strategy, make_run, tmp_path):
+    """NASLib's Trainer then counts epochs from 0, though the checkpoint holds more."""
+    checkpoint = interrupted_run(make_run, "nasbench201", strategy)
+    resumed = make_run("nasbench201", strategy, "out_dir", tmp_path / "other").search(resume_from=str(checkpoint))
+    whole = make_run("nasbench201", strategy, "out_dir", tmp_path / "whole").search()
     assert resumed.history == whole.history
     assert resumed.result() == whole.result()
 
 
 def test_a_fresh_optimizer_evaluates_a_finished_run(make_run):
-    finished = make_run("nasbench201").search()
-    fresh = make_run("nasbench201")
+    finished = make_run("nasbench201", "bayesian").search()
+    fresh = make_run("nasbench201", "bayesian")
     assert fresh.trainer.evaluate(dataset_api=fresh.dataset_api) == finished.result()["source_test"]
     assert fresh.history == finished.history
+
+
+@pytest.mark.parametrize("strategy", STRATEGIES)
+def test_a_trainer_that_goes_on_when_the_look_ups_are_used_up(strategy, make_run):
+    run = make_run("transbench101_micro", strategy, "archlock.source_queries", 6).search()
+    assert len({e.arch for e in run.history}) == run.result()["source_queries"] == 6
+    errors = json.loads((run.folder / "errors.json").read_text())[1]
+    assert len(errors["valid_acc"]) == EPOCHS[strategy]
 
 
 # -- honesty -----------------------------------------------------------------------------------------------------------
@@ -230,59 +247,76 @@ def noise(*names: str) -> float:
 
 
 class NoisyDatabase:
-    """The TransNAS database, with noise for all tasks but the source."""
+    """The TransNAS database, with noise for all tasks but some."""
 
-    def __init__(self, api: Any, source: str) -> None:
-        self._api, self._source = api, source
+    def __init__(self, api: Any, kept: Collection[str]) -> None:
+        self._api, self._kept = api, kept
         self.task_list, self.search_spaces = api.task_list, api.search_spaces
 
     def get_arch_result(self, arch: str) -> Any:
         return self._api.get_arch_result(arch)
 
     def get_single_metric(self, arch: str, task: str, metric: str, mode: str) -> float:
-        return self._api.get_single_metric(arch, task, metric, mode) if task == self._source else noise(arch, metric)
+        return self._api.get_single_metric(arch, task, metric, mode) if task in self._kept else noise(arch, metric)
 
 
-def with_noisy_targets(space: str, dataset_api: Any, source: str, monkeypatch: pytest.MonkeyPatch) -> Any:
-    """Replace what NASLib answers on all tasks but the source by noise; returns the source's new dataset api."""
+def with_noise(space: str, dataset_api: Any, source: str, kept: Collection[str], patch: pytest.MonkeyPatch) -> Any:
+    """Replace what NASLib answers on all tasks but the source and ``kept``; returns the source's new dataset api."""
     if space == "transbench101_micro":
-        return {"api": NoisyDatabase(dataset_api["api"], source), "task": source}
+        return {"api": NoisyDatabase(dataset_api["api"], {source, *kept}), "task": source}
     import naslib.utils
+
+    original = naslib.utils.get_dataset_api
 
     def get_dataset_api(_space: str, task: str) -> Any:
         assert task != source
+        if task in kept:
+            return original(_space, task)
         return {
             "nb201_data": {arch: {task: {"eval_acc1es": [noise(arch, task)]}} for arch in dataset_api["nb201_data"]}
         }
 
-    monkeypatch.setattr(naslib.utils, "get_dataset_api", get_dataset_api)
+    patch.setattr(naslib.utils, "get_dataset_api", get_dataset_api)
     return dataset_api
 
 
 @pytest.mark.parametrize("space", SPACES)
 @pytest.mark.parametrize("scheme", ["s", "tu", "tk"])
-def test_noise_instead_of_the_targets_accuracies_changes_no_step(scheme, space, make_run, sources, monkeypatch):
-    overrides = ("archlock.scheme", scheme, "archlock.target", TARGETS[space])
+@pytest.mark.parametrize("strategy", STRATEGIES)
+def test_noise_instead_of_the_targets_accuracies_changes_no_step(
+    strategy, scheme, space, make_run, sources, monkeypatch
+):
+    """Nor that of any other task, but where a search may learn from further tasks."""
+    overrides = (strategy, "archlock.scheme", scheme, "archlock.target", TARGETS[space])
     honest = make_run(space, *overrides).search()
     expected = honest.result()
-    noisy_api = with_noisy_targets(space, honest.dataset_api, sources[space], monkeypatch)
-    blind = make_run(space, *overrides, dataset_api=noisy_api).search()
-    assert blind.history == honest.history
-    assert blind.result()["cell"] == expected["cell"]
-    assert blind.result()["targets"] != expected["targets"]  # the report did see the noise
+    may_learn = strategy == "bayesian" and (scheme == "tk" or (scheme == "tu" and space == "nasbench201"))
+    further = [task for task in honest.optimizer._benchmark.tasks if task not in (sources[space], TARGETS[space])]
+    for kept in (further, []):
+        with monkeypatch.context() as patch:
+            noisy_api = with_noise(space, honest.dataset_api, sources[space], kept, patch)
+            blind = make_run(space, *overrides, dataset_api=noisy_api).search()
+        if kept or not may_learn:
+            assert blind.history == honest.history
+            assert blind.result()["cell"] == expected["cell"]
+            assert blind.result()["targets"] != expected["targets"]  # the report did see the noise
+        else:
+            assert blind.history != honest.history
 
 
-def test_the_targets_accuracy_is_first_read_after_the_search(make_run, monkeypatch):
+@pytest.mark.parametrize("strategy", STRATEGIES)
+def test_the_targets_accuracy_is_first_read_after_the_search(strategy, make_run, monkeypatch):
     read = []
-    run = make_run("nasbench201")
-    accuracy = type(run.optimizer._benchmark).accuracy
+    accuracy = NaslibBenchmark.accuracy
 
     def spy(self: Any, arch: Any, *, task: str, split: str) -> float:
         read.append((task, split))
         return accuracy(self, arch, task=task, split=split)
 
-    monkeypatch.setattr(type(run.optimizer._benchmark), "accuracy", spy)
-    for epoch in range(EPOCHS):
+    monkeypatch.setattr(NaslibBenchmark, "accuracy", spy)
+    run = make_run("nasbench201", strategy)
+    assert read == []  # all other tasks are targets
+    for epoch in range(EPOCHS[strategy]):
         run.optimizer.new_epoch(epoch)
     assert set(read) == {("cifar10", "val")}
     run.optimizer.after_training()
@@ -291,7 +325,7 @@ def test_the_targets_accuracy_is_first_read_after_the_search(make_run, monkeypat
 
 def test_tu_refuses_a_ranker_that_knows_the_target(make_run, all_tasks_ranker):
     with pytest.raises(RankerError, match="was trained on cifar100, ImageNet16-120.*leave_out"):
-        make_run("nasbench201", "archlock.ranker", all_tasks_ranker)
+        make_run("nasbench201", "evolution", "archlock.ranker", all_tasks_ranker)
 
 
 # -- mistakes ----------------------------------------------------------------------------------------------------------
@@ -299,14 +333,16 @@ def test_tu_refuses_a_ranker_that_knows_the_target(make_run, all_tasks_ranker):
 
 def test_mistakes_in_the_config_are_found_before_the_search(make_run):
     with pytest.raises(UnknownNameError, match="unknown task 'cifar1000'.*did you mean 'cifar100'"):
-        make_run("nasbench201", "archlock.target", "cifar1000")
+        make_run("nasbench201", "bayesian", "archlock.target", "cifar1000")
     with pytest.raises(ConfigError, match="needs archlock.target"):
-        make_run("nasbench201", "archlock.scheme", "tk")
+        make_run("nasbench201", "bayesian", "archlock.scheme", "tk")
     with pytest.raises(RankerError, match="cannot be read"):
-        make_run("nasbench201", "archlock.ranker", "nowhere.safetensors")
+        make_run("nasbench201", "evolution", "archlock.ranker", "nowhere.safetensors")
+    with pytest.raises(ConfigError, match="source_queries is 0"):
+        make_run("nasbench201", "bayesian", "archlock.source_queries", 0)
 
 
-def test_a_search_space_that_no_ranker_ranks(naslib_config):
+def test_a_search_space_that_is_none_of_ours(naslib_config):
     from naslib.optimizers import ArchLock
     from naslib.search_spaces import NasBench101SearchSpace
 

@@ -42,21 +42,23 @@ def shipped_config() -> Callable[[str], Path]:
 
 
 @pytest.mark.parametrize(
-    ("name", "space", "scheme", "folder"),
+    ("name", "space", "scheme", "strategy", "folder"),
     [
-        ("bbo", "nasbench201", "tu", "nasbench201/cifar10/archlock/config_0/0"),
-        ("bbo", "transbench101_micro", "tk", "transbench101_micro/class_scene/archlock/config_0/0"),
-        ("nas", "nasbench201", "s", "nasbench201/cifar10/archlock/0"),
+        ("bbo", "nasbench201", "tu", "", "nasbench201/cifar10/archlock/config_0/0"),
+        ("bbo", "transbench101_micro", "tk", "evolution", "transbench101_micro/class_scene/archlock/config_0/0"),
+        ("nas", "nasbench201", "s", "evolution", "nasbench201/cifar10/archlock/0"),
+        ("nas", "transbench101_micro", "tk", "", "transbench101_micro/class_scene/archlock/0"),
     ],
-    ids=["bbo-nasbench201-tu", "bbo-transbench101_micro-tk", "nas-nasbench201-s"],
+    ids=["bbo-nasbench201-tu", "bbo-transbench101_micro-tk", "nas-nasbench201-s", "nas-transbench101_micro-tk"],
 )
-def test_the_optimizer(name, space, scheme, folder, launch, shipped_config, source_ranker, tmp_path):
+def test_the_optimizer(name, space, scheme, strategy, folder, launch, shipped_config, source_ranker, tmp_path):
     overrides = {
         "archlock.scheme": scheme,
+        "archlock.strategy": strategy,
         "archlock.target": {"tk": "autoencoder"}.get(scheme, ""),
         "archlock.ranker": source_ranker,
         "archlock.trade_off": 1,  # NASLib's loader wants a float here
-        "search.epochs": 12,
+        "search.epochs": 12 if strategy else 24,  # beyond the start at random
         "out_dir": "run",
     }
     pairs = [part for pair in overrides.items() for part in pair if pair[1] != ""]
@@ -67,7 +69,7 @@ def test_the_optimizer(name, space, scheme, folder, launch, shipped_config, sour
     assert (result["scheme"], result["search_space"]) == (scheme, space)
     config, errors = json.loads((out / "errors.json").read_text())
     assert config["archlock"]["trade_off"] == 1.0
-    assert len(errors["valid_acc"]) == 12
+    assert len(errors["valid_acc"]) == overrides["search.epochs"]
     assert "Queried results (Metric.TEST_ACCURACY)" in done.stdout + done.stderr
     assert "scheme S finds" in done.stdout + done.stderr
 

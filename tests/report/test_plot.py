@@ -3,6 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from naslib_archlock.bayesian import BayesianSearch
 from naslib_archlock.benchmarks.base import SourceOracle
 from naslib_archlock.benchmarks.table import TableBenchmark
 from naslib_archlock.report.plot import lock_picture, search_picture
@@ -28,6 +29,15 @@ def finished(kind, queries: int, sign: float = 1.0):
     return search
 
 
+def finished_without_a_ranker(queries: int, sign: float = 1.0):
+    oracle = SourceOracle(lambda arch: sign * (1 + sum(arch)), queries)
+    fitness = TRANSBENCH101_MICRO.distinct().sum(axis=1).astype(float)
+    search = BayesianSearch(TRANSBENCH101_MICRO, fitness, oracle, SearchSettings(), np.random.default_rng(0))
+    for _ in range(queries):
+        search.step()
+    return search
+
+
 def size_of(png: bytes) -> tuple[int, int]:
     """Width and height, from the header."""
     assert png.startswith(b"\x89PNG")
@@ -39,6 +49,13 @@ def size_of(png: bytes) -> tuple[int, int]:
 def test_a_picture_shows_the_fitness_and_below_it_the_accuracies_looked_up(kind, queries, sign):
     width, height = size_of(search_picture(finished(kind, queries, sign), "room_layout"))
     assert size_of(search_picture(finished(kind, 0), "room_layout")) == (width, height // 2)
+
+
+@pytest.mark.parametrize(("queries", "sign"), [(1, 1.0), (30, -0.1)])
+def test_a_search_without_a_ranker_is_drawn_the_same(queries, sign):
+    picture = search_picture(finished_without_a_ranker(queries, sign), "room_layout")
+    assert size_of(picture) == size_of(search_picture(finished(RegularizedEvolution, 1), "room_layout"))
+    assert picture == search_picture(finished_without_a_ranker(queries, sign), "room_layout")
 
 
 def test_the_same_search_has_the_same_picture():

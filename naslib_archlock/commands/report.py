@@ -1,0 +1,94 @@
+"""What ``archlock report`` does."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import textwrap
+from pathlib import Path
+
+import pandas as pd
+
+from ..errors import StudyError
+from ..files import make_folder, write_bytes
+from ..report import LIMIT, tables
+from ..report.html import html_page
+from ..report.markdown import markdown_page
+from ..report.pictures import png, svg
+from ..report.study import Section, StudyReport, study_report
+from ..report.text import table
+from ..studies.results import read_results
+from ..studies.run import RESULTS, STUDY
+from ..studies.statistics import Statistics, analyse
+from ..studies.study import load_study
+
+_WIDTH = 100
+_PRINTED = [0, 1, 4, 5, 6]  # of the summary's columns, as many as a terminal has room for
+
+
+def run_report(args: argparse.Namespace) -> int:
+    """Write the report of a study's results, and print what it says of each space and budget."""
+    study = load_study(_found(args.results, STUDY))
+    results = read_results(_found(args.results, RESULTS))
+    strangers = sorted(set(results["method"]) - set(study.methods))
+    if strangers:
+        raise StudyError(f"{args.results / RESULTS} holds methods that {STUDY} does not: {', '.join(strangers)}")
+    statistics = analyse(results, list(study.methods), study.reference, study.compare_with)
+    report = study_report(study, statistics)
+    files = report_files(report, statistics)  # all of them, before the first is written
+    out = args.out or args.results
+    for path in sorted({(out / name).parent for name in files}):
+        make_folder(path)
+    for name, data in files.items():
+        write_bytes(out / name, data)
+    print("\n\n".join(map(_printed, report.sections)))
+    print(f"\n{textwrap.fill(LIMIT, _WIDTH)}")
+    print(f"written to {out}: report.html, report.md, and {len(files) - 2} files in tables and figures")
+    if args.json:
+        print(
+            json.dumps(
+                {
+                    "study": study.name,
+                    "out": str(out),
+                    "files": list(files),
+                    "summary": _records(statistics.summary),
+                    "tests": _records(statistics.tests),
+                }
+            )
+        )
+    return 0
+
+
+def _found(folder: Path, name: str) -> Path:
+    path: Path = folder / name
+    if not path.is_file():
+        raise StudyError(f"{folder} holds no {name}; give the folder that 'archlock compare' wrote its results to")
+    return path
+
+
+def report_files(report: StudyReport, statistics: Statistics) -> dict[str, bytes]:
+    """Every file of a report, by its path in the output folder."""
+    svgs = {picture.name: svg(picture.figure) for picture in report.all_pictures()}
+    texts = {"report.html": html_page(report, svgs), "report.md": markdown_page(report)}
+    for name, frame in statistics._asdict().items():
+        texts[f"tables/{name}.csv"] = tables.to_csv(frame)
+    for section in report.sections:
+        for name, frame in section.tables().items():
+            texts[f"tables/{name}-{section.slug}.tex"] = tables.to_latex(frame)
+    files = {name: text.encode("utf-8") for name, text in texts.items()}
+    for picture in report.all_pictures():
+        files[f"figures/{picture.name}.png"] = png(picture.figure)
+        files[f"figures/{picture.name}.svg"] = svgs[picture.name]
+    return files
+
+
+def _printed(section: Section) -> str:
+    """The summary of one space and budget, and what it says."""
+    summary = section.summary.iloc[:, _PRINTED]
+    findings = [textwrap.fill(text, _WIDTH, initial_indent="* ", subsequent_indent="  ") for text in section.findings]
+    return "\n".join([section.title, table([list(summary.columns), *summary.to_numpy().tolist()]), *findings])
+
+
+def _records(frame: pd.DataFrame) -> list[dict[str, object]]:
+    """Rows for JSON, with null for NaN."""
+    return frame.astype(object).where(frame.notna(), None).to_dict("records")

@@ -1,0 +1,181 @@
+"""NASLib's own optimizers as baselines of studies: they search for source accuracy, and know of no target.
+
+The optimizers are NASLib's, unchanged, and driven as its Trainer drives them, one ``new_epoch`` after the other, but
+without the files and the test figures of each epoch. They search an ``OpIndexSpace``, NASLib's search space without its
+networks. Importing this module loads NASLib.
+
+How epochs use look-ups: every optimizer asks for one architecture an epoch. ``rs`` draws it; ``re`` draws the first
+50 and then mutates; ``ls`` draws 10, asks for the neighbours of the best one, and starts again from a random one where
+none is better; ``bananas`` and ``npenas`` draw 10, then fit their predictor every 10 epochs and ask for the 10
+candidates that it likes best. None of them remembers what it asked before. An architecture asked for again is answered
+again, but counted once, so that they make more epochs than look-ups: 1.0 (rs) to 2 (bananas, npenas) times as many.
+"""
+
+from __future__ import annotations
+
+import random
+from itertools import count
+from typing import Any
+
+import torch
+from threadpoolctl import threadpool_limits
+
+from ..benchmarks.base import SourceOracle
+from ..errors import ConfigError, unknown
+from ..seeding import global_generators
+from ..spaces import NASBENCH201, TRANSBENCH101_MICRO, SearchSpace
+from ..studies.methods import Job, Picks, first_distinct
+from ..threads import single_threaded
+from .compat import load_naslib
+
+load_naslib()
+
+from naslib import optimizers  # noqa: E402
+from naslib.search_spaces import NasBench201SearchSpace, TransBench101SearchSpaceMicro  # noqa: E402
+from naslib.search_spaces.core.graph import Graph  # noqa: E402
+from naslib.search_spaces.core.query_metrics import Metric  # noqa: E402
+from naslib.utils import AttrDict  # noqa: E402
+
+OPTIMIZERS = {
+    "rs": optimizers.RandomSearch,
+    "re": optimizers.RegularizedEvolution,
+    "ls": optimizers.LocalSearch,
+    "bananas": optimizers.Bananas,
+    "npenas": optimizers.Npenas,
+}
+
+# NASLib's section ``search``: the settings that its scripts/create_configs.py writes for these optimizers on both
+# benchmarks, but for the predictor of bananas and npenas. The one named there, "bananas", is an ensemble of networks of
+# 20 layers: it takes minutes for 200 look-ups, nearly all of them spent fitting, and cannot encode transbench101_micro.
+# lgb is another of NASLib's, and found the best source accuracies of those that take seconds. It draws no random
+# numbers, so that the members of an ensemble are the same: one gives the same search as NASLib's three.
+SEARCH = {
+    "fidelity": -1,  # the last epoch of training
+    "population_size": 50,
+    "sample_size": 10,
+    "num_init": 10,
+    "k": 10,
+    "num_ensemble": 1,
+    "predictor_type": "lgb",
+    "acq_fn_type": "its",
+    # "random_sampling", the other way, asks for the accuracy of all candidates only to throw it away
+    "acq_fn_optimization": "mutation",
+    "num_arches_to_mutate": 5,
+    "max_mutations": 1,
+    "num_candidates": 200,
+    "encoding_type": "path",  # read by NASLib, but not used
+}
+
+# bananas can run in circles around its best architectures, all neighbours of which it knows.
+MAX_EPOCHS_WITHOUT_LOOK_UP = 500
+
+
+def pick(job: Job) -> Picks:
+    """The most accurate on the source of all that the NASLib optimizer ``job.options["optimizer"]`` looked up.
+
+    It gets the seed of the job, and all ``job.source_queries`` look-ups; it may leave some, see
+    ``MAX_EPOCHS_WITHOUT_LOOK_UP``. Raises: UnknownNameError, ConfigError.
+    """
+    name = job.options.get("optimizer", "")
+    if name not in OPTIMIZERS:
+        raise unknown("NASLib optimizer", name, OPTIMIZERS)
+    if job.source_queries < 1:
+        raise ConfigError(f"source_queries={job.source_queries}: NASLib's optimizers need at least 1 look-up")
+    oracle = job.benchmark.source_oracle(job.source, job.source_queries)
+    config = AttrDict(dataset=job.source, search=AttrDict(SEARCH, epochs=job.source_queries))
+    with global_generators(job.seed), single_threaded(), threadpool_limits(1):
+        optimizer = OPTIMIZERS[name](config)
+        optimizer.adapt_search_space(op_index_space(job.benchmark.space, job.source, oracle))
+        _run(optimizer, oracle)
+    best_first = sorted(oracle.known, key=lambda arch: -oracle.known[arch])
+    return Picks(first_distinct(job.benchmark.space, best_first), oracle.queries)
+
+
+def _run(optimizer: Any, oracle: SourceOracle) -> None:
+    """New epochs until the look-ups are spent, or no new one was made for long."""
+    last_look_up = 0
+    for epoch in count():
+        before = oracle.queries
+        try:
+            optimizer.new_epoch(epoch)
+        except LookUpsSpentError:
+            return
+        if oracle.queries > before:
+            last_look_up = epoch
+        elif epoch - last_look_up >= MAX_EPOCHS_WITHOUT_LOOK_UP:
+            return
+
+
+class LookUpsSpentError(Exception):
+    """An optimizer asked for one architecture more than it may look up."""
+
+
+# -- the search space --------------------------------------------------------------------------------------------------
+
+
+class OpIndexSpace(Graph):
+    """Mixed into a search space class of NASLib: architectures that are their op indices, without a graph.
+
+    Drawing, mutating and encoding stay NASLib's. What is replaced:
+
+    * construction and ``clone``, which build and copy a graph in 0.1 to 0.4 s; bananas clones thousands;
+    * ``query``, which answers validation accuracy on the source from a ``SourceOracle``, the same figures and the same
+      count as for all other methods, and nothing else;
+    * ``get_nbhd``, which builds the networks of all neighbours, in 2 to 3 s, and of transbench101_micro those of the
+      task jigsaw whatever the task. No accuracy depends on them.
+    """
+
+    space: SearchSpace
+    source: str
+    oracle: SourceOracle
+
+    def __init__(self) -> None:
+        Graph.__init__(self)  # an empty one: the class of NASLib between here and there would fill it
+        self.instantiate_model = False
+        self.op_indices: Any = None
+
+    def clone(self) -> OpIndexSpace:
+        return self._with(self.op_indices)
+
+    def query(self, metric: Any, dataset: str, *args: Any, **kwargs: Any) -> float:
+        """Raises: LookUpsSpentError; ConfigError: if asked for anything but validation accuracy on the source."""
+        if metric is not Metric.VAL_ACCURACY or dataset != self.source:
+            raise ConfigError(f"a search may look up validation accuracy on {self.source}, not {metric} on {dataset}")
+        accuracy = self.oracle.validation_accuracy(self.space.from_naslib(self.op_indices))
+        if accuracy is None:
+            raise LookUpsSpentError
+        return accuracy
+
+    def get_nbhd(self, dataset_api: Any = None) -> list[torch.nn.Module]:
+        """All neighbours in random order, each as the attribute ``arch`` of a module."""
+        neighbours = []
+        for edge, present in enumerate(self.op_indices):
+            for op in range(self.space.n_codes):
+                if op != present:
+                    model = torch.nn.Module()
+                    model.arch = self._with([*self.op_indices[:edge], op, *self.op_indices[edge + 1 :]])
+                    neighbours.append(model)
+        random.shuffle(neighbours)
+        return neighbours
+
+    def _with(self, op_indices: Any) -> OpIndexSpace:
+        new = type(self)()
+        new.op_indices = op_indices
+        return new
+
+
+_NASLIB_CLASSES = {NASBENCH201.name: NasBench201SearchSpace, TRANSBENCH101_MICRO.name: TransBench101SearchSpaceMicro}
+
+
+def op_index_space(space: SearchSpace, source: str, oracle: SourceOracle) -> OpIndexSpace:
+    """A search space for NASLib's optimizers, whose architectures answer from ``oracle``.
+
+    Raises: ConfigError: for a space other than nasbench201 and transbench101_micro.
+    """
+    if space.name not in _NASLIB_CLASSES:
+        raise ConfigError(f"NASLib's optimizers are run on {' and '.join(_NASLIB_CLASSES)} here, not on {space.name}")
+    naslib_class = _NASLIB_CLASSES[space.name]
+    # NASLib makes new architectures with the class alone, so the oracle is an attribute of a class of its own.
+    attributes = {"space": space, "source": source, "oracle": oracle}
+    new: OpIndexSpace = type(naslib_class.__name__, (OpIndexSpace, naslib_class), attributes)()
+    return new

@@ -1,0 +1,51 @@
+"""The report of a study as one HTML page that needs nothing else: no server, no network, no library, no script."""
+
+from __future__ import annotations
+
+import hashlib
+from base64 import b64encode
+from collections.abc import Mapping
+from urllib.parse import quote
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from .. import __version__
+from . import LIMIT
+from .study import StudyReport
+from .tables import are_figures
+
+_LOADER = PackageLoader(__package__)
+# autoescape: whatever a study calls its methods, the page shows it as text
+_TEMPLATES = Environment(loader=_LOADER, autoescape=True, undefined=StrictUndefined)
+
+
+def html_page(report: StudyReport, svgs: Mapping[str, bytes]) -> str:
+    """The page. Args: svgs: the SVG file of each picture, by its name."""
+    style, script = (_LOADER.get_source(_TEMPLATES, name)[0] for name in ("study.css", "study.js"))
+    return _TEMPLATES.get_template("study.html").render(
+        report=report,
+        images={name: _data_url(svg) for name, svg in svgs.items()},
+        are_figures=are_figures,
+        limit=LIMIT,
+        version=__version__,
+        style=style,
+        script=script,
+        policy=_policy(style, script),
+    )
+
+
+def _data_url(svg: bytes) -> str:
+    """A picture within the page; percent-encoded SVG is shorter than base64, and compresses far better."""
+    return "data:image/svg+xml," + quote(svg, safe="/ ()*!~:?,=;@+$[]")
+
+
+def _policy(style: str, script: str) -> str:
+    """What the browser may load and run: pictures from within the page, our own style and script, and nothing else."""
+    return (
+        f"default-src 'none'; img-src data:; style-src {_hash(style)}; script-src {_hash(script)}; "
+        "base-uri 'none'; form-action 'none'"
+    )
+
+
+def _hash(text: str) -> str:
+    return f"'sha256-{b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"

@@ -1,0 +1,32 @@
+"""What all pictures share: colours, and files with the same bytes for the same picture."""
+
+from __future__ import annotations
+
+import io
+import warnings
+from typing import Any
+
+import matplotlib
+from matplotlib.figure import Figure
+
+CHOSEN, WITHIN, OUTSIDE = "#d62728", "#1f77b4", "#b0b0b0"
+
+
+def png(figure: Figure) -> bytes:
+    """The figure as a PNG file, without the version of what drew it."""
+    return _saved(figure, format="png", dpi=120, metadata={"Software": None})
+
+
+def svg(figure: Figure) -> bytes:
+    """The figure as an SVG file, without date and version, and with the same ids in every run."""
+    with matplotlib.rc_context({"svg.hashsalt": "archlock"}):
+        return _saved(figure, format="svg", metadata={"Date": None, "Creator": None})
+
+
+def _saved(figure: Figure, **options: Any) -> bytes:
+    buffer = io.BytesIO()
+    with warnings.catch_warnings():
+        # a label may be in a script that the font lacks; tables show it
+        warnings.filterwarnings("ignore", "Glyph .* missing from", UserWarning)
+        figure.savefig(buffer, **options)
+    return buffer.getvalue()

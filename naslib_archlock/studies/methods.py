@@ -1,0 +1,386 @@
+"""The methods that a study compares: each picks architectures for a source task, and says what it looked up for that.
+
+``KINDS`` holds them by name. Those that read whole tables know the source accuracy of every architecture, where a
+search may look up a few; ``ceiling`` and ``oracle`` know the target's, too.
+"""
+
+from __future__ import annotations
+
+import glob
+import hashlib
+import importlib
+import json
+import zlib
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, fields, replace
+from functools import cache, partial
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from .. import pipeline
+from ..benchmarks.base import Benchmark
+from ..cells import Cell, cell_index
+from ..config import ArchLockSection, Config, config_from
+from ..errors import ArchLockError, RankerError, StudyError, nearest, unknown
+from ..files import make_folder
+from ..knowledge import Knowledge, zero_cost_files
+from ..ranker import Ranker, library_versions
+from ..scoring import SOURCE_RULES, TARGET_RULES, LockScale, WithinBudget
+from ..spaces import SPACES, SearchSpace, get_space
+
+N_PICKS = 5
+
+
+class Picks(NamedTuple):
+    """What a method chose.
+
+    Attributes: archs: best first, at most five, of different functions; source_queries, target_queries: architectures
+        whose source validation accuracy, and whose accuracy on the target, it looked up.
+    """
+
+    archs: list[Cell]
+    source_queries: int
+    target_queries: int = 0
+
+
+@dataclass(frozen=True)
+class Job:
+    """What a method is given to choose for.
+
+    Attributes: benchmark; source; target, budget_pct: None for a method that does not use them; seed; source_queries:
+        look-ups of source validation accuracy that it may make; tables: folder of plain tables, empty where the
+        benchmark is NASLib's or the embedded one; options: the method's own, checked; rankers: folder that keeps
+        trained rankers for the runs that train the same one.
+    """
+
+    benchmark: Benchmark
+    source: str
+    target: str | None
+    budget_pct: float | None
+    seed: int
+    source_queries: int
+    tables: str
+    options: Mapping[str, Any]
+    rankers: Path
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A kind of method.
+
+    Attributes: name; about: what it does, in a line; pick; uses_target, uses_budget: a method that uses neither is run
+        once for a source, and its picks are scored for all targets and budgets; is_random: else one seed is enough;
+        spaces: the search spaces that it works on; options: name -> allowed values, for each option that it needs.
+    """
+
+    name: str
+    about: str
+    pick: Callable[[Job], Picks]
+    uses_target: bool = True
+    uses_budget: bool = True
+    is_random: bool = True
+    spaces: Collection[str] = tuple(SPACES)
+    options: Mapping[str, Collection[str]] = field(default_factory=dict)
+
+    def check_options(self, options: Mapping[str, Any]) -> None:
+        """Raises: StudyError, UnknownNameError: that name the nearest right option, or the allowed values."""
+        self._check_names(options, self.options)
+        for name, allowed in self.options.items():
+            if name not in options:
+                raise StudyError(f"method {self.name} needs the option {name}: one of {', '.join(allowed)}")
+            if options[name] not in allowed:
+                raise unknown(name, options[name], allowed, f"method {self.name}")
+
+    def _check_names(self, options: Mapping[str, Any], known: Collection[str]) -> None:
+        for name in options:
+            if name not in known:
+                hint = nearest(name, known) or f"; it takes {', '.join(known) or 'none'}"
+                raise StudyError(f"unknown option {name!r} of method {self.name}{hint}")
+
+    def check_here(self) -> None:
+        """Raises: NaslibError, StudyError: if something that the method needs is not installed."""
+
+    def settings(self, job: Job) -> dict[str, Any]:
+        """All that picks depend on beside the benchmark, source, target, budget and seed, in JSON types."""
+        return {"kind": self.name, "options": dict(job.options), "source_queries": job.source_queries}
+
+    def ranker_file(self, job: Job) -> Path | None:
+        """Where the ranker that the job needs is kept; None for a job that needs none trained."""
+        return None
+
+    def train_ranker(self, job: Job) -> None:
+        """Train that ranker and keep it."""
+
+
+# -- ArchLock ----------------------------------------------------------------------------------------------------------
+
+_SEARCH_KEYS = ("epochs", "population_size", "sample_size")
+_SET_BY_STUDY = {
+    "target": "spaces",
+    "source_budget_pct": "budgets",
+    "source_queries": "source_queries",
+    "tables": "option --tables",
+}
+# What a ranker does not depend on. A key that is not listed here is taken to matter.
+_NOT_OF_RANKER = (
+    "scheme", "target", "trade_off", "source_budget_pct", "source_queries", "source_top_pct", "strategy", "screening",
+    "opponents", "n_targets", "cosine", "tables", "zero_cost", "image_size", "train_top", "ranker",
+)  # fmt: skip
+
+
+class ArchLock(Kind):
+    """The search of this package; its options are keys of the config's sections ``archlock`` and ``search``.
+
+    By default it makes as many steps as it may make look-ups.
+    """
+
+    def check_options(self, options: Mapping[str, Any]) -> None:
+        """Raises also: what ``config_from`` raises."""
+        for key, where in _SET_BY_STUDY.items():
+            if key in options:
+                raise StudyError(f"{key} is set by the study's {where}; leave it out of the method")
+        known = [f.name for f in fields(ArchLockSection) if f.name not in _SET_BY_STUDY]
+        self._check_names(options, [*known, *_SEARCH_KEYS])
+        _config(options, {"dataset": "source"}, {"target": "target"})
+
+    def settings(self, job: Job) -> dict[str, Any]:
+        """The resolved config, so that another default is another setting, and the files that it reads."""
+        config = config_of(job)
+        section = {key: value for key, value in asdict(config.archlock).items() if key not in _SET_BY_STUDY}
+        return {
+            "kind": self.name,
+            "options": {**section, "search": asdict(config.search)},
+            "source_queries": job.source_queries,
+            "files": digests(_files(config)),
+        }
+
+    def ranker_file(self, job: Job) -> Path | None:
+        config = config_of(job)
+        if config.archlock.ranker or pipeline.strategy(config, job.benchmark) == "bayesian":
+            return None
+        depends_on = {
+            "family": get_space(config.search_space).family,
+            "hidden": _hidden(config),
+            "seed": config.seed,
+            "section": {k: v for k, v in asdict(config.archlock).items() if k not in _NOT_OF_RANKER},
+            "files": digests(_files(config)),
+            "versions": library_versions(),
+        }
+        return job.rankers / f"{hash_of(depends_on)}.safetensors"
+
+    def train_ranker(self, job: Job) -> None:
+        """Raises: what training raises; OutputError."""
+        path, config = self.ranker_file(job), config_of(job)
+        if path is not None:
+            ranker = pipeline.find_ranker(config, Knowledge(config, _hidden(config)))
+            make_folder(path.parent)
+            ranker.save(path)
+
+    def ranker(self, job: Job) -> Ranker | None:
+        """The ranker of the job, trained now if it is not there or damaged; None if it is not one to train."""
+        path = self.ranker_file(job)
+        if path is None:
+            return None
+        try:
+            return Ranker.load(path)
+        except RankerError:
+            self.train_ranker(job)
+            return Ranker.load(path)
+
+
+def config_of(job: Job) -> Config:
+    """The config of a job of kind ``archlock``. Raises: ConfigError."""
+    base = {"seed": job.seed, "search_space": job.benchmark.space.name, "dataset": job.source}
+    section: dict[str, Any] = {"target": job.target, "source_queries": job.source_queries, "tables": job.tables}
+    if job.budget_pct is not None:
+        section["source_budget_pct"] = job.budget_pct
+    return _config(job.options, base, section)
+
+
+def _config(options: Mapping[str, Any], base: Mapping[str, Any], section: Mapping[str, Any]) -> Config:
+    """The config of a method's options, of top-level keys, and of keys of the section ``archlock``."""
+    search = {key: value for key, value in options.items() if key in _SEARCH_KEYS}
+    if section.get("source_queries"):
+        search.setdefault("epochs", section["source_queries"])
+    own = {key: value for key, value in options.items() if key not in _SEARCH_KEYS}
+    return config_from({**base, "search": search, "archlock": {**own, **section}})
+
+
+def _hidden(config: Config) -> list[str]:
+    """The tasks that the ranker must not be trained on."""
+    return [] if config.archlock.scheme == "tk" else list(config.archlock.targets)
+
+
+def _files(config: Config) -> list[Path]:
+    """The files that a search may read beside the benchmark."""
+    section, files = config.archlock, []
+    if section.ranker:
+        files.append(Path(section.ranker))
+    if section.embedding not in ("", "proxies", "task2vec"):
+        files += [Path(name) for name in sorted(glob.glob(section.embedding.replace("{task}", "*")))]
+    try:
+        return files + zero_cost_files(config)
+    except ArchLockError:  # a search that needs them will say so
+        return files
+
+
+def _pick_by_search(job: Job) -> Picks:
+    config = config_of(job)
+    search = pipeline.prepare(config, job.benchmark, ARCHLOCK.ranker(job)).search
+    for _ in range(config.search.epochs):
+        search.step()
+    best_first = [evaluated.arch for evaluated in search.top(len(search.history))]
+    return Picks(first_distinct(job.benchmark.space, best_first), search.oracle.queries)
+
+
+def first_distinct(space: SearchSpace, archs: Sequence[Cell], n: int = N_PICKS) -> list[Cell]:
+    """The first ``n`` architectures that compute different functions."""
+    functions = cell_index(space.representatives(archs))
+    first = np.sort(np.unique(functions, return_index=True)[1])[:n]
+    return [archs[i] for i in first.tolist()]
+
+
+def digests(paths: Sequence[Path]) -> list[list[str]]:
+    """The name of each file and a hash of its content, which is empty if there is no such file."""
+    return [[path.name, _digest_now(path)] for path in paths]
+
+
+def _digest_now(path: Path) -> str:
+    try:
+        stat = path.stat()
+        return _digest(path, stat.st_size, stat.st_mtime_ns)
+    except OSError:
+        return ""
+
+
+@cache
+def _digest(path: Path, size: int, modified: int) -> str:
+    """Of a file of this size that was last written to at this time."""
+    return hashlib.sha256(path.read_bytes()).hexdigest()[:16]
+
+
+def hash_of(value: Any) -> str:
+    """A short hash of what JSON can hold."""
+    return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()[:16]
+
+
+# -- from whole tables -------------------------------------------------------------------------------------------------
+
+
+def _pick_by_source(rule: str, job: Job) -> Picks:
+    known = _within_budget(job)
+    return Picks(known.least(SOURCE_RULES[rule](known), N_PICKS), len(known.archs))
+
+
+def _pick_by_target(rule: str, job: Job) -> Picks:
+    assert job.target is not None and job.budget_pct is not None  # these kinds use both
+    known = LockScale(job.benchmark, job.source, job.target, job.budget_pct)
+    return Picks(known.least(TARGET_RULES[rule](known), N_PICKS), len(known.archs), int(known.within.sum()))
+
+
+def _pick_at_random(job: Job) -> Picks:
+    known = _within_budget(job)
+    # A draw of its own for each source and budget, so that their mean is one over independent draws.
+    where = zlib.crc32(f"{job.source} {job.budget_pct}".encode())
+    return Picks(known.random(N_PICKS, np.random.default_rng([job.seed, where])), len(known.archs))
+
+
+def _within_budget(job: Job) -> WithinBudget:
+    assert job.budget_pct is not None  # these kinds use it
+    return WithinBudget(job.benchmark, job.source, job.budget_pct)
+
+
+# -- of modules that are imported when they are used -------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Imported(Kind):
+    """A kind of another module, which needs what is not always installed."""
+
+    module: str = ""
+    requirement: Callable[[], Any] = lambda: None
+
+    def check_here(self) -> None:
+        self.requirement()
+        importlib.import_module(self.module, __package__)
+
+
+def _imported(module: str, job: Job) -> Picks:
+    picks: Picks = importlib.import_module(module, __package__).pick(job)
+    return picks
+
+
+def _find_naslib() -> None:
+    from ..plugin.compat import naslib_home
+
+    naslib_home()
+
+
+# ----------------------------------------------------------------------------------------------------------------------
+
+_KNOWS = "knows every source accuracy"
+_CELLS = tuple(name for name, space in SPACES.items() if space.family == "cell")
+
+ARCHLOCK = ArchLock("archlock", "the search of this package", _pick_by_search)
+
+_BY_SOURCE = {
+    "fewest_weights": "the one with the fewest convolution weights",
+    "fewest_flops": "the one with the fewest FLOPs",
+    "least_accurate": "the least accurate one on the source",
+    "most_accurate": "the most accurate one on the source",
+}
+_BY_TARGET = {
+    "ceiling": "the worst one on the target, by validation accuracy",
+    "oracle": "the worst one on the target, by test accuracy: the best lock there is",
+}
+
+_ALL = (
+    ARCHLOCK,
+    Kind("random", f"a random architecture within the budget; {_KNOWS}", _pick_at_random, uses_target=False),
+    *(
+        Kind(
+            rule,
+            f"{about}, within the budget; {_KNOWS}",
+            partial(_pick_by_source, rule),
+            uses_target=False,
+            is_random=False,
+            spaces=_CELLS if rule.startswith("fewest") else tuple(SPACES),  # ops are counted
+        )
+        for rule, about in _BY_SOURCE.items()
+    ),
+    *(
+        Kind(rule, f"{about}, within the budget", partial(_pick_by_target, rule), is_random=False)
+        for rule, about in _BY_TARGET.items()
+    ),
+    Imported(
+        "naslib",
+        "an optimizer of NASLib on source accuracy",
+        partial(_imported, "..plugin.baselines"),
+        uses_target=False,
+        uses_budget=False,
+        spaces=("nasbench201", "transbench101_micro"),
+        options={"optimizer": ("rs", "re", "ls", "bananas", "npenas")},
+        module="..plugin.baselines",
+        requirement=_find_naslib,
+    ),
+    Imported(
+        "nsga2",
+        "NSGA-II on source and target accuracy",
+        partial(_imported, ".nsga2"),
+        spaces=_CELLS,
+        module=".nsga2",
+    ),
+)
+KINDS: dict[str, Kind] = {kind.name: kind for kind in _ALL}
+
+
+def kind_of(name: str, options: Mapping[str, Any]) -> Kind:
+    """The kind of a method with these options. Raises: UnknownNameError."""
+    if name not in KINDS:
+        raise unknown("method", name, KINDS)
+    kind = KINDS[name]
+    if kind is ARCHLOCK and options.get("scheme") == "s":
+        return replace(kind, uses_budget=False)  # it gives nothing up, whatever the budget
+    return kind

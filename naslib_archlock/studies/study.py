@@ -1,0 +1,342 @@
+"""A study: a small YAML file that spans a grid of methods, search spaces, task pairs, source budgets and seeds."""
+
+from __future__ import annotations
+
+import itertools
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, fields, replace
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import yaml
+
+from ..errors import ArchLockError, StudyError, nearest, unknown
+from ..spaces import get_space
+from .methods import Kind, kind_of
+
+ALL = "all"
+_MOST_SEEDS = 10_000
+_ARROW = "->"
+
+
+class Pair(NamedTuple):
+    """A source and a target task."""
+
+    source: str
+    target: str
+
+    def __str__(self) -> str:
+        return f"{self.source} {_ARROW} {self.target}"
+
+
+class Place(NamedTuple):
+    """One place of the grid, which is one row of the results."""
+
+    space: str
+    pair: Pair
+    budget_pct: float
+    method: str
+    seed: int
+
+
+class Run(NamedTuple):
+    """One run of a method; target and budget are None for a method that does not use them."""
+
+    method: str
+    space: str
+    source: str
+    target: str | None
+    budget_pct: float | None
+    seed: int
+
+    def __str__(self) -> str:
+        pair = self.source if self.target is None else str(Pair(self.source, self.target))
+        budget = "" if self.budget_pct is None else f", budget {self.budget_pct:g}%"
+        return f"{self.method} on {self.space}, {pair}{budget}, seed {self.seed}"
+
+
+@dataclass(frozen=True)
+class Method:
+    """A kind of method (``methods.KINDS``) and its options."""
+
+    kind_name: str = "archlock"
+    options: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def kind(self) -> Kind:
+        """What carries it out."""
+        return kind_of(self.kind_name, self.options)
+
+
+@dataclass(frozen=True)
+class Study:
+    """A checked study.
+
+    Attributes: name: of its output folder; about: a sentence; source_queries: look-ups of source validation accuracy
+        that each method may make; budgets: source budgets in % of the best source validation accuracy; seeds: their
+        number; reference: the method that target drops are measured against; compare_with: the one that paired tests
+        compare the others with; spaces: search space -> its task pairs, or None for all that its benchmark has;
+        methods: label -> method; notes: what a reader of its figures must know of the benchmarks.
+    """
+
+    name: str
+    about: str
+    reference: str
+    compare_with: str
+    spaces: Mapping[str, tuple[Pair, ...] | None]
+    methods: Mapping[str, Method]
+    source_queries: int = 200
+    budgets: tuple[float, ...] = (2.0, 5.0)
+    seeds: int = 10
+    notes: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,99}", self.name):
+            raise StudyError(f"name {self.name!r} must be one of a folder: letters, digits and any of _ . -")
+        if self.source_queries < 0:
+            raise StudyError(f"source_queries={self.source_queries} must not be negative")
+        if not 1 <= self.seeds <= _MOST_SEEDS:
+            raise StudyError(f"seeds={self.seeds} must lie in [1, {_MOST_SEEDS}]")
+        _check_budgets(self.budgets)
+        if not self.methods:
+            raise StudyError("methods must name at least one method")
+        for role in ("reference", "compare_with"):
+            if getattr(self, role) not in self.methods:
+                raise unknown(f"{role} method", getattr(self, role), self.methods, "methods")
+        if not self.spaces:
+            raise StudyError("spaces must name at least one search space")
+        for space, pairs in self.spaces.items():
+            _check_pairs(space, pairs)
+        self._check_methods()
+
+    def _check_methods(self) -> None:
+        first: dict[str, str] = {}
+        for label, method in self.methods.items():
+            try:
+                kind = method.kind
+                kind.check_options(method.options)
+            except ArchLockError as err:
+                raise StudyError(f"method {label!r}: {err}") from err
+            same = first.setdefault(repr((method.kind_name, sorted(method.options.items()))), label)
+            if same != label:
+                raise StudyError(f"methods {same!r} and {label!r} are the same; leave one out")
+            for space in self.spaces:
+                if space not in kind.spaces:
+                    raise StudyError(f"method {label!r}: {kind.name} works on {', '.join(kind.spaces)}, not on {space}")
+
+    def resolved(self, tasks: Mapping[str, Sequence[str]]) -> Study:
+        """The same study with ``all`` spelt out. Args: tasks: search space -> the tasks that its benchmark has.
+
+        Raises: StudyError: if a benchmark lacks a task, or has too few for a pair.
+        """
+        spaces = {}
+        for space, pairs in self.spaces.items():
+            if pairs is None:
+                pairs = tuple(itertools.starmap(Pair, itertools.permutations(tasks[space], 2)))
+                if not pairs:
+                    raise StudyError(f"the benchmark of {space} has only {', '.join(tasks[space])}, so no task pair")
+            for task in itertools.chain.from_iterable(pairs):
+                if task not in tasks[space]:
+                    raise StudyError(str(unknown("task", task, tasks[space], f"the benchmark of {space} that is here")))
+            spaces[space] = pairs
+        return replace(self, spaces=spaces)
+
+    def grid(self) -> Iterator[Place]:
+        """Every row of a resolved study's results, in order. A method without randomness has one seed, 0."""
+        for space, pairs in self.spaces.items():
+            for pair, budget, (label, method) in itertools.product(pairs or (), self.budgets, self.methods.items()):
+                for seed in range(self.seeds if method.kind.is_random else 1):
+                    yield Place(space, pair, budget, label, seed)
+
+    def run_at(self, place: Place) -> Run:
+        """The run whose picks are scored at a place of the grid."""
+        kind = self.methods[place.method].kind
+        return Run(
+            place.method,
+            place.space,
+            place.pair.source,
+            place.pair.target if kind.uses_target else None,
+            place.budget_pct if kind.uses_budget else None,
+            place.seed,
+        )
+
+    def runs(self) -> list[Run]:
+        """What a resolved study has to run, each run once."""
+        return list(dict.fromkeys(map(self.run_at, self.grid())))
+
+    def to_yaml(self) -> str:
+        """A file that ``load_study`` reads back as the same study."""
+        content = {f.name: getattr(self, f.name) for f in fields(self)}
+        content["spaces"] = {
+            space: ALL if pairs is None else [str(pair) for pair in pairs] for space, pairs in self.spaces.items()
+        }
+        content["methods"] = {
+            label: {"method": method.kind_name, **method.options} for label, method in self.methods.items()
+        }
+        content.update(budgets=list(self.budgets), notes=list(self.notes))
+        order = ("name", "about", "source_queries", "budgets", "seeds", "reference", "compare_with", "spaces")
+        ordered = {key: content[key] for key in (*order, "methods", "notes")}
+        return yaml.safe_dump(ordered, sort_keys=False, default_flow_style=None, allow_unicode=True, width=120)
+
+
+def _check_budgets(budgets: Sequence[float]) -> None:
+    if not budgets:
+        raise StudyError("budgets must hold at least one source budget in %")
+    for budget in budgets:
+        if not 0 <= budget <= 100:  # not so for NaN either
+            raise StudyError(f"budgets: {budget} must lie in [0, 100] %")
+        if budgets.count(budget) > 1:
+            raise StudyError(f"budgets: {budget:g} occurs {budgets.count(budget)} times")
+
+
+def _check_pairs(space: str, pairs: tuple[Pair, ...] | None) -> None:
+    known = get_space(space).tasks
+    if pairs is None:
+        return
+    if not pairs:
+        raise StudyError(f"spaces: {space} needs at least one pair, or {ALL}")
+    for pair in pairs:
+        for task in pair:
+            if task not in known:
+                raise unknown("task", task, known, f"search space {space}, pair {pair}")
+        if pair.source == pair.target:
+            raise StudyError(f"spaces: {space}, pair {pair}: the source cannot be its own target")
+        if pairs.count(pair) > 1:
+            raise StudyError(f"spaces: {space}, pair {pair} occurs {pairs.count(pair)} times")
+
+
+# -- from YAML ---------------------------------------------------------------------------------------------------------
+
+
+class _Loader(yaml.SafeLoader):
+    """PyYAML takes the last of two equal keys without a word; this one refuses them."""
+
+    def construct_mapping(self, node: Any, deep: bool = False) -> Any:
+        seen: list[Any] = []
+        for key_node, _ in node.value:
+            if key_node.tag == "tag:yaml.org,2002:merge":
+                continue
+            key = self.construct_object(key_node, deep=True)
+            if key in seen:
+                raise yaml.constructor.ConstructorError(
+                    None, None, f"the key {key!r} occurs twice", key_node.start_mark
+                )
+            seen.append(key)
+        return super().construct_mapping(node, deep)
+
+
+def load_study(path: Path) -> Study:
+    """Read and check a study.
+
+    Raises: StudyError: if the file cannot be read or is not YAML, a key is doubled or unknown (the nearest right one is
+        named), a value is of the wrong type or out of range, a pair, budget or method is doubled or impossible.
+    """
+    try:
+        raw = yaml.load(path.read_text(encoding="utf-8"), Loader=_Loader)
+    except (OSError, UnicodeDecodeError) as err:
+        raise StudyError(f"study {path} cannot be read: {err}") from err
+    except (yaml.YAMLError, RecursionError, ValueError, LookupError, AttributeError) as err:
+        # PyYAML's own errors, and what it lets through: of nesting, of a date in month 13, of a wrong explicit tag
+        raise StudyError(f"study {path} is not YAML: {err}") from err
+    try:
+        return study_from(raw)
+    except ArchLockError as err:
+        raise StudyError(f"study {path}: {err}") from err
+
+
+def study_from(raw: Any) -> Study:
+    """Check what a YAML file holds. Raises: ArchLockError."""
+    content = _mapping(raw, "a study")
+    known = [f.name for f in fields(Study)]
+    for key in content:
+        if key not in known:
+            raise StudyError(f"unknown key {key!r}{nearest(key, known) or '; known: ' + ', '.join(known)}")
+    for key in ("name", "about", "reference", "compare_with", "spaces", "methods"):
+        if key not in content:
+            raise StudyError(f"the key {key!r} is missing")
+    values: dict[str, Any] = {}
+    for key in ("name", "reference", "compare_with"):
+        values[key] = _text(content[key], key)
+    values["about"] = _prose(content["about"], "about")
+    for key in ("source_queries", "seeds"):
+        if key in content:
+            values[key] = _integer(content[key], key)
+    if "budgets" in content:
+        values["budgets"] = tuple(_number(item, "budgets") for item in _list(content["budgets"], "budgets"))
+    if "notes" in content:
+        values["notes"] = tuple(_prose(item, "notes") for item in _list(content["notes"], "notes"))
+    values["spaces"] = {
+        space: _pairs(pairs, f"spaces: {space}") for space, pairs in _mapping(content["spaces"], "spaces").items()
+    }
+    values["methods"] = {
+        label: _method(options, f"method {label!r}")
+        for label, options in _mapping(content["methods"], "methods").items()
+    }
+    return Study(**values)
+
+
+def _method(raw: Any, where: str) -> Method:
+    options = _mapping(raw, where)
+    return Method(_text(options.get("method", Method.kind_name), f"{where}: method"), _without(options, "method"))
+
+
+def _without(mapping: Mapping[str, Any], key: str) -> dict[str, Any]:
+    return {name: value for name, value in mapping.items() if name != key}
+
+
+def _pairs(raw: Any, where: str) -> tuple[Pair, ...] | None:
+    if raw == ALL:
+        return None
+    if not isinstance(raw, list):
+        raise StudyError(f"{where} must be {ALL}, or a list of pairs like [a {_ARROW} b], not {raw!r}")
+    pairs = []
+    for item in raw:
+        parts = [part.strip() for part in item.split(_ARROW)] if isinstance(item, str) else []
+        if len(parts) != 2 or not all(parts):
+            raise StudyError(f"{where}: {item!r} is not a pair like 'a {_ARROW} b'")
+        pairs.append(Pair(*parts))
+    return tuple(pairs)
+
+
+def _mapping(raw: Any, where: str) -> dict[str, Any]:
+    if not isinstance(raw, dict):
+        raise StudyError(f"{where} must hold keys and values, not {raw!r}")
+    for key in raw:
+        _text(key, f"{where}: the key {key!r}")
+    return raw
+
+
+def _list(raw: Any, where: str) -> list[Any]:
+    if not isinstance(raw, list):
+        raise StudyError(f"{where} must be a list, not {raw!r}")
+    return raw
+
+
+def _text(raw: Any, where: str) -> str:
+    """Text on one line; YAML reads words such as ``no`` and numbers as something else."""
+    if not isinstance(raw, str):
+        raise StudyError(f"{where} must be text, not {raw!r}; put it in quotes")
+    if not raw.strip() or raw != raw.strip() or not raw.isprintable():
+        raise StudyError(f"{where} must be text on one line, without blanks around it, not {raw!r}")
+    return raw
+
+
+def _prose(raw: Any, where: str) -> str:
+    """Text of any number of lines, as one."""
+    return _text(" ".join(raw.split()) if isinstance(raw, str) else raw, where)
+
+
+def _integer(raw: Any, where: str) -> int:
+    if not isinstance(raw, int) or isinstance(raw, bool):
+        raise StudyError(f"{where} must be an integer, not {raw!r}")
+    return raw
+
+
+def _number(raw: Any, where: str) -> float:
+    if not isinstance(raw, (int, float)) or isinstance(raw, bool):
+        raise StudyError(f"{where} must hold numbers, not {raw!r}")
+    try:
+        return float(raw)
+    except OverflowError as err:
+        raise StudyError(f"{where}: {raw} is too large") from err

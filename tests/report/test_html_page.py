@@ -1,0 +1,290 @@
+"""The HTML page of a study, as text and in a real browser."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from browser import chromium
+from study_results import COMPARE_WITH, METHODS, STUDY, digits_results
+
+from naslib_archlock.report import LIMIT
+from naslib_archlock.report.html import html_page
+from naslib_archlock.report.pictures import svg
+from naslib_archlock.report.study import study_report
+from naslib_archlock.studies.statistics import analyse
+from naslib_archlock.studies.study import study_from
+
+HOSTILE = (
+    "<script>window.hacked = 1</script><img src=x onerror='window.hacked = 2'> \" onload=\"window.hacked = 3 {{7*7}}"
+)
+SECTIONS = ("digits, source budget 2%", "digits, source budget 5%")
+
+
+def page_of(label: str) -> str:
+    """The page of a small study on the embedded benchmark, where a method is called ``label``."""
+    raw = yaml.safe_load(STUDY)
+    raw["about"] = f"What do the simplest methods reach, and {label}?"
+    raw["methods"] = {label if name == "random" else name: options for name, options in raw["methods"].items()}
+    study = study_from(raw)
+    results = digits_results().replace({"method": {"random": label}})
+    report = study_report(study, analyse(results, list(study.methods), study.reference, study.compare_with))
+    return html_page(report, {picture.name: svg(picture.figure) for picture in report.all_pictures()})
+
+
+@pytest.fixture(scope="module")
+def text() -> str:
+    """The page."""
+    return page_of("random")
+
+
+@pytest.fixture(scope="module")
+def hostile_text() -> str:
+    """The page where a method's label is an attack."""
+    return page_of(HOSTILE)
+
+
+class Elements(HTMLParser):
+    """Every element of a page, with its attributes."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.found: list[tuple[str, dict[str, str | None]]] = []
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.found.append((tag, dict(attrs)))
+
+    def named(self, tag: str) -> list[dict[str, str | None]]:
+        return [attributes for name, attributes in self.found if name == tag]
+
+
+# -- as text -----------------------------------------------------------------------------------------------------------
+
+
+def test_nothing_is_asked_for_from_anywhere(text):
+    for tag, attributes in Elements(text).found:
+        for name in ("src", "href", "action", "data", "srcset"):
+            assert re.match(r"data:|#", attributes.get(name) or "#"), (tag, name)
+    around_pictures = re.sub(r'src="data:[^"]*"', "", text)
+    assert not re.search(r"@import|url\(|fetch\(|XMLHttpRequest|https?:", around_pictures)
+    policy = next(
+        m["content"] for m in Elements(text).named("meta") if m.get("http-equiv") == "Content-Security-Policy"
+    )
+    assert policy.startswith("default-src 'none'; img-src data:; style-src 'sha256-")
+    assert "unsafe" not in policy
+
+
+@pytest.mark.parametrize("which", ["text", "hostile_text"])
+def test_the_only_script_is_ours(request, which):
+    elements = Elements(request.getfixturevalue(which))
+    assert len(elements.named("script")) == 1
+    assert len(elements.named("img")) == 4
+    assert not [name for _, attributes in elements.found for name in attributes if name.startswith("on")]
+
+
+def test_a_reader_who_does_not_see_it_can_follow_it(text):
+    elements = Elements(text)
+    assert elements.named("html") == [{"lang": "en"}]
+    assert all(th.get("scope") in ("col", "row") for th in elements.named("th"))
+    assert all(len(img["alt"] or "") > 30 for img in elements.named("img"))
+    assert text.count("<caption>") == text.count("<table>") == 9
+    assert len(elements.named("h1")) == 1
+
+
+def test_it_says_what_was_asked_what_was_found_and_what_was_not(text):
+    plain = re.sub(r"<[^>]+>", " ", text)
+    assert "What do the simplest methods reach, and random?" in plain
+    assert LIMIT in plain
+    assert "archlock compare study.yaml" in plain
+    assert "Looked up target accuracies, which an owner does not have: ceiling." in plain
+    assert "With 3 pairs Wilcoxon&#39;s test gives no p below 0.25" in plain
+    # the label of every method, in every table of both sections and in the definition
+    for method in METHODS:
+        assert plain.count(method) >= 2 * 3
+
+
+def test_the_same_results_have_the_same_page(text):
+    assert page_of("random") == text
+
+
+# -- in a browser ------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    with chromium() as running:
+        yield running
+
+
+class Opened:
+    """A page opened from a file, and everything that happened meanwhile."""
+
+    def __init__(self, browser: Any, path: Path, **options: Any) -> None:
+        self.requests: list[str] = []
+        self.complaints: list[str] = []
+        self.page = browser.new_context(**options).new_page()
+        self.page.on("request", lambda request: self.requests.append(request.url))
+        self.refused: list[tuple[str, str | None]] = []
+        self.page.on("requestfailed", lambda request: self.refused.append((request.url, request.failure)))
+        self.page.on("console", lambda message: self.complaints.append(message.text))
+        self.page.on("pageerror", lambda error: self.complaints.append(str(error)))
+        self.page.on("dialog", lambda dialog: (self.complaints.append(dialog.message), dialog.dismiss()))
+        self.page.set_default_timeout(10_000)
+        self.page.goto(path.as_uri())
+
+    def column(self, table: int, heading: str) -> list[str]:
+        """The cells of a column, from top to bottom."""
+        locator = self.page.locator("table").nth(table)
+        headings = [name.strip() for name in locator.locator("thead th").all_inner_texts()]
+        cells = locator.locator(f"tbody tr > :nth-child({headings.index(heading) + 1})")
+        return [cell.strip() for cell in cells.all_inner_texts()]
+
+    def sort(self, table: int, heading: str) -> None:
+        self.page.locator("table").nth(table).get_by_role("button", name=heading, exact=True).click()
+
+
+@pytest.fixture
+def open_page(browser: Any, tmp_path: Path) -> Iterator[Any]:
+    opened: list[Opened] = []
+
+    def open_it(text: str, **options: Any) -> Opened:
+        path = tmp_path / "report.html"
+        path.write_text(text, encoding="utf-8")
+        opened.append(Opened(browser, path, **options))
+        return opened[-1]
+
+    yield open_it
+    for each in opened:
+        each.page.context.close()
+
+
+def is_seen(locator: Any) -> bool:
+    box = locator.bounding_box()
+    return box is not None and box["width"] > 50 and box["height"] > 20
+
+
+@pytest.mark.parametrize("which", ["text", "hostile_text"])
+def test_tables_and_pictures_are_there_without_complaints_or_requests(open_page, request, which, tmp_path):
+    opened = open_page(request.getfixturevalue(which))
+    page = opened.page
+    assert page.title() == "simple: lock scores"
+    assert [h.split("\n")[0] for h in page.locator("h2").all_inner_texts()[1:3]] == list(SECTIONS)
+    page.evaluate("for (const d of document.querySelectorAll('details')) d.open = true")
+    tables = page.locator("table")
+    assert tables.count() == 9
+    assert all(is_seen(tables.nth(i)) for i in range(9))
+    pictures = page.locator("img")
+    assert pictures.count() == 4
+    for i in range(4):
+        assert is_seen(pictures.nth(i))
+        assert pictures.nth(i).evaluate("img => img.complete && img.naturalWidth") > 300
+    assert opened.requests == [(tmp_path / "report.html").as_uri()]
+    assert opened.complaints == []
+    assert page.evaluate("window.hacked") is None
+
+
+def test_a_label_is_shown_as_it_is_written(open_page, hostile_text):
+    opened = open_page(hostile_text)
+    for table, per_method in ((0, 1), (1, 1)):
+        assert opened.column(table, "method").count(HOSTILE) == per_method
+    assert HOSTILE in opened.page.locator("header").inner_text()
+
+
+def test_scripts_and_requests_from_elsewhere_are_refused(open_page, text):
+    opened = open_page(text)
+    opened.page.evaluate(
+        """() => {
+            const script = document.createElement("script");
+            script.textContent = "window.hacked = 1";
+            document.body.append(script);
+            document.body.insertAdjacentHTML("beforeend", "<p id='p' onclick='window.hacked = 2'>x</p>");
+            document.getElementById("p").click();
+            document.body.insertAdjacentHTML("beforeend", "<img src='http://127.0.0.1:9/x.png'>");
+        }"""
+    )
+    opened.page.wait_for_timeout(200)
+    assert opened.page.evaluate("window.hacked") is None
+    assert opened.refused == [("http://127.0.0.1:9/x.png", "csp")]
+    assert len([complaint for complaint in opened.complaints if "Content Security Policy" in complaint]) == 3
+
+
+def test_a_click_on_a_heading_sorts_and_another_turns_it_round(open_page, text):
+    opened = open_page(text)
+    losses = [float(cell) for cell in opened.column(0, "source loss, %")]
+    assert losses != sorted(losses)
+    opened.sort(0, "source loss, %")
+    assert [float(cell) for cell in opened.column(0, "source loss, %")] == sorted(losses)
+    opened.sort(0, "source loss, %")
+    assert [float(cell) for cell in opened.column(0, "source loss, %")] == sorted(losses, reverse=True)
+    assert opened.page.locator("th[aria-sort]").evaluate_all("all => all.map(th => th.ariaSort)") == ["descending"]
+    opened.sort(0, "method")
+    assert opened.column(0, "method") == sorted(METHODS)
+    assert opened.column(1, "method") == [method for method in METHODS if method != COMPARE_WITH]  # as it was
+    assert opened.page.locator("th[aria-sort]").count() == 1
+
+
+def test_rows_without_a_figure_stay_last(open_page, text):
+    opened = open_page(text)
+    for _ in range(2):
+        opened.sort(0, "[over seeds]")
+        cells = opened.column(0, "[over seeds]")
+        assert [cell == "-" for cell in cells] == [False, False, True, True, True]
+
+
+def test_a_heading_can_be_reached_and_pressed_by_keyboard(open_page, text):
+    opened = open_page(text)
+    opened.page.locator("table").first.get_by_role("button", name="method", exact=True).focus()
+    opened.page.keyboard.press("Enter")
+    assert opened.column(0, "method") == sorted(METHODS)
+
+
+def test_it_can_be_read_without_scripts(open_page, text):
+    opened = open_page(text, java_script_enabled=False)
+    assert opened.page.locator("button").count() == 0
+    assert opened.column(0, "method") == list(METHODS)
+    assert is_seen(opened.page.locator("img").first)
+    hidden = opened.page.locator("details").first.locator("table")
+    assert not hidden.is_visible()
+    opened.page.locator("details summary").first.click()
+    assert hidden.is_visible()
+
+
+def luminance(color: str) -> float:
+    """Relative luminance (WCAG 2) of ``rgb(r, g, b)``."""
+    channels = [int(part) / 255 for part in re.findall(r"\d+", color)[:3]]
+    linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in channels]
+    return sum(weight * c for weight, c in zip((0.2126, 0.7152, 0.0722), linear))
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_text_stands_out_in_light_and_in_the_dark(open_page, text, scheme):
+    opened = open_page(text, color_scheme=scheme)
+    page_color, *colors = (
+        luminance(opened.page.locator(name).first.evaluate(f"e => getComputedStyle(e).{what}"))
+        for name, what in (
+            ("body", "backgroundColor"), ("body", "color"), ("caption", "color"), ("a", "color"), ("footer", "color"),
+        )
+    )  # fmt: skip
+    assert (page_color > 0.9) == (scheme == "light")
+    for color in colors:
+        bright, dark = max(color, page_color), min(color, page_color)
+        assert (bright + 0.05) / (dark + 0.05) > 4.5
+
+
+def test_wide_tables_scroll_by_themselves_on_a_narrow_screen(open_page, hostile_text):
+    opened = open_page(hostile_text, viewport={"width": 360, "height": 640})
+    assert opened.page.evaluate("document.documentElement.scrollWidth") <= 360
+    first = opened.page.locator(".scroll").first
+    assert first.evaluate("e => e.scrollWidth > e.clientWidth")
+
+
+def test_paper_shows_what_is_folded_away(open_page, text):
+    opened = open_page(text)
+    assert opened.page.pdf().startswith(b"%PDF")
+    assert opened.page.locator("details").evaluate_all("all => all.every(d => d.open)")
