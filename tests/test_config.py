@@ -215,9 +215,7 @@ def test_layers_are_checked():
 
 def test_a_bayesian_search_needs_look_ups():
     keys = ["archlock.source_queries", "0"]
-    with pytest.raises(
-        ConfigError, match=r"learns from look-ups .*archlock\.source_queries is 0; allow some, or"
-    ):
+    with pytest.raises(ConfigError, match=r"learns from look-ups .*archlock\.source_queries is 0; allow some, or"):
         load_config(None, [*keys, "archlock.strategy", "bayesian"])
     for strategy in ("", "evolution", "exhaustive"):
         assert load_config(None, [*keys, "archlock.strategy", strategy]).archlock.strategy == strategy
