@@ -36,7 +36,7 @@ class ArchLockSection:
     source_queries: int = 200  # at most so many look-ups of source accuracy; 0: the ranker alone decides
     source_top_pct: float = 10.0  # without look-ups: only cells among the best so many % by source rank
     # how to search
-    strategy: str = ""  # bayesian, evolution (the paper's), exhaustive; by default bayesian where it can be used
+    strategy: str = ""  # bayesian, evolution (the paper's), exhaustive; by default bayesian, evolution with a ranker
     screening: int = 20  # random cells that the ranker chooses a newcomer from
     opponents: int = 128  # cells that the ranker compares every cell with
     n_targets: int = 10  # simulated targets (tu)

@@ -188,6 +188,8 @@ def strategy(config: Config, benchmark: Benchmark) -> str:
         return config.archlock.strategy
     if not benchmark.is_measured:
         return "exhaustive"  # a look-up means to train a network: all candidates are ranked before the first is trained
+    if config.archlock.ranker:
+        return "evolution"  # whoever names a ranker wants it asked
     # what the target model has learnt, it has learnt of cells
     return "bayesian" if config.archlock.source_queries and benchmark.space.family == "cell" else "evolution"
 
@@ -240,7 +242,8 @@ def target_fitness(config: Config, benchmark: Benchmark, knowledge: Knowledge) -
     percentile = {task: percentiles(benchmark, task)[row] for task in further}
     if section.scheme == "tu":
         return -model.predict(archs, other_tasks(percentile, dict.fromkeys(further, 1.0)))
-    tables = {t.task: t for t in knowledge.tables if t.space.name == space.name}
+    # one further task needs no weight, and so no scores
+    tables = {t.task: t for t in knowledge.tables if t.space.name == space.name} if len(further) > 1 else {}
     return -np.mean(
         [
             model.predict(archs, other_tasks(percentile, similarity_weights(target, further, tables)))

@@ -530,3 +530,11 @@ def test_macro_architectures_are_searched_with_a_ranker_of_their_own(toy_config,
     benchmark = pipeline.open_benchmark(config)
     result = pipeline.finish(config, benchmark, prepared.search, SECONDS)
     assert benchmark.space.from_str(result["arch"]) == tuple(result["cell"])
+
+
+def test_a_named_ranker_is_asked(toy_config, toy_ranker_file):
+    config = toy_config("archlock.ranker", str(toy_ranker_file))
+    assert pipeline.strategy(config, pipeline.open_benchmark(config)) == "evolution"
+    prepared = pipeline.prepare(config, pipeline.open_benchmark(config))
+    assert type(prepared.search) is RegularizedEvolution
+    assert prepared.ranker is not None

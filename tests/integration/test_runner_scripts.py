@@ -56,7 +56,7 @@ def test_the_optimizer(name, space, scheme, strategy, folder, launch, shipped_co
         "archlock.scheme": scheme,
         "archlock.strategy": strategy,
         "archlock.target": {"tk": "autoencoder"}.get(scheme, ""),
-        "archlock.ranker": source_ranker,
+        "archlock.ranker": source_ranker if strategy else "",
         "archlock.trade_off": 1,  # NASLib's loader wants a float here
         "search.epochs": 12 if strategy else 24,  # beyond the start at random
         "out_dir": "run",
