@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,6 @@ from naslib_archlock.plugin import compat
 from naslib_archlock.ranker import Ranker
 from naslib_archlock.scoring import LockScale, WithinBudget, cell_flops, conv_weights
 from naslib_archlock.spaces import DIGITS, TRANSBENCH101_MICRO
-from naslib_archlock.studies import methods
 from naslib_archlock.studies.methods import ARCHLOCK, KINDS, N_PICKS, Job, config_of, first_distinct, kind_of
 
 EVOLUTION = {"strategy": "evolution", "epochs": 8, "opponents": 16}
@@ -247,14 +247,9 @@ def test_naslib_that_is_missing_is_noticed_before_any_run(monkeypatch, tmp_path)
 
 
 def test_pymoo_that_is_missing_is_noticed_before_any_run(monkeypatch):
-    original = methods.importlib.import_module
-
-    def without_pymoo(name: str, *args: Any) -> Any:
-        if name == "pymoo":
-            raise ModuleNotFoundError("No module named 'pymoo'")
-        return original(name, *args)
-
-    monkeypatch.setattr(methods.importlib, "import_module", without_pymoo)
+    for name in [n for n in sys.modules if n.partition(".")[0] == "pymoo" or n.endswith("studies.nsga2")]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setitem(sys.modules, "pymoo", None)  # so Python knows a module that cannot be imported
     with pytest.raises(StudyError, match="pip install"):
         KINDS["nsga2"].check_here()
 
