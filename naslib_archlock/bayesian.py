@@ -48,10 +48,9 @@ class BayesianSearch(Search):
         super().__init__(space, oracle, settings, rng)
         self.fitness = fitness
         archs = rng.permutation(space.all())  # in random order, which decides between equals
-        names = cell_index(space.distinct())
-        function = np.searchsorted(names, cell_index(space.representatives(archs)))
-        usable = np.isin(cell_index(space.representatives(archs)), names)
-        self._archs, self._function = archs[usable], function[usable]
+        names, name = cell_index(space.distinct()), cell_index(space.representatives(archs))
+        usable = np.isin(name, names)
+        self._archs, self._function = archs[usable], np.searchsorted(names, name[usable])
         self._row = {tuple(arch): row for row, arch in enumerate(self._archs.tolist())}
         _, first_of_function = np.unique(self._function, return_index=True)
         self._start = rng.permutation(first_of_function)[:_N_RANDOM].tolist()

@@ -27,7 +27,7 @@ from .ranker import Ranker, RankerInfo, library_versions
 from .search import ExhaustiveSearch, RankSearch, RegularizedEvolution, Search
 from .seeding import stream
 from .similarity import similarity_weights
-from .spaces import DIGITS, get_space
+from .spaces import DIGITS, SearchSpace, get_space
 from .target_model import TargetModel, other_tasks, percentiles
 from .tasks.names import is_image_folder, task_name
 from .training import Progress, TrainingTask, TrainReport, train_ranker
@@ -42,27 +42,35 @@ def open_benchmark(config: Config) -> Benchmark:
     Raises: TableError, NaslibError, UnknownNameError, ConfigError.
     """
     section, space = config.archlock, get_space(config.search_space)
-    benchmark: Benchmark
-    if section.tables:
-        from .benchmarks.table import find_table, read_table
-
-        benchmark = read_table(find_table(Path(section.tables), space), space)
-    elif is_image_folder(config.dataset):
+    if is_image_folder(config.dataset) and not section.tables:
         from .benchmarks.trained import TrainedBenchmark
 
         folders = (config.dataset, *section.targets)
-        benchmark = TrainedBenchmark(
-            space, folders, section.image_size, section.max_images, section.skip_unreadable, config.seed
+        return checked(
+            config,
+            TrainedBenchmark(
+                space, folders, section.image_size, section.max_images, section.skip_unreadable, config.seed
+            ),
         )
-    elif space.name == DIGITS.name:
+    return checked(config, tabular_benchmark(space, section.tables))
+
+
+def tabular_benchmark(space: SearchSpace, tables: str = "") -> Benchmark:
+    """The benchmark of a space: from a folder of plain tables if one is given, else the embedded one or NASLib's files.
+
+    Raises: TableError, NaslibError.
+    """
+    if tables:
+        from .benchmarks.table import find_table, read_table
+
+        return read_table(find_table(Path(tables), space), space)
+    if space.name == DIGITS.name:
         from .benchmarks.digits import digits_benchmark
 
-        benchmark = digits_benchmark()
-    else:
-        from .benchmarks.naslib import NaslibBenchmark
+        return digits_benchmark()
+    from .benchmarks.naslib import NaslibBenchmark
 
-        benchmark = NaslibBenchmark(space)
-    return checked(config, benchmark)
+    return NaslibBenchmark(space)
 
 
 def checked(config: Config, benchmark: Benchmark) -> Benchmark:

@@ -8,13 +8,13 @@ import sys
 import textwrap
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 
 from ..errors import OutputError, StudyError
 from ..report import LIMIT
 from ..report.text import table
+from ..studies.results import to_records
 from ..studies.run import RESULTS, STUDY, resolve, run_study
 from ..studies.statistics import analyse
 from ..studies.study import Study, load_study
@@ -46,7 +46,7 @@ def run_compare(args: argparse.Namespace) -> int:
     print(f"make the report:  archlock report {out}")
     if args.json:
         made = {"study": study.name, "out": str(out), "runs": done.n_runs, "made": done.n_made}
-        print(json.dumps({**made, "rows": len(done.results), "summary": _records(summary)}))
+        print(json.dumps({**made, "rows": len(done.results), "summary": to_records(summary)}))
     return 0
 
 
@@ -74,8 +74,3 @@ def _tables(summary: pd.DataFrame) -> str:
         ]
         parts.append(f"{space}, source budget {budget:g}%, task pairs: {rows['n_pairs'].max()}\n{table(lines)}\n")
     return "\n".join(parts)
-
-
-def _records(frame: pd.DataFrame) -> list[dict[str, Any]]:
-    """The rows of a table in JSON types, None for NaN."""
-    return json.loads(frame.to_json(orient="records"))

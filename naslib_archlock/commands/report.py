@@ -7,8 +7,6 @@ import json
 import textwrap
 from pathlib import Path
 
-import pandas as pd
-
 from ..errors import StudyError
 from ..files import make_folder, write_bytes
 from ..report import LIMIT, tables
@@ -17,7 +15,7 @@ from ..report.markdown import markdown_page
 from ..report.pictures import png, svg
 from ..report.study import Section, StudyReport, study_report
 from ..report.text import table
-from ..studies.results import read_results
+from ..studies.results import read_results, to_records
 from ..studies.run import RESULTS, STUDY
 from ..studies.statistics import Statistics, analyse
 from ..studies.study import load_study
@@ -51,8 +49,8 @@ def run_report(args: argparse.Namespace) -> int:
                     "study": study.name,
                     "out": str(out),
                     "files": list(files),
-                    "summary": _records(statistics.summary),
-                    "tests": _records(statistics.tests),
+                    "summary": to_records(statistics.summary),
+                    "tests": to_records(statistics.tests),
                 }
             )
         )
@@ -87,8 +85,3 @@ def _printed(section: Section) -> str:
     summary = section.summary.iloc[:, _PRINTED]
     findings = [textwrap.fill(text, _WIDTH, initial_indent="* ", subsequent_indent="  ") for text in section.findings]
     return "\n".join([section.title, table([list(summary.columns), *summary.to_numpy().tolist()]), *findings])
-
-
-def _records(frame: pd.DataFrame) -> list[dict[str, object]]:
-    """Rows for JSON, with null for NaN."""
-    return frame.astype(object).where(frame.notna(), None).to_dict("records")

@@ -64,6 +64,12 @@ def to_csv(frame: pd.DataFrame) -> str:
     return text
 
 
+def to_records(frame: pd.DataFrame) -> list[dict[str, Any]]:
+    """The rows of any table in JSON types, None for NaN."""
+    records: list[dict[str, Any]] = frame.astype(object).where(frame.notna(), None).to_dict("records")
+    return records
+
+
 def read_results(path: Path) -> pd.DataFrame:
     """Read and check ``results.csv``; further columns are left out.
 

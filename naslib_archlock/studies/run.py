@@ -23,11 +23,11 @@ import pandas as pd
 from .. import data
 from ..benchmarks.base import Benchmark
 from ..benchmarks.digits import FILE as DIGITS_FILE
-from ..benchmarks.digits import digits_benchmark
-from ..benchmarks.table import find_table, read_table
+from ..benchmarks.table import find_table
 from ..errors import ArchLockError, OutputError, StudyError, TableError
 from ..files import make_folder, write_text
 from ..parts import in_parallel, read_json
+from ..pipeline import tabular_benchmark
 from ..scoring import LockScale
 from ..spaces import DIGITS, SearchSpace, get_space
 from ..threads import single_threaded, single_threaded_blas
@@ -71,13 +71,7 @@ def benchmark_of(space_name: str, tables: str) -> Benchmark:
     Raises: TableError, NaslibError.
     """
     space = get_space(space_name)
-    if tables_of(space, tables):
-        return read_table(find_table(Path(tables), space), space)
-    if space.name == DIGITS.name:
-        return digits_benchmark()
-    from ..benchmarks.naslib import NaslibBenchmark
-
-    return NaslibBenchmark(space)
+    return tabular_benchmark(space, tables_of(space, tables))
 
 
 def benchmark_digests(space: SearchSpace, tables: str) -> list[list[str]]:

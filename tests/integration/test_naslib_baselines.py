@@ -11,12 +11,12 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from watched import Watched
 
 from naslib_archlock.benchmarks.base import Benchmark
 from naslib_archlock.benchmarks.digits import digits_benchmark
 from naslib_archlock.benchmarks.naslib import NaslibBenchmark
 from naslib_archlock.benchmarks.table import find_table, read_table
-from naslib_archlock.cells import Cell
 from naslib_archlock.errors import ConfigError, UnknownNameError
 from naslib_archlock.spaces import TRANSBENCH101_MICRO, get_space
 from naslib_archlock.studies.methods import Job, first_distinct
@@ -30,18 +30,6 @@ def baselines(naslib: ModuleType) -> Any:
     from naslib_archlock.plugin import baselines
 
     return baselines
-
-
-class Watched(Benchmark):
-    """Answers as another benchmark does, and remembers every question."""
-
-    def __init__(self, benchmark: Benchmark) -> None:
-        self.space, self.tasks, self._benchmark = benchmark.space, benchmark.tasks, benchmark
-        self.asked: list[tuple[Cell, str, str]] = []
-
-    def accuracy(self, arch: Cell, *, task: str, split: str) -> float:
-        self.asked.append((arch, task, split))
-        return self._benchmark.accuracy(arch, task=task, split=split)
 
 
 @pytest.fixture

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from watched import Watched
 
 from naslib_archlock.benchmarks.base import Benchmark
 from naslib_archlock.benchmarks.table import find_table, read_table
@@ -24,21 +25,6 @@ pytest.importorskip("pymoo")
 from naslib_archlock.studies import nsga2
 
 SOURCE, TARGET = "class_scene", "autoencoder"
-
-
-class Watched(Benchmark):
-    """Answers as another benchmark does, and remembers every question."""
-
-    def __init__(self, benchmark: Benchmark) -> None:
-        self.space, self.tasks, self._benchmark = benchmark.space, benchmark.tasks, benchmark
-        self.asked: list[tuple[Cell, str, str]] = []
-
-    def accuracy(self, arch: Cell, *, task: str, split: str) -> float:
-        self.asked.append((arch, task, split))
-        return self._benchmark.accuracy(arch, task=task, split=split)
-
-    def archs(self, task: str) -> list[Cell]:
-        return [arch for arch, asked_task, _ in self.asked if asked_task == task]
 
 
 class Constant(Benchmark):

@@ -1,0 +1,22 @@
+"""A benchmark that is watched."""
+
+from __future__ import annotations
+
+from naslib_archlock.benchmarks.base import Benchmark
+from naslib_archlock.cells import Cell
+
+
+class Watched(Benchmark):
+    """Answers as another benchmark does, and remembers every question."""
+
+    def __init__(self, benchmark: Benchmark) -> None:
+        self.space, self.tasks, self._benchmark = benchmark.space, benchmark.tasks, benchmark
+        self.asked: list[tuple[Cell, str, str]] = []
+
+    def accuracy(self, arch: Cell, *, task: str, split: str) -> float:
+        self.asked.append((arch, task, split))
+        return self._benchmark.accuracy(arch, task=task, split=split)
+
+    def archs(self, task: str) -> list[Cell]:
+        """What it was asked of one task, in order."""
+        return [arch for arch, asked_task, _ in self.asked if asked_task == task]
