@@ -7,6 +7,7 @@ from functools import cached_property
 
 import numpy as np
 
+from .comparisons import Contest
 from .errors import unknown
 from .ranker import Ranker
 from .spaces import SearchSpace
@@ -36,8 +37,8 @@ class Fitness:
     """Fitness of architectures under one scheme.
 
     Departure from the paper: a rank is not counted among the current population but estimated for the whole space,
-    from the win rate against a fixed sample of it. A cell is so compared once, and fitness means the same at every
-    step, in evolution and in exhaustive search.
+    from the win rate against a fixed sample of it. A cell is so compared once (nothing is compared again when another
+    joins the population), and fitness means the same at every step, in evolution and in exhaustive search.
     """
 
     def __init__(
@@ -52,19 +53,24 @@ class Fitness:
     ) -> None:
         """Args: source: ``dim`` numbers; targets: ``n_targets x dim``, empty for S; opponents: ``m x 6`` codes."""
         ranker.check_space(space)
-        self._ranker, self._scheme, self._trade_off, self._opponents = ranker, scheme, trade_off, opponents
-        self._tasks = np.vstack([source[None], targets]) if scheme != "s" else source[None]
+        self._scheme, self._trade_off = scheme, trade_off
+        self._on_source = ranker.contest(source[None], opponents)
+        self._on_targets = ranker.contest(targets, opponents) if scheme != "s" else None
         self._space, self._n_distinct = space, len(space.distinct())
 
-    def ranks(self, archs: np.ndarray) -> np.ndarray:
-        """Estimated ranks of ``n x 6`` codes in the space, ``tasks x n``, the source first; 1 is the best."""
-        rates = self._ranker.win_rates(archs, self._tasks, self._opponents)
-        return 1.0 + (1.0 - rates) * (self._n_distinct - 1)
+    def source_ranks(self, archs: np.ndarray) -> np.ndarray:
+        """Estimated ranks of ``n x 6`` codes on the source, ``n``; 1 is the best."""
+        return self._ranks(self._on_source, archs)[0]
 
     def evaluate(self, archs: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Fitness and source rank of ``n x 6`` codes, ``n`` each."""
-        ranks = self.ranks(np.asarray(archs))
-        return combine(self._scheme, ranks[0], ranks[1:], self._trade_off), ranks[0]
+        source = self.source_ranks(archs)
+        targets = source[:0] if self._on_targets is None else self._ranks(self._on_targets, archs)
+        return combine(self._scheme, source, targets, self._trade_off), source
+
+    def _ranks(self, contest: Contest, archs: np.ndarray) -> np.ndarray:
+        """Estimated ranks in the space, ``tasks x n``."""
+        return 1.0 + (1.0 - contest.win_rates(archs)) * (self._n_distinct - 1)
 
     @cached_property
     def _all_source_ranks(self) -> np.ndarray:
@@ -72,7 +78,7 @@ class Fitness:
 
         An estimate is made of win probabilities, which are never quite 0 or 1: the best estimates are above 1.
         """
-        return np.sort(self.on_source_alone().ranks(self._space.distinct())[0])
+        return np.sort(self.source_ranks(self._space.distinct()))
 
     def source_rank_at(self, pct: float) -> float:
         """The estimate of the last of the best ``pct`` % of the space by source rank."""
@@ -86,5 +92,5 @@ class Fitness:
     def on_source_alone(self) -> Fitness:
         """The fitness under scheme S, by the same ranker, source and opponents."""
         other = copy.copy(self)
-        other._scheme, other._tasks = "s", self._tasks[:1]
+        other._scheme, other._on_targets = "s", None
         return other

@@ -4,15 +4,13 @@ An MLP reads [cell A, cell B, task embedding] and gives one logit, positive when
 paper, both measured in ``experiments/ranker_accuracy``: the logit is antisymmetric by construction (swapping A and B
 negates it) unless ``antisymmetric`` is off, and a cell's score is its mean win probability (Borda) over opponents.
 
-The first layer is linear in its three parts, so each cell and each task is projected once, and a comparison costs one
-addition and the layers behind it.
+How many comparisons are made at once is in ``comparisons``.
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from contextlib import nullcontext
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -24,18 +22,17 @@ from torch import Tensor, nn
 from torch.nn.functional import normalize
 
 from . import __version__, weights
-from .cells import ENCODING_DIM, one_hot
+from .cells import ENCODING_DIM
+from .comparisons import Contest, win_rates_of_all
 from .errors import RankerError
 from .files import write_bytes
 from .spaces import SPACES, SearchSpace
 from .tasks.names import whole_task
-from .threads import single_threaded
 
 _FORMAT = "naslib_archlock.ranker/1"
 # Embeddings are brought to this length: at 1 they hardly weigh against the cells, at 10 the ranker learns the training
 # tasks by heart (pair accuracy on left-out tasks 0.954 at 3, 0.941 at 10).
 _EMBEDDING_LENGTH = 3.0
-_BLOCK = 1 << 16  # comparisons at once: the widest hidden layer then takes 32 MiB, whatever the space
 
 
 class PairMLP(nn.Module):
@@ -105,7 +102,7 @@ class Ranker:
     """A trained ``PairMLP`` and what it was trained for."""
 
     def __init__(self, model: PairMLP, info: RankerInfo) -> None:
-        self.model, self.info = model.eval(), info
+        self.model, self.info = model.eval().requires_grad_(False), info
 
     def check_space(self, space: SearchSpace) -> None:
         """Raises: RankerError: if the ranker was trained for another family of search spaces, or on fewer ops."""
@@ -143,28 +140,24 @@ class Ranker:
         Returns: ``t x n`` float64 in [0, 1].
         Raises: RankerError: if the embeddings do not have the size that the ranker was trained with.
         """
+        return self.contest(tasks, opponents).win_rates(cells)
+
+    def contest(self, tasks: np.ndarray, opponents: np.ndarray) -> Contest:
+        """Tasks and opponents to compare many cells on. Args, Raises: as of ``win_rates``."""
+        self._check_embeddings(tasks)
+        return Contest(self.model, tasks, opponents)
+
+    def win_rates_of_all(self, cells: np.ndarray, tasks: np.ndarray) -> np.ndarray:
+        """``win_rates(cells, tasks, cells)``, with each pair compared only once if the ranker is antisymmetric."""
+        self._check_embeddings(tasks)
+        return win_rates_of_all(self.model, tasks, cells)
+
+    def _check_embeddings(self, tasks: np.ndarray) -> None:
         if tasks.ndim != 2 or tasks.shape[1] != self.info.embedding_dim:
             raise RankerError(
                 f"a task embedding has {tasks.shape[-1]} numbers, but this ranker was trained with "
                 f"{self.info.embedding_dim} ({self.info.embedding})"
             )
-        few = len(cells) * len(opponents) <= _BLOCK
-        with single_threaded() if few else nullcontext():
-            return self._win_rates(cells, tasks, opponents)
-
-    @torch.no_grad()
-    def _win_rates(self, cells: np.ndarray, tasks: np.ndarray, opponents: np.ndarray) -> np.ndarray:
-        a = self.model.project(torch.from_numpy(one_hot(cells)))
-        b = self.model.project(torch.from_numpy(one_hot(opponents)))
-        projected_tasks = self.model.project_task(torch.from_numpy(np.asarray(tasks, dtype=np.float32)))
-        rows = max(1, _BLOCK // len(opponents))
-        rates = np.empty((len(tasks), len(cells)))
-        for t, task in enumerate(projected_tasks):
-            for start in range(0, len(cells), rows):
-                block = slice(start, start + rows)
-                logits = self.model.compare((a[0][block, None], a[1][block, None]), b, task)
-                rates[t, block] = torch.sigmoid(logits).mean(dim=1, dtype=torch.float64).numpy()
-        return rates
 
     def save(self, path: Path) -> None:
         """Write weights and metadata as one safetensors file. Raises: OutputError."""

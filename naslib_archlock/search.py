@@ -168,6 +168,7 @@ class RegularizedEvolution(RankSearch):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.population: deque[Evaluated] = deque(maxlen=self.settings.population_size)
+        self._judged: dict[Cell, tuple[float, float | None]] = {}  # a cell that comes back is not compared again
 
     @property
     def is_finished(self) -> bool:
@@ -179,13 +180,14 @@ class RegularizedEvolution(RankSearch):
         if self.is_finished:
             return
         arch = self._newcomer() if len(self.population) < self.settings.population_size else self._child()
-        (fitness,), (source_rank,) = self.fitness.evaluate(np.array([arch]))
-        self.population.append(self._record(arch, fitness, source_rank))
+        if arch not in self._judged:
+            (fitness,), (source_rank,) = self.fitness.evaluate(np.array([arch]))
+            self._judged[arch] = fitness, source_rank
+        self.population.append(self._record(arch, *self._judged[arch]))
 
     def _newcomer(self) -> Cell:
         draws = self.space.sample(self.settings.screening, self.rng)
-        _, source_rank = self.fitness.evaluate(np.array(draws))
-        return draws[int(source_rank.argmin())]
+        return draws[int(self.fitness.source_ranks(np.array(draws)).argmin())]
 
     def _child(self) -> Cell:
         entrants = self.rng.integers(len(self.population), size=self.settings.sample_size)
@@ -197,6 +199,7 @@ class RegularizedEvolution(RankSearch):
         super().restore(state)
         self.population.clear()
         self.population.extend(self.history)  # its last members, as the population is the end of the history
+        self._judged = {e.arch: (e.fitness, e.source_rank) for e in self.history}
 
 
 class ExhaustiveSearch(RankSearch):

@@ -30,6 +30,9 @@ class FakeFitness:
     def evaluate(self, archs: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         return self._fitness(archs), self._source_rank(archs)
 
+    def source_ranks(self, archs: np.ndarray) -> np.ndarray:
+        return self._source_rank(archs)
+
     def source_rank_at(self, pct: float) -> float:
         """Source ranks are spread over [0, 1] here."""
         return pct / 100
