@@ -14,6 +14,7 @@ from typing import Any
 
 import yaml
 
+from .devices import check_device_name
 from .errors import ConfigError, nearest, unknown
 from .fitness import SCHEMES
 from .ranker import parse_hidden
@@ -61,6 +62,7 @@ class ArchLockSection:
     preset: str = "default"  # or paper
     hidden: str = "128,64,32,16"
     ranker_optimizer: str = "adam"  # or sgd
+    device: str = "auto"  # to train it on: a GPU where there is one, else the CPU; or cpu, cuda, cuda:1
 
     def __post_init__(self) -> None:
         for name, known in (("scheme", SCHEMES), ("preset", PRESETS), ("ranker_optimizer", OPTIMIZERS)):
@@ -78,6 +80,7 @@ class ArchLockSection:
             self._check_strategy()
         parse_proxies(self.proxies)
         parse_hidden(self.hidden)
+        check_device_name(self.device)
         if self.scheme == "tk" and not self.target:
             raise ConfigError("archlock.scheme tk needs archlock.target: the task, or tasks, to lock out")
 

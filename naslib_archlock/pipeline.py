@@ -19,6 +19,7 @@ from .bayesian import BayesianSearch
 from .benchmarks.base import Benchmark
 from .cells import cell_index
 from .config import Config
+from .devices import find_device
 from .embedding.simulate import simulate_targets
 from .errors import ConfigError, RankerError
 from .fitness import Fitness
@@ -124,6 +125,7 @@ def train(
         tasks[len(tables) :],
         section.held_out_cells,
         progress,
+        find_device(section.device),
     )
 
 

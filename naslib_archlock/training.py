@@ -42,7 +42,7 @@ class TrainSettings:
     schedule: str = "cosine"
     epochs: int = 30
     steps_per_epoch: int = 50
-    batch_size: int = 1024
+    batch_size: int = 512
 
     def __post_init__(self) -> None:
         if self.optimizer not in OPTIMIZERS:
@@ -135,11 +135,14 @@ def train_ranker(
     left_out: Sequence[TrainingTask] = (),
     held_out_cells: float = 0.0,
     progress: Progress | None = None,
+    device: str = "cpu",
 ) -> tuple[Ranker, TrainReport]:
     """Train a ranker on the votes of ``tasks``.
 
+    On the CPU, the same seed gives the same weights; a GPU sees the same pairs, and rounds otherwise.
     Args: info: what the ranker is for; its settings and accuracy are filled in here. left_out: tasks that are only
         reported on. held_out_cells: share of the distinct functions kept out of training, the same on every task.
+        device: where to train; the ranker is on the CPU afterwards.
     Raises: RankerError: if a task has no two cells to train on.
     """
     start = time.perf_counter()
@@ -150,10 +153,10 @@ def train_ranker(
         if (~rows).sum() < 2:
             raise RankerError(f"task {task.name} has {(~rows).sum()} cells to train on; at least 2 are needed")
     sampler = PairSampler(tasks, [np.flatnonzero(~rows) for rows in held_out], rng)
-    model = _initial_model(info, seed)
+    model = _initial_model(info, seed).to(device)
     with single_threaded():
         _optimize(model, sampler, np.stack([task.embedding for task in tasks]), settings, progress)
-    ranker = Ranker(model, info)
+    ranker = Ranker(model.cpu(), info)
     seconds = time.perf_counter() - start
 
     report = TrainReport(
@@ -176,18 +179,21 @@ def _initial_model(info: RankerInfo, seed: int) -> PairMLP:
 def _optimize(
     model: PairMLP, sampler: PairSampler, embeddings: np.ndarray, settings: TrainSettings, progress: Progress | None
 ) -> None:
-    """Minimise the binary cross-entropy of the logits; ties carry no weight."""
+    """Minimise the binary cross-entropy of the logits; ties carry no weight.
+
+    Not compiled: to compile the network takes longer than to train it (``benchmarks``).
+    """
     optimizer, scheduler = _optimizer_and_schedule(model, settings)
-    task_vectors = torch.from_numpy(embeddings.astype(np.float32))
+    device = model.as_a.weight.device
+    task_vectors = torch.from_numpy(embeddings.astype(np.float32)).to(device)
+    encodings = sampler.encodings.to(device)
     for step in range(settings.n_steps):
-        a, b, task, margin = sampler.draw(settings.batch_size)
+        a, b, task, margin = (part.to(device) for part in sampler.draw(settings.batch_size))
         labels = (margin + 1) / 2 if settings.soft_labels else (margin > 0).float()
-        # Each cell and task is projected once, however many pairs of the batch it is in.
-        as_a, as_b = model.project(sampler.encodings)
         logits = model.compare(
-            (embedding(a, as_a), embedding(a, as_b)),
-            (embedding(b, as_a), embedding(b, as_b)),
-            embedding(task, model.project_task(task_vectors)),
+            model.project(embedding(a, encodings)),
+            model.project(embedding(b, encodings)),
+            embedding(task, model.project_task(task_vectors)),  # each task is projected once
         )
         loss = binary_cross_entropy_with_logits(logits, labels, weight=(margin != 0).float())
         optimizer.zero_grad()
@@ -199,13 +205,12 @@ def _optimize(
 
 
 def _optimizer_and_schedule(model: PairMLP, settings: TrainSettings) -> tuple[torch.optim.Optimizer, Any]:
+    common: Any = {"lr": settings.learning_rate, "weight_decay": settings.weight_decay, "foreach": True}
     optimizer: torch.optim.Optimizer
     if settings.optimizer == "adam":
-        optimizer = torch.optim.AdamW(model.parameters(), lr=settings.learning_rate, weight_decay=settings.weight_decay)
+        optimizer = torch.optim.AdamW(model.parameters(), **common)
     else:
-        optimizer = torch.optim.SGD(
-            model.parameters(), lr=settings.learning_rate, momentum=0.9, weight_decay=settings.weight_decay
-        )
+        optimizer = torch.optim.SGD(model.parameters(), momentum=0.9, **common)
     if settings.schedule == "step":
         return optimizer, torch.optim.lr_scheduler.StepLR(optimizer, 5 * settings.steps_per_epoch, gamma=0.5)
     return optimizer, torch.optim.lr_scheduler.OneCycleLR(

@@ -300,3 +300,13 @@ def test_too_few_cells_to_train_on_are_refused():
         train(linear_task(1, sample(1)))
     with pytest.raises(RankerError, match="nasbench201/t1 has 0 cells"):
         train(linear_task(1, sample(3)), held_out_cells=1.0)
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
+def test_a_gpu_sees_the_same_pairs_and_rounds_otherwise():
+    """After 20 steps weights differ by rounding alone, and the ranker is back on the CPU."""
+    tasks = [linear_task(seed, sample(200)) for seed in (1, 2)]
+    there, here = (train(*tasks, settings=TINY, device=device)[0] for device in ("cuda:0", "cpu"))
+    for name, weights in here.model.state_dict().items():
+        assert there.model.state_dict()[name].device.type == "cpu"
+        np.testing.assert_allclose(there.model.state_dict()[name], weights, atol=1e-3)

@@ -1,0 +1,32 @@
+from __future__ import annotations
+
+import pytest
+import torch
+
+from naslib_archlock.config import load_config
+from naslib_archlock.devices import find_device
+from naslib_archlock.errors import ConfigError
+
+
+def test_auto_is_the_first_gpu_or_the_cpu(monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    assert find_device("auto") == find_device("cpu") == "cpu"
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    assert find_device("auto") == find_device("cuda") == "cuda:0"
+    assert find_device("cuda:1") == "cuda:1"
+    assert find_device("cpu") == "cpu"
+    with pytest.raises(ConfigError, match="cuda:2: torch sees 2 GPUs here; choose auto or cpu"):
+        find_device("cuda:2")
+
+
+def test_a_gpu_that_is_not_there_is_refused(monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    with pytest.raises(ConfigError, match="sees 0 GPUs"):
+        find_device("cuda")
+
+
+@pytest.mark.parametrize("name", ["gpu", "", "cuda:", "cuda:x", "CPU", "cpu:0", "cuda:-1"])
+def test_other_names_are_refused_when_the_config_is_read(name):
+    with pytest.raises(ConfigError, match="must be auto, cpu, cuda, or cuda:N"):
+        load_config(None, ["archlock.device", name])
