@@ -54,8 +54,9 @@ class Fitness:
         """Args: source: ``dim`` numbers; targets: ``n_targets x dim``, empty for S; opponents: ``m x 6`` codes."""
         ranker.check_space(space)
         self._scheme, self._trade_off = scheme, trade_off
-        self._on_source = ranker.contest(source[None], opponents)
-        self._on_targets = ranker.contest(targets, opponents) if scheme != "s" else None
+        self._on_source = self._on_all = ranker.contest(source[None], opponents)
+        if scheme != "s":
+            self._on_all = ranker.contest(np.vstack([source[None], targets]), opponents)
         self._space, self._n_distinct = space, len(space.distinct())
 
     def source_ranks(self, archs: np.ndarray) -> np.ndarray:
@@ -64,9 +65,8 @@ class Fitness:
 
     def evaluate(self, archs: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Fitness and source rank of ``n x 6`` codes, ``n`` each."""
-        source = self.source_ranks(archs)
-        targets = source[:0] if self._on_targets is None else self._ranks(self._on_targets, archs)
-        return combine(self._scheme, source, targets, self._trade_off), source
+        source, *targets = self._ranks(self._on_all, archs)
+        return combine(self._scheme, source, np.array(targets), self._trade_off), source
 
     def _ranks(self, contest: Contest, archs: np.ndarray) -> np.ndarray:
         """Estimated ranks in the space, ``tasks x n``."""
@@ -92,5 +92,5 @@ class Fitness:
     def on_source_alone(self) -> Fitness:
         """The fitness under scheme S, by the same ranker, source and opponents."""
         other = copy.copy(self)
-        other._scheme, other._on_targets = "s", None
+        other._scheme, other._on_all = "s", self._on_source
         return other

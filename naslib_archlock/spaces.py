@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
-from functools import cache
+from functools import cache, cached_property
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -75,11 +75,18 @@ class SearchSpace(ABC):
             raise CellError(f"{self.name} has {len(pool)} distinct architectures, fewer than the {n} asked for")
         return [tuple(row) for row in pool[rng.choice(len(pool), size=n, replace=False)].tolist()]
 
+    @cached_property
+    def _is_usable(self) -> np.ndarray:
+        """By ``cell_index`` of a representative, whether it is one of ``distinct()``."""
+        mask = np.zeros(c.N_CODES**c.N_SLOTS, dtype=bool)
+        mask[c.cell_index(self.distinct())] = True
+        return mask
+
     def mutate(self, arch: Cell, rng: np.random.Generator) -> Cell:
         """A random neighbour that is usable and computes another function than ``arch``."""
         options = np.array(self.neighbours(arch))
         functions = c.cell_index(self.representatives(options))
-        usable = np.isin(functions, c.cell_index(self.distinct()))
+        usable = self._is_usable[functions]
         usable &= functions != c.cell_index(self.representatives([arch]))
         return tuple(options[rng.choice(np.flatnonzero(usable))].tolist())
 
