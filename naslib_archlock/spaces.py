@@ -151,11 +151,18 @@ class CellSpace(SearchSpace):
     @cache  # noqa: B019
     def distinct(self) -> np.ndarray:
         """The connected canonical representatives: 4,929 with pooling, 870 without."""
-        archs = self.all()
-        index = c.cell_index(archs)
-        is_first = c.representative_index()[index] == index
-        # the disconnected cells share one function, that of the cell without any edge, which is cell 0
-        return archs[is_first & (index != 0)]
+        return _distinct_cells(self.n_codes)
+
+
+@cache
+def _distinct_cells(n_codes: int) -> np.ndarray:
+    archs = c.all_codes(n_codes)
+    index = c.cell_index(archs)
+    is_first = c.representative_index()[index] == index
+    # the disconnected cells share one function, that of the cell without any edge, which is cell 0
+    distinct: np.ndarray = archs[is_first & (index != 0)]
+    distinct.setflags(write=False)  # it is everybody's
+    return distinct
 
 
 class MacroSpace(SearchSpace):
