@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import copy
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from .errors import unknown
-from .ranker import Ranker
 from .spaces import SearchSpace
+
+if TYPE_CHECKING:
+    from .ranker import Ranker
 
 SCHEMES = ("s", "tk", "tu")
 _TIE = 1e-3  # estimates of ranks this close are equal: rounding depends on how many tasks are computed at once
