@@ -73,7 +73,7 @@ class SourceModel:
         with single_threaded_blas():
             factor = cholesky(_with_noise(covariance[rows], kernel), lower=True)
             mean = covariance @ cho_solve((factor, True), y)
-            explained = solve_triangular(factor, covariance.T, lower=True)
+            explained = solve_triangular(factor, covariance.T, lower=True, check_finite=False)
         variance = 1.0 + kernel.noise - np.einsum("ij,ij->j", explained, explained)
         return scale * mean + centre, np.sqrt(variance * scale**2)
 
