@@ -13,14 +13,13 @@ Fitness needs no look-up here: it is what a model expects of the targets (``targ
 from __future__ import annotations
 
 import numpy as np
-from scipy.stats import norm
-from sklearn.gaussian_process.kernels import Kernel
+from scipy.special import ndtr
 
 from .benchmarks.base import SourceOracle
 from .cells import cell_index
 from .search import Search, SearchSettings, budget_floor
 from .spaces import SearchSpace
-from .surrogate import SourceModel, inputs
+from .surrogate import Kernel, SourceModel, inputs
 
 SHARE_FOR_BEST = 0.6
 _N_RANDOM = 20  # look-ups before the first model
@@ -52,11 +51,12 @@ class BayesianSearch(Search):
         usable = np.isin(name, names)
         self._archs, self._function = archs[usable], np.searchsorted(names, name[usable])
         self._row = {tuple(arch): row for row, arch in enumerate(self._archs.tolist())}
+        self._by_function = np.argsort(self._function, kind="stable")
         _, first_of_function = np.unique(self._function, return_index=True)
         self._start = rng.permutation(first_of_function)[:_N_RANDOM].tolist()
         self._source = SourceModel(inputs(space))
         self._plan: tuple[int, list[int]] = (-1, [])
-        self._fitted: tuple[int, Kernel] = (-1, None)
+        self._fitted: tuple[int, Kernel] | None = None
 
     @property
     def is_finished(self) -> bool:
@@ -85,7 +85,7 @@ class BayesianSearch(Search):
         if n >= SHARE_FOR_BEST * self.oracle.max_queries:
             floor = budget_floor(scale.best, self.settings.source_budget_pct)
             to_beat = self.fitness[self._function[rows[values >= floor]]].max()
-            probability = norm.sf(scale.warp(np.array(floor)), mean, std)
+            probability = ndtr((mean - scale.warp(np.array(floor))) / std)
             lock_gain = probability * np.maximum(self.fitness - to_beat, 0.0)
             if lock_gain.any():  # else nothing is left to gain but a better source
                 gain = lock_gain
@@ -100,7 +100,7 @@ class BayesianSearch(Search):
         fitted_at = len(self._start)
         while (later := max(int(fitted_at * _REFIT), fitted_at + 1)) <= n:
             fitted_at = later
-        if self._fitted[0] != fitted_at:
+        if self._fitted is None or self._fitted[0] != fitted_at:
             rows, values = self._looked_up(fitted_at)
             warped = _Scale(values, self.settings.source_budget_pct).warp(values)
             self._fitted = (fitted_at, self._source.fit_kernel(self._function[rows], warped))
@@ -108,10 +108,13 @@ class BayesianSearch(Search):
 
     def _unknown_by_gain(self, gain: np.ndarray, known: np.ndarray) -> list[int]:
         """Rows that were not looked up, one of each function while they last, by the function's gain."""
-        rows = np.setdiff1d(np.arange(len(self._archs)), known)
-        _, first = np.unique(self._function[rows], return_index=True)
-        one_each = rows[first][np.argsort(-gain[self._function[rows[first]]], kind="stable")]
-        return [*one_each.tolist(), *np.setdiff1d(rows, one_each).tolist()][:_BATCH]
+        is_unknown = np.ones(len(self._archs), dtype=bool)
+        is_unknown[known] = False
+        rows = self._by_function[is_unknown[self._by_function]]
+        is_first = np.diff(self._function[rows], prepend=-1) > 0
+        one_each = rows[is_first]
+        best = one_each[np.argsort(-gain[self._function[one_each]], kind="stable")][:_BATCH]
+        return [*best.tolist(), *np.sort(rows[~is_first]).tolist()][:_BATCH]
 
 
 class _Scale:
@@ -128,4 +131,5 @@ class _Scale:
 def expected_improvement(mean: np.ndarray, std: np.ndarray, best: float) -> np.ndarray:
     """Expected excess over ``best`` of normal variables (Jones et al., 1998, equation 15)."""
     z = (mean - best) / std
-    return np.asarray(std * (z * norm.cdf(z) + norm.pdf(z)))
+    density = np.exp(-(z**2) / 2) / np.sqrt(2 * np.pi)
+    return np.asarray(std * (z * ndtr(z) + density))

@@ -135,26 +135,27 @@ def cells_at(index: Any) -> np.ndarray:
 
 def all_codes(n_codes: int) -> np.ndarray:
     """All ``n_codes ** 6`` tuples in lexicographic order, as ``n x 6`` int64."""
-    return np.array(list(itertools.product(range(n_codes), repeat=N_SLOTS)), dtype=np.int64)
+    return np.stack(np.unravel_index(np.arange(n_codes**N_SLOTS), (n_codes,) * N_SLOTS), axis=1)
 
 
 def computed_function(cell: Cell) -> tuple:
     """The function that a cell computes, as a nested tuple that equal functions share.
 
-    Each node is expanded as a sum of terms: a skip passes its source's terms on, any other op is one term over its
-    source's sum, and ops on an empty sum are dropped. The empty tuple means that the output is disconnected.
+    Each node is expanded as a sum of terms ``(op, sum of its source)``: a skip passes its source's terms on, any other
+    op is one term over its source's sum, and ops on an empty sum are dropped. The input is a term without an op. The
+    empty tuple means that the output is disconnected.
     """
-    sums: list[tuple] = [("input",)]
+    sums: list[tuple] = [((-1, ()),)]  # of terms that compare with each other, so that they sort
     edges = iter(cell)
     for node in range(1, 4):
-        terms: list[Any] = []
+        terms: list[tuple] = []
         for source in range(node):
             op = next(edges)
             if op == SKIP:
                 terms.extend(sums[source])
             elif op != NONE and sums[source]:
                 terms.append((op, sums[source]))
-        sums.append(tuple(sorted(terms, key=repr)))
+        sums.append(tuple(sorted(terms)))
     return sums[3]
 
 

@@ -17,11 +17,10 @@ import yaml
 from .devices import check_device_name
 from .errors import ConfigError, nearest, unknown
 from .fitness import SCHEMES
-from .ranker import parse_hidden
 from .search import STRATEGIES, SearchSettings
 from .spaces import get_space
 from .tasks.names import task_name
-from .training import OPTIMIZERS, PRESETS, TrainSettings
+from .train_settings import OPTIMIZERS, PRESETS, TrainSettings, parse_hidden
 from .votes import parse_proxies
 
 

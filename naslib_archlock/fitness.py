@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import copy
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from .comparisons import Contest
 from .errors import unknown
-from .ranker import Ranker
 from .spaces import SearchSpace
+
+if TYPE_CHECKING:
+    from .comparisons import Contest
+    from .ranker import Ranker
 
 SCHEMES = ("s", "tk", "tu")
 _TIE = 1e-3  # estimates of ranks this close are equal: rounding depends on how many tasks are computed at once

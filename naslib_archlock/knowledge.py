@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -17,12 +17,14 @@ from .config import Config, split_list
 from .embedding.file import read_embedding
 from .embedding.proxies import ProxyEmbedding, choose_reference, shared_proxies
 from .errors import ConfigError, EmbeddingError, TableError, unknown
-from .ranker import RankerInfo
 from .seeding import stream
 from .spaces import DIGITS, SPACES, SearchSpace, get_space
-from .tasks.base import LabelledImages
 from .tasks.names import is_image_folder, task_name, whole_task
 from .zerocost import ZeroCostScores, find_zero_cost, read_zero_cost, zero_cost_file_name
+
+if TYPE_CHECKING:
+    from .ranker import RankerInfo
+    from .tasks.base import LabelledImages
 
 
 class Knowledge:

@@ -3,6 +3,9 @@
 The order matters for honesty: everything a search may know is gathered in ``prepare`` (the ranker, the embeddings, a
 view of the source's validation accuracy); the targets' accuracies are first read in ``finish``, when the architecture
 has been chosen.
+
+A search without a ranker needs no torch, whose import takes longer than such a search: functions that need it, or
+another heavy library that not every search needs, import it themselves.
 """
 
 from __future__ import annotations
@@ -10,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -24,16 +27,17 @@ from .embedding.simulate import simulate_targets
 from .errors import ConfigError, RankerError
 from .fitness import Fitness
 from .knowledge import Knowledge, training_embeddings
-from .ranker import Ranker, RankerInfo, library_versions
 from .search import ExhaustiveSearch, RankSearch, RegularizedEvolution, Search
 from .seeding import stream
-from .similarity import similarity_weights
 from .spaces import DIGITS, SearchSpace, get_space
 from .target_model import TargetModel, other_tasks, percentiles
 from .tasks.names import is_image_folder, task_name
-from .training import Progress, TrainingTask, TrainReport, train_ranker
 from .votes import Votes, parse_proxies
 from .zerocost import ZeroCostScores
+
+if TYPE_CHECKING:
+    from .ranker import Ranker
+    from .training import Progress, TrainReport
 
 
 def open_benchmark(config: Config) -> Benchmark:
@@ -93,6 +97,9 @@ def train(
     config: Config, tables: Sequence[ZeroCostScores], left_out: Sequence[ZeroCostScores], progress: Progress | None
 ) -> tuple[Ranker, TrainReport]:
     """Train a ranker on the votes of ``tables``; ``left_out`` are only reported on."""
+    from .ranker import RankerInfo, library_versions
+    from .training import TrainingTask, train_ranker
+
     section = config.archlock
     voters = parse_proxies(section.proxies)
     for scores in (*tables, *left_out):
@@ -135,6 +142,8 @@ def find_ranker(config: Config, knowledge: Knowledge, progress: Progress | None 
     Those in the box know Task2Vec embeddings of images, so they serve the digits tasks and folders of images; a config
     that says anything about training gets a ranker of its own. Raises: RankerError and what training raises.
     """
+    from .ranker import Ranker
+
     section = config.archlock
     if section.ranker:
         return Ranker.load(Path(section.ranker))
@@ -153,6 +162,8 @@ def find_ranker(config: Config, knowledge: Knowledge, progress: Progress | None 
 
 def rankers_in_the_box() -> Iterator[Ranker]:
     """The rankers that come with the package: of all digits tasks, and of all but one for each of them."""
+    from .ranker import Ranker
+
     for name in box_names():
         yield Ranker.load(data.checked_path(name))
 
@@ -252,6 +263,8 @@ def target_fitness(config: Config, benchmark: Benchmark, knowledge: Knowledge) -
     percentile = {task: percentiles(benchmark, task)[row] for task in further}
     if section.scheme == "tu":
         return -model.predict(archs, other_tasks(percentile, dict.fromkeys(further, 1.0)))
+    from .similarity import similarity_weights
+
     # one further task needs no weight, and so no scores
     tables = {t.task: t for t in knowledge.tables if t.space.name == space.name} if len(further) > 1 else {}
     return -np.mean(

@@ -201,14 +201,3 @@ def _info_from_json(text: str) -> RankerInfo:
 def library_versions() -> dict[str, str]:
     """Versions that a ranker's metadata records."""
     return {"naslib_archlock": __version__, "torch": str(torch.__version__), "numpy": np.__version__}
-
-
-def parse_hidden(text: str) -> tuple[int, ...]:
-    """Layer widths from ``"128,64,32,16"``. Raises: RankerError."""
-    try:
-        widths = tuple(int(part) for part in text.split(","))
-    except ValueError:
-        widths = ()
-    if not widths or not all(1 <= w <= 4096 for w in widths):
-        raise RankerError(f"hidden layers {text!r} must be widths from 1 to 4096 with commas, like '128,64,32,16'")
-    return widths

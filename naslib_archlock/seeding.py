@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import numpy as np
-import torch
 
 _STREAMS = ("search", "opponents", "targets", "reference", "cells", "subsets", "split", "bootstrap")
 
@@ -23,6 +22,8 @@ def global_generators(seed: int) -> Iterator[None]:
 
     For libraries that draw from them: NASLib, which seeds all but that of Python, and pymoo 0.6.1.5.
     """
+    import torch  # here alone: a search draws from its own streams
+
     python, numpy, torch_cpu = random.getstate(), np.random.get_state(), torch.get_rng_state()
     random.seed(seed)
     np.random.seed(seed)

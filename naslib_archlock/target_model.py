@@ -23,7 +23,6 @@ from functools import cache
 from typing import Any
 
 import numpy as np
-from scipy.stats import rankdata
 
 from . import data
 from .benchmarks.base import Benchmark
@@ -63,7 +62,7 @@ def percentiles(benchmark: Benchmark, task: str) -> np.ndarray:
     of_function = _group_mean(function, accuracies(benchmark, task, "val"))
     names, first = np.unique(function, return_index=True)
     rank = np.zeros(N_CODES**N_SLOTS)
-    rank[names] = (rankdata(of_function[first]) - 0.5) / len(first)
+    rank[names] = (_ranks(of_function[first]) - 0.5) / len(first)
     return rank[function]
 
 
@@ -95,7 +94,7 @@ def populations(benchmark: Benchmark, weights: Mapping[tuple[str, str], float]) 
         others = {t: weights[t, target] for t in benchmark.tasks if t not in (source, target)}
         columns = _columns(archs, other_tasks(percentile, others))
         rows = _within_budget(accuracy[source])
-        label = (rankdata(percentile[target][rows]) / len(rows) - 0.5) / _UNIFORM_STD
+        label = (_ranks(percentile[target][rows]) / len(rows) - 0.5) / _UNIFORM_STD
         yield Population(source, target, rows, columns[rows], label)
 
 
@@ -169,6 +168,13 @@ def _within_budget(accuracy: np.ndarray) -> np.ndarray:
     """Rows within the budget of the best, or the best ``_LEAST`` rows if that is fewer."""
     floor = min(budget_floor(accuracy.max(), BUDGET_PCT), np.sort(accuracy)[-_LEAST])
     return np.flatnonzero(accuracy >= floor)
+
+
+def _ranks(values: np.ndarray) -> np.ndarray:
+    """From 1, ties averaged."""
+    from scipy.stats import rankdata  # slow to import, and a search that knows no further tasks ranks nothing
+
+    return np.asarray(rankdata(values))
 
 
 def _group_mean(group: np.ndarray, values: np.ndarray) -> np.ndarray:

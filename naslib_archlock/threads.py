@@ -1,4 +1,4 @@
-"""How many threads torch and NumPy compute with."""
+"""How many threads torch and NumPy compute with. Only who computes with torch needs it imported."""
 
 from __future__ import annotations
 
@@ -6,18 +6,19 @@ from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from functools import cache
 
-import torch
 from threadpoolctl import ThreadpoolController
 
 
 @contextmanager
 def single_threaded() -> Iterator[None]:
-    """Compute on one thread inside the block.
+    """Compute on one thread of torch inside the block.
 
     For work in small pieces, threads gain little, and processes side by side that share the cores then wait for each
     other's threads: two searches at once took 20 times as long. The result also no longer depends on the machine's
     number of cores.
     """
+    import torch
+
     before = torch.get_num_threads()
     torch.set_num_threads(1)
     try:

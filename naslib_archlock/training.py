@@ -13,69 +13,14 @@ from torch import Tensor
 from torch.nn.functional import binary_cross_entropy_with_logits, embedding
 
 from .cells import N_CODES, N_SLOTS, cell_index, one_hot
-from .errors import ConfigError, RankerError, unknown
+from .errors import RankerError
 from .ranker import PairMLP, Ranker, RankerInfo
 from .spaces import SearchSpace
 from .threads import single_threaded
+from .train_settings import TrainSettings
 from .votes import Votes
 
-OPTIMIZERS = ("adam", "sgd")
 Progress = Callable[[int, float], None]  # called with (step, loss)
-
-
-@dataclass(frozen=True)
-class TrainSettings:
-    """How a ranker is trained; the defaults are what was measured best in ``experiments/ranker_accuracy``.
-
-    Attributes: hidden: layer widths; antisymmetric: see ``ranker``; soft_labels: labels are the winner's share of the
-        votes instead of 0 or 1; optimizer: ``adam`` (with decoupled weight decay) or ``sgd`` (momentum 0.9); schedule:
-        ``cosine`` (one cycle: warm up, then anneal) or ``step`` (halved every 5 epochs, as in the paper);
-        epochs, steps_per_epoch, batch_size: ``batch_size`` pairs a step.
-    """
-
-    hidden: tuple[int, ...] = (128, 64, 32, 16)
-    antisymmetric: bool = True
-    soft_labels: bool = True
-    optimizer: str = "adam"
-    learning_rate: float = 5e-3
-    weight_decay: float = 1e-2
-    schedule: str = "cosine"
-    epochs: int = 30
-    steps_per_epoch: int = 50
-    batch_size: int = 512
-
-    def __post_init__(self) -> None:
-        if self.optimizer not in OPTIMIZERS:
-            raise unknown("optimizer", self.optimizer, OPTIMIZERS)
-        if self.epochs < 1 or self.learning_rate <= 0:
-            raise ConfigError(f"epochs={self.epochs} and learning_rate={self.learning_rate} must be positive")
-
-    @property
-    def n_steps(self) -> int:
-        """Optimizer steps."""
-        return self.epochs * self.steps_per_epoch
-
-    @property
-    def n_pairs(self) -> int:
-        """Pairs seen."""
-        return self.n_steps * self.batch_size
-
-
-# The paper gives layers, loss, Adam, lr 0.05 and StepLR(5, 0.5); its batch size and number of epochs are not stated,
-# so they are those of the default.
-PAPER = TrainSettings(
-    antisymmetric=False, soft_labels=False, learning_rate=0.05, weight_decay=0.0, schedule="step"
-)  # fmt: skip
-PRESETS = {"default": TrainSettings(), "paper": PAPER}
-
-# The rows of the paper's table of ranker sizes, with its pair accuracy in %.
-PAPER_SIZES = (
-    ((256, 64, 32), "sgd", 85),
-    ((256, 64, 32, 16), "sgd", 83),
-    ((256, 64, 32, 16), "adam", 87),
-    ((128, 64, 32, 16), "adam", 88),
-    ((128, 64, 32, 16, 8), "adam", 87),
-)
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from scipy.stats import rankdata
 
 from .cells import N_SLOTS
 from .errors import CellError, TableError
@@ -54,6 +53,8 @@ class ZeroCostScores:
         values = self.scores.get(proxy)
         if values is None:
             return np.full(len(self.cells), np.nan)
+        from scipy.stats import rankdata  # slow to import, and configs read the names of the proxies
+
         ranks: np.ndarray = rankdata(values, nan_policy="omit").astype(np.float64)
         ranks[np.isnan(values)] = np.nan
         return ranks

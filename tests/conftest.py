@@ -21,7 +21,7 @@ from naslib_archlock.config import Config, load_config
 from naslib_archlock.knowledge import Knowledge
 from naslib_archlock.ranker import Ranker
 from naslib_archlock.spaces import NASBENCH201, TRANSBENCH101_MACRO, SearchSpace, get_space
-from naslib_archlock.training import PRESETS, TrainSettings
+from naslib_archlock.train_settings import PRESETS, TrainSettings
 from naslib_archlock.zerocost import zero_cost_file_name
 
 # The same examples in every run, and no verdict by the clock: the machine may be shared.

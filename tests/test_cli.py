@@ -91,13 +91,6 @@ def test_the_version_and_the_help(run):
     assert "--resume" in run("search", "--help").out
 
 
-def test_help_needs_no_heavy_imports(child_environment):
-    code = "import sys, naslib_archlock.cli as c\ntry: c.main(['search', '--help'])\nexcept SystemExit: pass\n"
-    code += "sys.exit(sorted({'torch', 'numpy', 'scipy'} & set(sys.modules)) != [])"
-    done = subprocess.run([sys.executable, "-c", code], env=child_environment, capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
-
-
 @pytest.mark.parametrize(
     ("argv", "message"),
     [([], "COMMAND"), (["serch"], "serch"), (["search", "--resme"], "--resme"), (["search", "--x"], "--x"),

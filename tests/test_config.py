@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 import naslib_archlock
 from naslib_archlock.config import ArchLockSection, Config, NaslibSearchSection, config_from, load_config, split_list
 from naslib_archlock.errors import ArchLockError, ConfigError, UnknownNameError
-from naslib_archlock.training import PAPER
+from naslib_archlock.train_settings import PAPER
 
 SHIPPED = sorted((Path(naslib_archlock.__file__).parent / "configs").glob("*.yaml"))
 

@@ -26,7 +26,7 @@ from naslib_archlock.report import plot
 from naslib_archlock.search import Evaluated, Search
 from naslib_archlock.spaces import get_space
 from naslib_archlock.target_model import Moments
-from naslib_archlock.training import PRESETS, TrainSettings
+from naslib_archlock.train_settings import PRESETS, TrainSettings
 
 SCHEMES = ("s", "tk", "tu")
 ON_RANKS = ("evolution", "exhaustive")

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from naslib_archlock import ranker as ranker_module
 from naslib_archlock.cells import one_hot
 from naslib_archlock.errors import OutputError, RankerError
-from naslib_archlock.ranker import PairMLP, Ranker, RankerInfo, parse_hidden
+from naslib_archlock.ranker import PairMLP, Ranker, RankerInfo
 from naslib_archlock.spaces import NASBENCH201, TRANSBENCH101_MACRO, TRANSBENCH101_MICRO
 
 DIM = 7
@@ -246,17 +246,3 @@ def test_a_ranker_cut_short_anywhere_is_refused(toy_ranker_file, tmp_path_factor
     path.write_bytes(raw[: data.draw(st.integers(0, len(raw) - 1))])
     with pytest.raises(RankerError):
         Ranker.load(path)
-
-
-# -- layers as text ----------------------------------------------------------------------------------------------------
-
-
-def test_layers_are_parsed():
-    assert parse_hidden("128,64, 32,16") == (128, 64, 32, 16)
-    assert parse_hidden("8") == (8,)
-
-
-@pytest.mark.parametrize("text", ["", "a,b", "128,,16", "0,1", "-3", "128.5", "9999999"])
-def test_impossible_layers_are_refused(text):
-    with pytest.raises(RankerError, match="widths from 1 to 4096"):
-        parse_hidden(text)

@@ -4,13 +4,15 @@ import warnings
 
 import numpy as np
 import pytest
-from sklearn.gaussian_process.kernels import WhiteKernel
+from sklearn.gaussian_process import GaussianProcessRegressor
+from sklearn.gaussian_process.kernels import RBF, WhiteKernel
 from threadpoolctl import threadpool_info
 
+from naslib_archlock import surrogate
 from naslib_archlock.cells import one_hot
 from naslib_archlock.spaces import DIGITS, NASBENCH201, TRANSBENCH101_MACRO, TRANSBENCH101_MICRO
 from naslib_archlock.structure import features
-from naslib_archlock.surrogate import SourceModel, inputs
+from naslib_archlock.surrogate import Kernel, SourceModel, inputs
 
 SPACE = TRANSBENCH101_MICRO
 POINTS = inputs(SPACE)
@@ -26,11 +28,6 @@ def smooth(seed: int) -> np.ndarray:
 
 def rows_of(seed: int, n: int) -> np.ndarray:
     return np.random.default_rng(seed + 100).choice(len(POINTS), n, replace=False)
-
-
-def noise_of(kernel) -> float:
-    """The variance of the noise, in units of the values' variance."""
-    return next(k for k in (kernel.k1, kernel.k2) if isinstance(k, WhiteKernel)).noise_level
 
 
 # -- inputs ------------------------------------------------------------------------------------------------------------
@@ -102,10 +99,10 @@ def test_what_training_adds_by_chance_is_taken_for_noise():
     rng, model, rows = np.random.default_rng(0), SourceModel(POINTS), rows_of(3, 150)
     quiet, loud = (smooth(3)[rows] + level * rng.standard_normal(len(rows)) for level in (0.02, 0.5))
     kernels = [model.fit_kernel(rows, values) for values in (quiet, loud)]
-    assert noise_of(kernels[0]) < 0.05 < noise_of(kernels[1])
+    assert kernels[0].noise < 0.05 < kernels[1].noise
     for kernel, values in zip(kernels, (quiet, loud)):
         _, std = model.predict(kernel, rows, values)
-        assert (std >= 0.999 * np.sqrt(noise_of(kernel)) * values.std()).all()
+        assert (std >= 0.999 * np.sqrt(kernel.noise) * values.std()).all()
 
 
 def test_one_function_looked_up_more_than_once_is_as_likely_the_mean():
@@ -148,13 +145,58 @@ def test_the_same_look_ups_give_the_same_answer_whatever_went_before():
         np.testing.assert_array_equal(std, answers[0][1])
 
 
-def test_a_kernel_is_kept_as_it_is():
-    """Predicting with it does not fit it again, and others' look-ups do not change it."""
-    values, model, rows = smooth(6), SourceModel(POINTS), rows_of(6, 40)
-    kernel = model.fit_kernel(rows[:20], values[rows[:20]])
-    theta = kernel.theta.copy()
-    model.predict(kernel, rows, values[rows])
-    np.testing.assert_array_equal(kernel.theta, theta)
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+@pytest.mark.parametrize("n", [20, 67, 150])
+@pytest.mark.parametrize("seed", range(3))
+def test_it_is_the_process_of_scikit_learn(seed, n):
+    """Fitted to the same kernel, foretelling the same figures."""
+    rows = rows_of(seed, n)
+    values = 90 + 3 * smooth(seed)[rows] + np.random.default_rng(seed).standard_normal(n)
+    start = RBF(np.sqrt(POINTS.shape[1]), (0.5, 100.0)) + WhiteKernel(0.1, (1e-4, 1.0))
+    process = GaussianProcessRegressor(start, normalize_y=True).fit(POINTS[rows], values)
+    model = SourceModel(POINTS)
+    kernel = model.fit_kernel(rows, values)
+    np.testing.assert_allclose(np.log(kernel), process.kernel_.theta, rtol=1e-6)
+    foretold = model.predict(Kernel(*np.exp(process.kernel_.theta).tolist()), rows, values)
+    np.testing.assert_allclose(foretold, process.predict(POINTS, return_std=True), rtol=1e-9)
+
+
+def test_the_slope_of_the_likelihood_is_its_slope():
+    rows = rows_of(8, 40)
+    values = smooth(8)[rows]
+
+    def at(logs: np.ndarray) -> tuple[float, np.ndarray]:
+        return surrogate._unlikelihood(Kernel(*np.exp(logs)), POINTS[rows], values)
+
+    logs, step = np.log([4.0, 0.05]), 1e-5
+    for i, slope in enumerate(at(logs)[1]):
+        change = step * np.eye(2)[i]
+        assert slope == pytest.approx((at(logs + change)[0] - at(logs - change)[0]) / (2 * step), rel=1e-5)
+
+
+def test_covariances_are_computed_once_for_each_look_up(monkeypatch):
+    """While the kernel stays: a prediction with five more look-ups costs five columns, not all."""
+    columns = []
+
+    def counted(points, looked_up, metric):
+        columns.append(len(looked_up))
+        return cdist(points, looked_up, metric)
+
+    cdist = surrogate.cdist
+    monkeypatch.setattr(surrogate, "cdist", counted)
+    values, model, rows = smooth(9), SourceModel(POINTS), rows_of(9, 40)
+    kernels = [Kernel(5.0, 0.1)] * 3 + [Kernel(6.0, 0.1)] * 2
+    for kernel, n in zip(kernels, (20, 25, 40, 40, 30)):
+        model.predict(kernel, rows[:n], values[rows[:n]])
+    assert columns == [20, 5, 15, 40, 30]
+
+
+def test_other_look_ups_with_the_same_kernel_are_not_taken_for_those_of_before():
+    values, kernel = smooth(10), Kernel(5.0, 0.1)
+    used = SourceModel(POINTS)
+    for rows in (rows_of(10, 30), rows_of(11, 30), rows_of(11, 30)[::-1], rows_of(11, 12), rows_of(11, 40)):
+        found, fresh = (m.predict(kernel, rows, values[rows]) for m in (used, SourceModel(POINTS)))
+        np.testing.assert_array_equal(found, fresh)
 
 
 def test_the_number_of_threads_is_as_before():

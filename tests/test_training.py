@@ -15,7 +15,8 @@ from naslib_archlock.cells import cell_index, computed_function, one_hot
 from naslib_archlock.errors import ConfigError, RankerError, UnknownNameError
 from naslib_archlock.ranker import Ranker, RankerInfo
 from naslib_archlock.spaces import NASBENCH201, TRANSBENCH101_MICRO
-from naslib_archlock.training import PAPER, PAPER_SIZES, PairSampler, TrainingTask, TrainSettings, train_ranker
+from naslib_archlock.train_settings import PAPER, PAPER_SIZES, TrainSettings
+from naslib_archlock.training import PairSampler, TrainingTask, train_ranker
 from naslib_archlock.votes import Votes
 from naslib_archlock.zerocost import ZeroCostScores
 

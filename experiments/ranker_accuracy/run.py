@@ -21,7 +21,7 @@ from naslib_archlock.config import Config, load_config
 from naslib_archlock.knowledge import Knowledge
 from naslib_archlock.report.text import table
 from naslib_archlock.spaces import NASBENCH201, TRANSBENCH101_MICRO
-from naslib_archlock.training import PAPER_SIZES
+from naslib_archlock.train_settings import PAPER_SIZES
 from naslib_archlock.votes import Votes, parse_proxies
 from naslib_archlock.zerocost import read_zero_cost, zero_cost_file_name
 

@@ -5,11 +5,14 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
 from tqdm import tqdm
 
 from ..config import Config
-from ..training import Progress
+
+if TYPE_CHECKING:
+    from ..training import Progress
 
 
 @contextmanager

@@ -8,7 +8,7 @@ import sys
 import time
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import yaml
 
@@ -17,10 +17,12 @@ from ..benchmarks.base import Benchmark
 from ..config import Config, load_config
 from ..errors import OutputError
 from ..files import make_folder, write_bytes, write_text
-from ..ranker import Ranker
 from ..report.text import summary
 from ..search import Search, budget_floor
 from .progress import training_bar
+
+if TYPE_CHECKING:
+    from ..ranker import Ranker
 
 
 def run_search(args: argparse.Namespace) -> int:
@@ -92,7 +94,11 @@ class RunFolder:
     def ranker(self) -> Ranker | None:
         """The ranker of the run to resume."""
         path = self.folder / "ranker.safetensors"
-        return Ranker.load(path) if self._resume and path.is_file() else None
+        if not self._resume or not path.is_file():
+            return None
+        from ..ranker import Ranker
+
+        return Ranker.load(path)
 
     def keep_ranker(self, ranker: Ranker | None) -> None:
         if ranker:

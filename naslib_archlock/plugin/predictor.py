@@ -11,7 +11,8 @@ from scipy.stats import rankdata
 
 from ..ranker import RankerInfo, library_versions
 from ..spaces import get_space
-from ..training import TrainingTask, TrainSettings, train_ranker
+from ..train_settings import TrainSettings
+from ..training import TrainingTask, train_ranker
 from ..votes import Votes
 
 

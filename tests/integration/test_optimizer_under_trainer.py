@@ -18,7 +18,7 @@ from naslib_archlock.benchmarks.naslib import NaslibBenchmark
 from naslib_archlock.config import Config, config_from
 from naslib_archlock.errors import ConfigError, RankerError, UnknownNameError
 from naslib_archlock.spaces import get_space
-from naslib_archlock.training import PRESETS
+from naslib_archlock.train_settings import PRESETS
 
 TARGETS = {"nasbench201": "cifar100", "transbench101_micro": "autoencoder"}
 SPACES = tuple(TARGETS)

@@ -1,0 +1,83 @@
+"""What commands import: for short ones, that is most of their time."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+# Each takes longer to import than a search takes. SciPy's statistics are needed to rank what a search knows.
+HEAVY = {"torch", "torchvision", "sklearn", "pandas", "joblib", "pymoo", "scipy.stats"}
+RANKS = {"scipy.stats"}
+
+_RUN = """
+import json, sys, sysconfig
+before = set(sys.modules)
+from naslib_archlock import cli
+try:
+    code = cli.main(sys.argv[1:])
+except SystemExit as stop:  # argparse
+    code = stop.code
+installed = tuple(sysconfig.get_paths()[kind] for kind in ("purelib", "platlib"))
+new = {name: getattr(module, "__file__", None) or "" for name, module in sys.modules.items() if name not in before}
+ours = [name for name in new if name.partition(".")[0] == "naslib_archlock"]
+others = [name for name, file in new.items() if name not in ours and file.startswith(installed)]
+print(json.dumps({"code": code, "ours": ours, "others": others}))
+"""
+
+
+def imported_by(environment: dict[str, str], *argv: str) -> tuple[set[str], set[str]]:
+    """The modules of this package, and of other packages, that a command imports in a process of its own."""
+    command = [sys.executable, "-c", _RUN, *argv]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    found = json.loads(done.stdout.splitlines()[-1])
+    assert found["code"] == 0, done.stderr
+    return set(found["ours"]), set(found["others"])
+
+
+@pytest.mark.parametrize("argv", [["--help"], ["--version"], ["search", "--help"], ["compare", "--help"]])
+def test_help_imports_the_command_line_and_nothing_else(child_environment, argv):
+    ours, others = imported_by(child_environment, *argv)
+    assert ours == {"naslib_archlock", "naslib_archlock.cli", "naslib_archlock.errors"}
+    assert others == set()
+
+
+@pytest.mark.parametrize(
+    ("overrides", "needs"),
+    [
+        ([], set()),
+        (["archlock.scheme", "s"], set()),
+        (["archlock.scheme", "tk", "archlock.target", "edges"], RANKS),
+    ],
+)
+def test_a_search_of_the_embedded_benchmark_imports_nothing_heavy(child_environment, tmp_path, overrides, needs):
+    """Neither to search nor to report, which draws two pictures."""
+    config = str(Path(__file__).resolve().parents[1] / "naslib_archlock" / "configs" / "digits.yaml")
+    _, others = imported_by(
+        child_environment, "search", "--config-file", config, "out_dir", str(tmp_path),
+        "search.epochs", "30", "archlock.source_queries", "30", *overrides,
+    )  # fmt: skip
+    assert others & HEAVY == needs
+    assert "matplotlib" in others  # so names of what is imported are found
+
+
+def test_a_search_of_plain_tables_imports_nothing_heavy(child_environment, toy_tables, tmp_path):
+    _, others = imported_by(
+        child_environment, "search", "search_space", "transbench101_micro", "dataset", "class_scene",
+        "archlock.tables", str(toy_tables), "out_dir", str(tmp_path),
+        "search.epochs", "30", "archlock.source_queries", "30",
+    )  # fmt: skip
+    assert others & HEAVY == set()
+
+
+def test_a_search_with_a_ranker_imports_torch(child_environment, tmp_path):
+    """The one in the box: so that what the others lack would be noticed if it were there."""
+    _, others = imported_by(
+        child_environment, "search", "search_space", "digits", "dataset", "digit", "out_dir", str(tmp_path),
+        "archlock.strategy", "evolution", "archlock.scheme", "s", "search.epochs", "12", "archlock.source_queries", "9",
+    )  # fmt: skip
+    assert "torch" in others
