@@ -14,7 +14,7 @@ from __future__ import annotations
 import itertools
 import re
 from collections.abc import Sequence
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any
 
 import numpy as np
@@ -60,17 +60,28 @@ def as_cell(codes: Sequence[int], n_codes: int = N_CODES) -> Cell:
 def from_nasbench201_str(text: str) -> Cell:
     """Canonical cell of a NAS-Bench-201 string ``|op~0|+|op~0|op~1|+|op~0|op~1|op~2|``. Raises: CellError."""
     nodes = text.split("+") if isinstance(text, str) else []
-    codes = []
+    codes: Cell = ()
     for j, node in enumerate(nodes, start=1):
-        match = _NB201_NODE.fullmatch(node)
-        terms = match.group(1).rstrip("|").split("|") if match else []
-        for i, term in enumerate(terms):
-            op, source = term.split("~")
-            if op not in OPS or int(source) != i or len(terms) != j:
-                raise CellError(f"{text!r} is not a NAS-Bench-201 string: cannot read {node!r}; ops: {', '.join(OPS)}")
-            codes.append(OPS.index(op))
+        of_node = _codes_of_node(node, j)
+        if of_node is None:
+            raise CellError(f"{text!r} is not a NAS-Bench-201 string: cannot read {node!r}; ops: {', '.join(OPS)}")
+        codes += of_node
     if len(nodes) != 3 or len(codes) != N_SLOTS:
         raise CellError(f"{text!r} is not a NAS-Bench-201 string like '|op~0|+|op~0|op~1|+|op~0|op~1|op~2|'")
+    return codes
+
+
+@lru_cache(maxsize=1024)  # all cells together have 155 nodes
+def _codes_of_node(node: str, n_terms: int) -> Cell | None:
+    """Op codes of one node of a NAS-Bench-201 string; none if it has no terms, None if they are wrong."""
+    match = _NB201_NODE.fullmatch(node)
+    terms = match.group(1).rstrip("|").split("|") if match else []
+    codes = []
+    for i, term in enumerate(terms):
+        op, source = term.split("~")
+        if op not in OPS or int(source) != i or len(terms) != n_terms:
+            return None
+        codes.append(OPS.index(op))
     return tuple(codes)
 
 

@@ -12,7 +12,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from . import __version__, data
-from .errors import NaslibError, TableError
+from .cache import user_folder
+from .errors import NaslibError, OutputError, TableError
 
 # Requirements of NASLib with a ceiling, and what goes wrong above it (see pyproject.toml).
 _CEILINGS = {
@@ -47,7 +48,7 @@ def run_doctor(args: argparse.Namespace) -> int:
 
 
 def examine() -> Iterator[Finding]:
-    """Look at Python, torch, the core's libraries, NASLib and its benchmark files, in this order."""
+    """Look at Python, torch, the core's libraries, the cache, NASLib and its benchmark files, in this order."""
     import torch
 
     yield Finding("naslib_archlock", "ok", __version__)
@@ -57,6 +58,7 @@ def examine() -> Iterator[Finding]:
     for name in ("numpy", "scipy", "safetensors", "matplotlib", "pyyaml", "joblib", "scikit-learn", "pillow"):
         yield _version(name)
     yield _package_data()
+    yield _cache()
     yield from _naslib()
 
 
@@ -69,6 +71,29 @@ def _package_data() -> Finding:
         what, _, advice = str(err).partition("; ")
         return Finding("in the box", "warning", what, advice)
     return Finding("in the box", "ok", f"{len(names)} files, {size / 1e6:.1f} MB: benchmark, probe network, rankers")
+
+
+def _cache() -> Finding:
+    """Where what was read and computed is kept, and how large that is."""
+    try:
+        folder = user_folder()
+    except OutputError as err:
+        what, _, advice = str(err).partition("; ")
+        return Finding("cache", "warning", what, advice)
+    existing = next(path for path in (folder, *folder.parents) if path.exists())
+    if not existing.is_dir() or not os.access(existing, os.W_OK):
+        advice = "nothing is kept for the next run; name another folder with XDG_CACHE_HOME"
+        return Finding("cache", "warning", f"{existing} cannot be written", advice)
+    size = sum(_size(path) for path in folder.rglob("*"))
+    return Finding("cache", "ok", f"{size / 1e6:.1f} MB in {folder}, which may be deleted at any time")
+
+
+def _size(path: Path) -> int:
+    """In bytes; 0 for a folder, and for what another process has just removed."""
+    try:
+        return path.stat().st_size if path.is_file() else 0
+    except OSError:
+        return 0
 
 
 def _version(name: str) -> Finding:

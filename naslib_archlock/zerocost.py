@@ -13,12 +13,14 @@ import json
 import zlib
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from .cells import N_SLOTS
+from .cache import KeptOf
+from .cells import N_SLOTS, cell_index, cells_at
 from .errors import CellError, TableError
 from .files import write_bytes
 from .spaces import SearchSpace
@@ -29,6 +31,8 @@ PROXIES = (
     "epe_nas", "fisher", "flops", "grad_norm", "grasp", "jacov", "l2_norm", "nwot", "params", "plain", "snip",
     "synflow", "zen",
 )  # fmt: skip
+
+_VERSION = 1  # of what is kept of a file of scores: raise it when other scores are read from the same file
 
 FAILED_SCORE = -1e8  # what NASLib's ZeroCost answers where a proxy failed; bananas clips infinities to +-1e9
 
@@ -96,9 +100,24 @@ def _score(raw: Any) -> float:
 def read_zero_cost(path: Path, space: SearchSpace, hidden: Collection[str] = ()) -> dict[str, ZeroCostScores]:
     """Scores of the tasks in a NASLib ``zc_<space>.json`` file, without the ``hidden`` ones and parts of them.
 
-    A name that ends in ``.gz`` is that of a compressed file.
+    A name that ends in ``.gz`` is that of a compressed file. Each task that was read is kept by itself (``cache``).
     Raises: TableError: if the file cannot be read, or an entry is malformed.
     """
+    kept = KeptOf(path, {"zero-cost scores of": space.name, "version": _VERSION})
+    parse = cache(lambda: _parse_file(path))
+
+    def rows(task: str) -> np.ndarray:
+        return _to_rows(parse_scores(space, task, parse()[task], f"zero-cost file {path}"))
+
+    return {
+        task: _from_rows(space, task, kept.array(f"task {task}", partial(rows, task)))
+        for task in kept.value("tasks", lambda: list(parse()))
+        if task not in hidden and whole_task(task) not in hidden
+    }
+
+
+def _parse_file(path: Path) -> dict[str, Any]:
+    """Task -> entries, which may be malformed. Raises: TableError."""
     try:
         raw = path.read_bytes()
         data = json.loads((gzip.decompress(raw) if path.suffix == ".gz" else raw).decode("utf-8"))
@@ -110,11 +129,21 @@ def read_zero_cost(path: Path, space: SearchSpace, hidden: Collection[str] = ())
         raise TableError(f"zero-cost file {path} is not valid JSON ({err}); get it again") from err
     if not isinstance(data, dict):
         raise TableError(f"zero-cost file {path} must hold an object {{task: {{op_indices: scores}}}}")
-    return {
-        task: parse_scores(space, task, entries, f"zero-cost file {path}")
-        for task, entries in data.items()
-        if task not in hidden and whole_task(task) not in hidden
-    }
+    return data
+
+
+def _to_rows(table: ZeroCostScores) -> np.ndarray:
+    """Cells by ``cell_index``, and a field for the scores of each proxy, in one array."""
+    rows = np.empty(len(table.cells), dtype=[("cell", "<i8"), *((proxy, "<f8") for proxy in table.scores)])
+    rows["cell"] = cell_index(table.cells)
+    for proxy, scores in table.scores.items():
+        rows[proxy] = scores
+    return rows
+
+
+def _from_rows(space: SearchSpace, task: str, rows: np.ndarray) -> ZeroCostScores:
+    scores = {proxy: rows[proxy].copy() for proxy in (rows.dtype.names or ())[1:]}
+    return ZeroCostScores(space, task, cells_at(rows["cell"]), scores)
 
 
 def zero_cost_file_name(space: SearchSpace) -> str:

@@ -7,7 +7,9 @@ import gzip
 import io
 import json
 import os
-from collections.abc import Callable
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +34,22 @@ REPO = Path(__file__).resolve().parents[1]
 FAST = TrainSettings(hidden=(32, 16), epochs=2, steps_per_epoch=30, batch_size=512)
 
 MakeConfig = Callable[..., Config]
+
+
+@pytest.fixture(scope="session", autouse=True)
+def session_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A cache folder for all tests, so that none reads or writes the user's; by content, so that they may share it."""
+    folder = tmp_path_factory.mktemp("cache")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_CACHE_HOME", str(folder))
+        yield folder
+
+
+@pytest.fixture
+def own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty cache folder for one test, where it matters what is kept, or something other than files is read."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "own_cache"))
+    return tmp_path / "own_cache"
 
 
 @pytest.fixture(scope="session")
@@ -186,6 +204,39 @@ def child_environment() -> dict[str, str]:
     """The environment of a command run as a process of its own: one thread, and this checkout."""
     path = os.pathsep.join(filter(None, (str(REPO), os.environ.get("PYTHONPATH"))))
     return {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": path}
+
+
+@pytest.fixture
+def settle() -> Callable[[Path], None]:
+    """Makes a file an hour old: one that has just been written to is not taken for unchanged."""
+
+    def settle(path: Path) -> None:
+        then = path.stat().st_mtime_ns - 3600 * 10**9
+        os.utime(path, ns=(then, then))
+
+    return settle
+
+
+@pytest.fixture
+def run_watched(own_cache: Path, child_environment: dict[str, str]) -> Callable[[str], dict[str, set[str]]]:
+    """Runs Python code as a process of its own: the names of files that it ``opened`` and of its ``modules``."""
+
+    def run(code: str) -> dict[str, set[str]]:
+        lines = [
+            "import json, sys",
+            "opened = set()",
+            "sys.addaudithook(lambda event, args: opened.add(str(args[0])) if event == 'open' else None)",
+            code,
+            "print(json.dumps({'opened': list(opened), 'modules': list(sys.modules)}))",
+        ]
+        environment = {**child_environment, "XDG_CACHE_HOME": str(own_cache)}
+        command = [sys.executable, "-c", "\n".join(lines)]
+        done = subprocess.run(command, env=environment, capture_output=True, text=True)
+        assert done.returncode == 0, done.stderr
+        found = json.loads(done.stdout.splitlines()[-1])
+        return {"opened": {Path(name).name for name in found["opened"]}, "modules": set(found["modules"])}
+
+    return run
 
 
 # -- tables with something changed -------------------------------------------------------------------------------------

@@ -13,12 +13,8 @@ from naslib_archlock.spaces import DIGITS
 from naslib_archlock.tasks import read
 from naslib_archlock.votes import parse_proxies
 
+pytestmark = pytest.mark.usefixtures("own_cache")
 DEFAULT_VOTERS = parse_proxies(load_config(None).archlock.proxies)
-
-
-@pytest.fixture(autouse=True)
-def own_cache(tmp_path, monkeypatch):
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
 
 
 def prepared(*overrides: str) -> pipeline.Prepared:

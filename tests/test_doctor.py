@@ -47,6 +47,29 @@ def test_it_names_versions_and_files(empty_home, capsys, monkeypatch):
     assert all(f["advice"] for f in found.values() if f["state"] != "ok")
 
 
+def test_it_says_where_the_cache_is_and_how_large(own_cache):
+    folder = own_cache / "naslib_archlock"
+    assert (doctor._cache().state, doctor._cache().detail.split(", ")[0]) == ("ok", f"0.0 MB in {folder}")
+    (folder / "below").mkdir(parents=True)
+    (folder / "a").write_bytes(bytes(1_200_000))
+    (folder / "below" / "b").write_bytes(bytes(300_000))
+    assert doctor._cache().detail == f"1.5 MB in {folder}, which may be deleted at any time"
+    assert not doctor._cache().advice
+
+
+def test_it_warns_of_a_cache_that_cannot_be_written(own_cache, monkeypatch):
+    own_cache.mkdir()
+    monkeypatch.setattr(os, "access", lambda path, mode: False)
+    assert doctor._cache().state == "warning"
+    assert str(own_cache) in doctor._cache().detail and "XDG_CACHE_HOME" in doctor._cache().advice
+
+
+def test_it_warns_of_a_file_in_the_place_of_the_cache(own_cache):
+    own_cache.write_text("in the way")
+    assert doctor._cache().state == "warning"
+    assert doctor._cache().detail == f"{own_cache} cannot be written"
+
+
 @pytest.mark.parametrize(("version", "state"), [("1.5.2", "ok"), ("1.6", "warning"), ("1.10.0", "warning")])
 def test_it_warns_of_versions_that_naslib_does_not_stand(version, state, empty_home, monkeypatch):
     versions = {"scikit-learn": version, "numpy": "2.3.5", "setuptools": "79.0.1"}

@@ -19,11 +19,6 @@ from naslib_archlock.ranker import Ranker
 pytestmark = pytest.mark.usefixtures("own_cache")
 
 
-@pytest.fixture
-def own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-
-
 def search(out: Path, folder: Path, *more: str) -> list[str]:
     keys = [
         "search_space",

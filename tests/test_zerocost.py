@@ -11,6 +11,8 @@ import numpy as np
 import pytest
 import torch
 
+from naslib_archlock import cache
+from naslib_archlock import zerocost as module
 from naslib_archlock.cli import main
 from naslib_archlock.errors import TableError
 from naslib_archlock.ranker import Ranker
@@ -168,6 +170,87 @@ def test_the_real_files_are_read_whole(shared_data: Path, space, n_proxies):
         for proxy, values in scores.scores.items():
             failed = [entry.get(proxy, {"score": -1e8})["score"] == -1e8 for entry in raw[task].values()]
             np.testing.assert_array_equal(np.isnan(values), failed)
+
+
+# -- kept --------------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def parsed(own_cache, monkeypatch) -> list[str]:
+    """The tasks whose entries are parsed, from an empty cache on."""
+    tasks, parse = [], module.parse_scores
+
+    def watched(space, task, entries, where):
+        tasks.append(task)
+        return parse(space, task, entries, where)
+
+    monkeypatch.setattr(module, "parse_scores", watched)
+    return tasks
+
+
+def assert_equal(found: dict[str, ZeroCostScores], expected: dict[str, ZeroCostScores]) -> None:
+    assert list(found) == list(expected)
+    for task, table in expected.items():
+        assert (found[task].space, found[task].task) == (table.space, task)
+        assert found[task].cells.dtype == np.int64 and found[task].cells.tolist() == table.cells.tolist()
+        assert list(found[task].scores) == list(table.scores)
+        for proxy, scores in table.scores.items():
+            assert found[task].scores[proxy].tobytes() == scores.tobytes()
+
+
+def test_scores_are_parsed_once_and_found_again_equal(toy_tables, parsed):
+    path = toy_tables / zero_cost_file_name(TRANSBENCH101_MICRO)
+    content = json.loads(path.read_text())
+    expected = {task: parse_scores(TRANSBENCH101_MICRO, task, entries) for task, entries in content.items()}
+    for _ in range(2):
+        assert_equal(read_zero_cost(path, TRANSBENCH101_MICRO), expected)
+        assert parsed == list(expected)
+
+
+def test_failed_scores_and_infinities_are_found_again(tmp_path, parsed):
+    path = tmp_path / "zc_nasbench201.json"
+    path.write_text(
+        json.dumps({"t": entries(nwot={A: float("inf"), B: -1e8, C: 0.1}, zen={A: -1e8, B: -1e8, C: -1e8})})
+    )
+    first, second = (read_zero_cost(path, NASBENCH201) for _ in range(2))
+    assert_equal(second, first)
+    np.testing.assert_array_equal(second["t"].scores["nwot"], [np.inf, np.nan, 0.1])
+    assert list(second["t"].scores) == ["nwot"] and parsed == ["t"]
+
+
+def test_each_task_is_kept_by_itself_and_hidden_ones_are_not_touched(toy_tables, parsed, monkeypatch):
+    path = toy_tables / zero_cost_file_name(TRANSBENCH101_MICRO)
+    looked_up, read = [], cache._read
+    monkeypatch.setattr(cache, "_read", lambda facts: looked_up.append(facts.get("name", "")) or read(facts))
+    seen, hidden = ["class_scene", "class_object", "autoencoder"], "normal"
+    for _ in range(2):
+        assert list(read_zero_cost(path, TRANSBENCH101_MICRO, hidden=[hidden])) == seen
+    assert parsed == seen
+    assert not any(hidden in name for name in looked_up)
+    assert list(read_zero_cost(path, TRANSBENCH101_MICRO)) == ["class_scene", "class_object", "normal", "autoencoder"]
+    assert parsed == [*seen, hidden]
+    assert any(hidden in name for name in looked_up)
+
+
+def test_the_second_process_does_not_open_the_file(tmp_path, run_watched, settle):
+    path = tmp_path / "zc_nasbench201.json.gz"
+    write_zero_cost(path, [made_up(NASBENCH201, "one"), made_up(NASBENCH201, "two")])
+    settle(path)
+    code = (
+        "from pathlib import Path; from naslib_archlock.spaces import NASBENCH201\n"
+        "from naslib_archlock.zerocost import read_zero_cost\n"
+        f"read_zero_cost(Path({str(path)!r}), NASBENCH201)"
+    )
+    assert [path.name in run_watched(code)["opened"] for _ in range(3)] == [True, False, False]
+
+
+def test_a_malformed_task_is_never_kept(tmp_path, parsed):
+    path = tmp_path / "zc_nasbench201.json"
+    path.write_text(json.dumps({"good": entries(nwot={A: 1, B: 2}), "bad": entries(nwot={A: "high"})}))
+    for _ in range(2):
+        with pytest.raises(TableError, match=f"{path}: task 'bad', entry"):
+            read_zero_cost(path, NASBENCH201)
+    assert parsed == ["good", "bad", "bad"]
 
 
 # -- writing -----------------------------------------------------------------------------------------------------------

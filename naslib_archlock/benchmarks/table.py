@@ -6,16 +6,20 @@ import csv
 import gzip
 import io
 import zlib
+from functools import cache
 from pathlib import Path
 
 import numpy as np
 
-from ..cells import N_CODES, N_SLOTS, Cell, cell_index
+from ..cache import KeptOf
+from ..cells import N_CODES, N_SLOTS, Cell, cell_index, cells_at
 from ..errors import CellError, TableError, unknown
 from ..spaces import SearchSpace
 from .base import SPLITS, Benchmark
 
 NOTE = "NOTE.txt"
+
+_VERSION = 1  # of what is kept of a table: raise it when another array is made from the same file
 
 
 class TableBenchmark(Benchmark):
@@ -40,10 +44,10 @@ class TableBenchmark(Benchmark):
         self._row = np.full(N_CODES**N_SLOTS, -1)
         index = cell_index(cells)
         self._row[index] = np.arange(len(cells))
-        if len(np.unique(index)) < len(cells):
-            values, counts = np.unique(index, return_counts=True)
-            doubled = cells[index == values[counts > 1][0]][0]
-            raise TableError(f"{where}: {(counts > 1).sum()} architectures occur twice, {_text(space, doubled)} first")
+        doubled = np.flatnonzero(np.bincount(index) > 1)  # np.unique imports numpy.ma, which takes longer than the rest
+        if len(doubled):
+            first = _text(space, cells_at(doubled)[0])
+            raise TableError(f"{where}: {len(doubled)} architectures occur twice, {first} first")
         expected = space.all()
         missing = expected[self._row[cell_index(expected)] < 0]
         if len(missing):
@@ -89,21 +93,45 @@ def find_table(folder: Path, space: SearchSpace) -> Path:
 def read_table(path: Path, space: SearchSpace) -> TableBenchmark:
     """Read and check a table. Columns that are not ``TASK/train``, ``/val`` or ``/test`` are ignored.
 
-    A file ``NOTE.txt`` beside it is what every reader of its figures must know.
+    A file ``NOTE.txt`` beside it is what every reader of its figures must know. A table that was found whole is kept
+    (``cache``), so that it is parsed once.
     Raises: TableError: if the file cannot be read, or is incomplete or malformed.
     """
+    kept = KeptOf(path, {"table of": space.name, "version": _VERSION})
+    parse = cache(lambda: _parse(path, space))
+    names = kept.value("columns", lambda: list(parse()[1]))
+    rows = kept.array("rows", lambda: _to_rows(*parse()))
+    columns = {name: rows["values"][:, i] for i, name in enumerate(names)}
+    note = path.parent / NOTE
+    notes = (note.read_text(encoding="utf-8", errors="replace").strip(),) if note.is_file() else ()
+    return TableBenchmark(space, cells_at(rows["cell"]), columns, _where(path), notes)
+
+
+def _where(path: Path) -> str:
+    return f"table {path}"
+
+
+def _to_rows(cells: np.ndarray, columns: dict[str, np.ndarray]) -> np.ndarray:
+    """Cells by ``cell_index``, and their values, in one array."""
+    rows = np.empty(len(cells), dtype=[("cell", "<i8"), ("values", "<f8", (len(columns),))])
+    rows["cell"], rows["values"] = cell_index(cells), np.transpose(list(columns.values()))
+    return rows
+
+
+def _parse(path: Path, space: SearchSpace) -> tuple[np.ndarray, dict[str, np.ndarray]]:
+    """The cells and columns of a whole table, as ``TableBenchmark`` takes them. Raises: TableError."""
     try:
         raw = path.read_bytes()
         text = (gzip.decompress(raw) if path.suffix == ".gz" else raw).decode("utf-8-sig")  # spreadsheets write a BOM
         header, *rows = list(csv.reader(io.StringIO(text))) or [[]]
     except (OSError, EOFError, UnicodeDecodeError, zlib.error, csv.Error) as err:
-        raise TableError(f"table {path} cannot be read ({err})") from err
+        raise TableError(f"{_where(path)} cannot be read ({err})") from err
     if "arch" not in header:
-        raise TableError(f"table {path} needs a header with a column 'arch'; it has {', '.join(header) or 'nothing'}")
+        raise TableError(f"{_where(path)} needs a header with a column 'arch'; it has {', '.join(header) or 'nothing'}")
     arch_at = header.index("arch")
     wanted = {name: i for i, name in enumerate(header) if "/" in name and name.rsplit("/", 1)[1] in SPLITS}
     if not wanted:
-        raise TableError(f"table {path} has no column like TASK/val or TASK/test")
+        raise TableError(f"{_where(path)} has no column like TASK/val or TASK/test")
     cells = []
     values = np.empty((len(wanted), len(rows)))
     for number, row in enumerate(rows):
@@ -113,8 +141,7 @@ def read_table(path: Path, space: SearchSpace) -> TableBenchmark:
             cells.append(space.from_str(row[arch_at]))
             values[:, number] = [float(row[i]) for i in wanted.values()]
         except (CellError, ValueError) as err:
-            raise TableError(f"table {path}, line {number + 2}: {err}") from err
-    array = np.array(cells, dtype=np.int64).reshape(-1, N_SLOTS)
-    note = path.parent / NOTE
-    notes = (note.read_text(encoding="utf-8", errors="replace").strip(),) if note.is_file() else ()
-    return TableBenchmark(space, array, dict(zip(wanted, values)), f"table {path}", notes)
+            raise TableError(f"{_where(path)}, line {number + 2}: {err}") from err
+    array, columns = np.array(cells, dtype=np.int64).reshape(-1, N_SLOTS), dict(zip(wanted, values))
+    TableBenchmark(space, array, columns, _where(path))  # what is not whole must not be kept
+    return array, columns

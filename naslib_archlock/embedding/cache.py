@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
@@ -13,13 +12,14 @@ from typing import Any
 import numpy as np
 from torch import Tensor
 
+from ..cache import user_folder
 from ..files import write_bytes
 from .file import embedding_bytes
 
 
 def default_folder() -> Path:
-    """``naslib_archlock/task2vec`` in the user's cache folder, ``$XDG_CACHE_HOME`` or ``~/.cache``."""
-    return Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "naslib_archlock" / "task2vec"
+    """``naslib_archlock/task2vec`` in the user's cache folder. Raises: OutputError."""
+    return user_folder("task2vec")
 
 
 def cache_key(facts: Any, tensors: Sequence[Tensor]) -> str:

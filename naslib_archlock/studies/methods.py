@@ -13,7 +13,7 @@ import json
 import zlib
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields, replace
-from functools import cache, partial
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -21,6 +21,7 @@ import numpy as np
 
 from .. import pipeline
 from ..benchmarks.base import Benchmark
+from ..cache import content_hash
 from ..cells import Cell, cell_index
 from ..config import ArchLockSection, Config, config_from
 from ..errors import ArchLockError, RankerError, StudyError, nearest, unknown
@@ -244,21 +245,14 @@ def first_distinct(space: SearchSpace, archs: Sequence[Cell], n: int = N_PICKS) 
 
 def digests(paths: Sequence[Path]) -> list[list[str]]:
     """The name of each file and a hash of its content, which is empty if there is no such file."""
-    return [[path.name, _digest_now(path)] for path in paths]
+    return [[path.name, _digest(path)] for path in paths]
 
 
-def _digest_now(path: Path) -> str:
+def _digest(path: Path) -> str:
     try:
-        stat = path.stat()
-        return _digest(path, stat.st_size, stat.st_mtime_ns)
+        return content_hash(path)[:16]
     except OSError:
         return ""
-
-
-@cache
-def _digest(path: Path, size: int, modified: int) -> str:
-    """Of a file of this size that was last written to at this time."""
-    return hashlib.sha256(path.read_bytes()).hexdigest()[:16]
 
 
 def hash_of(value: Any) -> str:

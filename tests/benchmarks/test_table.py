@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from naslib_archlock.benchmarks import table as module
 from naslib_archlock.benchmarks.base import SPLITS
 from naslib_archlock.benchmarks.table import NOTE, TableBenchmark, find_table, read_table
 from naslib_archlock.errors import TableError, UnknownNameError
@@ -184,6 +185,81 @@ def test_a_table_made_in_memory_is_checked_too():
     assert TableBenchmark(SPACE, cells, columns, "memory").tasks == ("normal",)
     with pytest.raises(TableError, match="memory: 1 of the 3256"):
         TableBenchmark(SPACE, cells[1:], {name: values[1:] for name, values in columns.items()}, "memory")
+
+
+# -- kept --------------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def parsed(own_cache, monkeypatch) -> list[Path]:
+    """The tables that are parsed, from an empty cache on."""
+    paths, parse = [], module._parse
+
+    def watched(path, space):
+        paths.append(path)
+        return parse(path, space)
+
+    monkeypatch.setattr(module, "_parse", watched)
+    return paths
+
+
+@pytest.mark.parametrize("packed", [True, False])
+def test_a_table_is_parsed_once_and_answers_the_same(write, parsed, packed):
+    path = write(lines(), packed)
+    first, second = read_table(path, SPACE), read_table(path, SPACE)
+    assert parsed == [path]
+    assert first.tasks == second.tasks == ("normal", "room_layout")
+    for task, split in [*(("normal", split) for split in SPLITS), ("room_layout", "val"), ("room_layout", "test")]:
+        answers = [[b.accuracy(arch, task=task, split=split) for arch in ARCHS] for b in (first, second)]
+        assert answers[0] == answers[1]
+    for benchmark in (first, second):
+        with pytest.raises(UnknownNameError, match="unknown split 'train'.*known: val, test"):
+            benchmark.accuracy(ARCHS[0], task="room_layout", split="train")
+
+
+def test_the_second_process_does_not_open_the_table(write, run_watched, settle):
+    path = write(lines(), packed=True)
+    settle(path)
+    code = (
+        "from pathlib import Path; from naslib_archlock.spaces import get_space\n"
+        "from naslib_archlock.benchmarks.table import read_table\n"
+        f"read_table(Path({str(path)!r}), get_space({SPACE.name!r}))"
+    )
+    opened = [path.name in run_watched(code)["opened"] for _ in range(3)]
+    assert opened == [True, False, False]
+
+
+def test_a_changed_table_is_read_anew(write, parsed):
+    for number in ("1.5", "2.5"):
+        benchmark = read_table(write(with_field(7, "normal/val", number)), SPACE)
+        assert benchmark.accuracy(ARCHS[6], task="normal", split="val") == float(number)
+    assert len(parsed) == 2
+
+
+@pytest.mark.parametrize("content", [lines()[:-1], with_field(7, "normal/val", "nan"), with_field(7, "arch", "x")])
+def test_a_bad_table_is_never_kept(write, parsed, content):
+    path = write(content)
+    messages = set()
+    for _ in range(2):
+        with pytest.raises(TableError) as caught:
+            read_table(path, SPACE)
+        messages.add(str(caught.value))
+    assert parsed == [path, path] and len(messages) == 1
+
+
+def test_the_same_content_is_not_kept_for_another_space(write, parsed):
+    path = write(lines())
+    read_table(path, SPACE)
+    with pytest.raises(TableError, match="line 2"):
+        read_table(path, NASBENCH201)
+
+
+def test_notes_are_read_each_time(write, tmp_path, parsed):
+    path = write(lines())
+    assert read_table(path, SPACE).notes == ()
+    (tmp_path / NOTE).write_text("Made up.")
+    assert read_table(path, SPACE).notes == ("Made up.",)
+    assert len(parsed) == 1
 
 
 # -- real tables -------------------------------------------------------------------------------------------------------

@@ -5,17 +5,21 @@ from __future__ import annotations
 import csv
 import gzip
 import io
+import json
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
+from naslib_archlock import pipeline
 from naslib_archlock.benchmarks import naslib as module
 from naslib_archlock.benchmarks.naslib import NaslibBenchmark, benchmark_files
-from naslib_archlock.errors import NaslibError, UnknownNameError
+from naslib_archlock.config import load_config
+from naslib_archlock.errors import CellError, NaslibError, UnknownNameError
 from naslib_archlock.plugin.compat import naslib_data_folder
 from naslib_archlock.spaces import NASBENCH201, TRANSBENCH101_MACRO, TRANSBENCH101_MICRO, SearchSpace, get_space
 
@@ -98,6 +102,7 @@ def test_transnas_tasks_get_answers_of_their_own(benchmarks):
     assert len(set(answers)) == len(answers) > 1
 
 
+@pytest.mark.usefixtures("own_cache")
 def test_the_transnas_database_is_loaded_once(monkeypatch, dataset_apis):
     import naslib.utils
 
@@ -112,6 +117,164 @@ def test_the_transnas_database_is_loaded_once(monkeypatch, dataset_apis):
     for task in benchmark.tasks:
         benchmark.accuracy((3,) * 6, task=task, split="val")
     assert len(calls) == 1
+
+
+# -- kept answers ------------------------------------------------------------------------------------------------------
+
+TASKS = [("nasbench201", "cifar10"), ("transbench101_micro", "autoencoder")]
+
+
+def kept_names(own_cache: Path) -> set[str]:
+    """What is kept of NASLib's answers, and the names of the files that were read for it."""
+    beside = [json.loads(path.read_text()) for path in (own_cache / "naslib_archlock" / "benchmarks").glob("*.json")]
+    return {facts.get("name") or Path(facts.get("content of", "")).name for facts in beside} - {""}
+
+
+@pytest.fixture
+def no_naslib(monkeypatch) -> Callable[[], None]:
+    """From when it is called, NASLib must not be loaded."""
+    return lambda: monkeypatch.setattr(module, "load_naslib", lambda: pytest.fail("NASLib was loaded"))
+
+
+@pytest.mark.parametrize(("name", "task"), TASKS)
+def test_kept_answers_are_those_of_naslibs_query(name, task, dataset_apis, own_cache, no_naslib):
+    """All of them: NASLib is asked directly, as it is where its api is given, then once, then not at all."""
+    space = get_space(name)
+    api = dataset_apis[name] if space is NASBENCH201 else {**dataset_apis[name], "task": task}
+    asked = NaslibBenchmark(space, {task: api})
+    assert kept_names(own_cache) == set()
+    first = NaslibBenchmark(space)
+    archs = [tuple(arch) for arch in space.all().tolist()]
+    for split in ("val", "test"):
+        expected = [asked.accuracy(arch, task=task, split=split) for arch in archs]
+        assert [first.accuracy(arch, task=task, split=split) for arch in archs] == expected
+    no_naslib()
+    second = NaslibBenchmark(space)
+    assert second.tasks == first.tasks == asked.tasks
+    assert [second.accuracy(arch, task=task, split="test") for arch in archs] == expected
+
+
+def test_what_a_given_api_answers_is_neither_kept_nor_replaced_by_what_is_kept(own_cache):
+    """It may come from any file."""
+    archs = [tuple(arch) for arch in NASBENCH201.all().tolist()]
+    made_up = {NASBENCH201.to_str(arch): {"cifar100": {"eval_acc1es": [12.5]}} for arch in archs}
+    of_file = NaslibBenchmark(NASBENCH201)
+    answers = []
+    for _ in range(2):
+        given = NaslibBenchmark(NASBENCH201, {"cifar100": {"nb201_data": made_up}})
+        assert given.accuracy(archs[7], task="cifar100", split="val") == 12.5
+        answers.append(of_file.accuracy(archs[7], task="cifar100", split="val"))
+    assert answers[0] == answers[1] != 12.5
+
+
+def test_architectures_of_other_spaces_are_refused(own_cache, no_naslib):
+    for _ in range(2):
+        benchmark = NaslibBenchmark(TRANSBENCH101_MICRO)
+        for arch in ((4, 0, 0, 0, 0, 0), (0, 0, 0, 0, 0, 5), (0,) * 5):
+            with pytest.raises(CellError):
+                benchmark.accuracy(arch, task="class_scene", split="val")
+        assert benchmark.accuracy((3,) * 6, task="class_scene", split="val") > 0
+        no_naslib()
+
+
+@pytest.mark.parametrize("change", ["version", "code", "content"])
+def test_answers_of_other_code_or_content_are_asked_for_again(change, own_cache, monkeypatch, tmp_path, dataset_apis):
+    data = tmp_path / "data"
+    data.mkdir()
+    path = data / benchmark_files(TRANSBENCH101_MICRO)["class_scene"]
+    path.write_bytes((naslib_data_folder() / path.name).read_bytes())
+    monkeypatch.setattr(module, "naslib_data_folder", lambda: data)
+    loads = []
+    monkeypatch.setattr(
+        sys.modules["naslib.utils"],
+        "get_dataset_api",
+        lambda space, task: loads.append(task) or {**dataset_apis[space], "task": task},
+    )
+
+    def ask() -> float:
+        return NaslibBenchmark(TRANSBENCH101_MICRO).accuracy((3,) * 6, task="class_scene", split="val")
+
+    assert ask() == ask()
+    assert len(loads) == 1
+    if change == "version":
+        monkeypatch.setattr(module, "_VERSION", module._VERSION + 1)
+    elif change == "code":
+        monkeypatch.setattr(module, "_code_hash", lambda space: "other code")
+    else:
+        path.write_bytes(path.read_bytes() + b" ")
+    assert ask() == ask()
+    assert len(loads) == 2
+
+
+def test_the_code_that_answers_is_that_of_the_space():
+    assert module._code_hash(NASBENCH201) != module._code_hash(TRANSBENCH101_MICRO)
+    assert module._code_hash(TRANSBENCH101_MICRO) == module._code_hash(TRANSBENCH101_MACRO)
+
+
+def test_a_database_that_lacks_an_architecture_is_refused_and_not_kept(own_cache, monkeypatch):
+    answers = {NASBENCH201.to_str(tuple(a)): {"cifar100": {"eval_acc1es": [50.0]}} for a in NASBENCH201.all().tolist()}
+    missing = answers.popitem()[0]
+    monkeypatch.setattr(sys.modules["naslib.utils"], "get_dataset_api", lambda space, task: {"nb201_data": answers})
+    with pytest.raises(NaslibError) as error:
+        NaslibBenchmark(NASBENCH201).accuracy((3,) * 6, task="cifar100", split="val")
+    for part in (missing, "nb201_cifar100_full_training.pickle", "not whole", "download it again"):
+        assert part in str(error.value)
+    assert "cifar100/val" not in kept_names(own_cache)
+
+
+@pytest.mark.parametrize("strategy", ["bayesian", "evolution"])
+def test_a_hidden_tasks_answers_are_first_asked_for_after_the_search(own_cache, strategy, all_tasks_ranker):
+    """Nor is its file read, for its hash. A search reads of its source no more than the split it may look up."""
+    keys = {
+        "search_space": "nasbench201", "dataset": "cifar10", "archlock.scheme": "s", "archlock.target": "cifar100",
+        "archlock.strategy": strategy, "archlock.ranker": all_tasks_ranker if strategy == "evolution" else "",
+        "search.epochs": 12,
+    }  # fmt: skip
+    config = load_config(None, [str(part) for pair in keys.items() for part in pair])
+    benchmark = pipeline.open_benchmark(config)
+    search = pipeline.prepare(config, benchmark).search
+    for _ in range(12):
+        search.step()
+    of_benchmarks = {name for name in kept_names(own_cache) if "/" in name or name.startswith("nb201")}
+    assert of_benchmarks == {"cifar10/val", "nb201_cifar10_full_training.pickle"}
+    pipeline.finish(config, benchmark, search, {"preparation": 0.0, "search": 0.0})
+    added = {"cifar10/test", "cifar100/test", "nb201_cifar100_full_training.pickle"}
+    assert {name for name in kept_names(own_cache) if "/" in name or name.startswith("nb201")} == of_benchmarks | added
+
+
+@pytest.mark.parametrize("name", SPACES)
+def test_a_search_with_kept_answers_does_not_import_naslib(name, run_watched, sources, tmp_path):
+    """And is the same search."""
+    results = []
+    for run, has_naslib in (("cold", True), ("warm", False)):
+        out = tmp_path / run
+        command = ["search", "search_space", name, "dataset", sources[name], "search.epochs", "12", "out_dir", str(out)]
+        found = run_watched(f"from naslib_archlock.cli import main; assert main({command}) == 0")
+        assert ("naslib" in found["modules"]) == has_naslib
+        assert (benchmark_files(get_space(name))[sources[name]] in found["opened"]) == has_naslib
+        (path,) = out.rglob("result.json")
+        result = json.loads(path.read_text())
+        results.append({key: value for key, value in result.items() if not key.startswith("seconds")})
+    assert results[0] == results[1]
+
+
+def test_what_naslib_lacks_is_said_when_the_benchmark_is_opened(own_cache, monkeypatch):
+    """Until it has been imported once: not in the middle of a search."""
+
+    def broken() -> None:
+        raise NaslibError("NASLib cannot be imported")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(module, "load_naslib", broken)
+        for _ in range(2):
+            with pytest.raises(NaslibError, match="cannot be imported"):
+                NaslibBenchmark(NASBENCH201)
+    NaslibBenchmark(NASBENCH201)
+    monkeypatch.setattr(module, "load_naslib", broken)
+    assert NaslibBenchmark(NASBENCH201).tasks == ("cifar10", "cifar100", "ImageNet16-120")
+
+
+# -- mistakes ----------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("name", SPACES)

@@ -284,7 +284,7 @@ def with_noise(space: str, dataset_api: Any, source: str, kept: Collection[str],
 @pytest.mark.parametrize("scheme", ["s", "tu", "tk"])
 @pytest.mark.parametrize("strategy", STRATEGIES)
 def test_noise_instead_of_the_targets_accuracies_changes_no_step(
-    strategy, scheme, space, make_run, sources, monkeypatch
+    strategy, scheme, space, make_run, sources, monkeypatch, tmp_path
 ):
     """Nor that of any other task, but where a search may learn from further tasks."""
     overrides = (strategy, "archlock.scheme", scheme, "archlock.target", TARGETS[space])
@@ -294,6 +294,7 @@ def test_noise_instead_of_the_targets_accuracies_changes_no_step(
     further = [task for task in honest.optimizer._benchmark.tasks if task not in (sources[space], TARGETS[space])]
     for kept in (further, []):
         with monkeypatch.context() as patch:
+            patch.setenv("XDG_CACHE_HOME", str(tmp_path / f"noise of all but {len(kept)}"))  # it goes by files
             noisy_api = with_noise(space, honest.dataset_api, sources[space], kept, patch)
             blind = make_run(space, *overrides, dataset_api=noisy_api).search()
         if kept or not may_learn:
