@@ -33,7 +33,7 @@ _Scorer = Callable[[Any, LabelledImages, Sequence[Cell], Sequence[str], int], Ze
 
 _ANY_SIZE = (NASBENCH201, TRANSBENCH101_MICRO)  # the spaces whose networks in NASLib classify images of any size
 _SECONDS_A_PART = 10.0
-_OWN_CELLS_A_PART = 50  # of 64 images of 8 x 8, all proxies of one take 0.15 s
+_OWN_CELLS_A_PART = 50  # of 64 images of 8 x 8, all proxies of one take 0.06 s
 
 
 def score_tasks(
@@ -53,7 +53,7 @@ def score_tasks(
 
     Args: cells: the same ones for all tasks, so that their proxy embeddings can share reference cells; folder: keeps
         what is done, and another call with the same arguments goes on from there; jobs: processes at once, each of one
-        thread (for all proxies of one architecture on 32 images of 32 x 32, it takes about 10 s); batch_size: images
+        thread (for all proxies of one architecture on 32 images of 32 x 32, it takes about 2.5 s); batch_size: images
         of each task, see ``draw_batch``; seed: of the batches and the weights.
     Returns: a table for each task, in their order; see ``network_scores``.
     Raises: ConfigError: if a task predicts numbers, is smaller than a batch, or shares its name with another;
@@ -72,9 +72,9 @@ def score_tasks(
     with single_threaded():  # as in the parts: sums depend on how they are split
         batches = [_normalised(draw_batch(task, batch_size, seed), task) for task in tasks]
     n_pixels = max((batch.images[:, 0].numel() for batch in batches), default=0)
-    # on one core, from 8 images of 8 x 8 to 32 of 32 x 32
-    seconds = len(proxies) * (0.2 + 0.5 * n_pixels / 32**3)
-    cells_a_part = max(1, round(_SECONDS_A_PART / max(seconds, 0.1)))
+    # all proxies on one core, from 8 images of 8 x 8 to 32 of 32 x 32; fewer take less
+    seconds = 0.5 + 2.0 * n_pixels / 32**3
+    cells_a_part = max(1, round(_SECONDS_A_PART / seconds))
     return _in_parts(naslib_network_scores, space, batches, cells, proxies, folder, jobs, seed, cells_a_part)
 
 

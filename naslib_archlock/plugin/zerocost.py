@@ -1,4 +1,4 @@
-"""Zero-cost scores computed now, by NASLib's ``ZeroCost`` predictor, for tasks that no table has.
+"""Zero-cost scores computed now, those of NASLib's ``ZeroCost`` predictor, for tasks that no table has.
 
 A proxy judges a network by its initial weights and one batch (Abdelfattah et al., "Zero-Cost Proxies for Lightweight
 NAS", ICLR 2021; NASLib's set is that of NAS-Bench-Suite-Zero, Krishnakumar et al., NeurIPS 2022). ``ZeroCost`` wants
@@ -10,7 +10,6 @@ from __future__ import annotations
 import gc
 import importlib
 import io
-import math
 import random
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -24,11 +23,9 @@ from torch import Tensor
 from ..cells import N_SLOTS, Cell, as_cell, cell_index, to_naslib_nasbench201
 from ..errors import ConfigError, unknown
 from ..spaces import NASLIB_SPACES, SearchSpace
-from ..zerocost import FAILED_SCORE, PROXIES, ZeroCostScores
+from ..zerocost import PROXIES, ZeroCostScores
 from .compat import load_naslib
-
-# ZeroCost takes the logarithm of synflow after it has put FAILED_SCORE for a NaN or an infinity.
-_FAILED = (FAILED_SCORE, -math.log(-FAILED_SCORE))
+from .shared_passes import proxy_scores
 
 
 def live_scores(
@@ -42,7 +39,7 @@ def live_scores(
 ) -> ZeroCostScores:
     """Score architectures, as NASLib's networks, on the first batch of a loader, the same batch for all.
 
-    On one core and 8 images of 16 x 16, a score takes about 0.3 s.
+    On one core and 8 images of 16 x 16, all proxies of an architecture take about 0.6 s.
 
     Args: task: see ``build_network``; cells: ``n`` architectures of ``space``; loader: batches of images,
         ``batch x channels x height x width``, and labels, ``batch`` class numbers (of class_object and class_scene:
@@ -78,8 +75,10 @@ def network_scores(
     A score depends on batch, seed and architecture, not on what else is asked for; global random generators are left as
     they were. What NASLib prints and warns of where a proxy fails is not shown.
 
-    Args: build: makes a network with weights from torch's global generator; to its ``get_loss_fn``, ``num_classes``
-        and ``forward_before_global_avg_pool`` NASLib turns; batch: images and targets.
+    The proxies of one network share their passes through it (``shared_passes``).
+
+    Args: build: makes a network, in training mode, with weights from torch's global generator; to its ``get_loss_fn``,
+        ``num_classes`` and ``forward_before_global_avg_pool`` NASLib turns; batch: images and targets.
     Returns: ``n`` scores of each proxy: params and flops in millions, the logarithm of synflow, the others as their
         papers define them; NaN where a proxy failed.
     Raises: UnknownNameError: for an unknown proxy; CellError: if an architecture is not of ``space``; NaslibError; and
@@ -89,20 +88,16 @@ def network_scores(
         if proxy not in PROXIES:
             raise unknown("proxy", proxy, PROXIES)
     load_naslib()
-    predictor: Any = importlib.import_module("naslib.predictors").ZeroCost
     archs = [as_cell(cell) for cell in cells]
     for arch in archs:
         space.to_naslib(arch)  # raises here, not after hours
     scores = {proxy: np.full(len(archs), np.nan) for proxy in proxies}
     with global_generators_restored(), _quick_garbage_collection(), quiet():
         for row, arch in enumerate(archs):
-            torch.manual_seed(arch_seed(seed, arch))
-            network = build(arch)
-            for proxy in proxies:
-                torch.manual_seed(arch_seed(seed, arch))  # zen draws weights and images of its own
-                # NASLib leaves a network on the GPU where there is one, and counts params and flops on the CPU
-                score = float(predictor(method_type=proxy).query(network.cpu(), dataloader=[batch]))
-                scores[proxy][row] = np.nan if score in _FAILED else score
+            weights_seed = arch_seed(seed, arch)
+            torch.manual_seed(weights_seed)
+            for proxy, score in proxy_scores(build(arch), batch, proxies, weights_seed).items():
+                scores[proxy][row] = score
     return ZeroCostScores(space, task, np.array(archs, dtype=np.int64).reshape(-1, N_SLOTS), scores)
 
 
