@@ -17,9 +17,9 @@ from scipy.stats import spearmanr
 from sklearn.ensemble import HistGradientBoostingRegressor
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+from build import all_weights
 from common import write_results
 
-from build import all_weights
 from naslib_archlock.benchmarks.base import Benchmark
 from naslib_archlock.benchmarks.digits import digits_benchmark
 from naslib_archlock.benchmarks.table import find_table, read_table
