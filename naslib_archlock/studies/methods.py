@@ -123,6 +123,7 @@ _SET_BY_STUDY = {
     "source_budget_pct": "budgets",
     "source_queries": "source_queries",
     "tables": "option --tables",
+    "device": "own rule, which is cpu, for the same results everywhere",
 }
 # What a ranker does not depend on. A key that is not listed here is taken to matter.
 _NOT_OF_RANKER = (
@@ -150,12 +151,15 @@ class ArchLock(Kind):
         """The resolved config, so that another default is another setting, and the files that it reads."""
         config = config_of(job)
         section = {key: value for key, value in asdict(config.archlock).items() if key not in _SET_BY_STUDY}
-        return {
+        settings = {
             "kind": self.name,
             "options": {**section, "search": asdict(config.search)},
             "source_queries": job.source_queries,
             "files": digests(_files(config)),
         }
+        if self.ranker_file(job) is not None:
+            settings["training"] = asdict(config.archlock.train_settings)
+        return settings
 
     def ranker_file(self, job: Job) -> Path | None:
         config = config_of(job)
@@ -166,6 +170,7 @@ class ArchLock(Kind):
             "hidden": _hidden(config),
             "seed": config.seed,
             "section": {k: v for k, v in asdict(config.archlock).items() if k not in _NOT_OF_RANKER},
+            "training": asdict(config.archlock.train_settings),
             "files": digests(_files(config)),
             "versions": library_versions(),
         }
@@ -194,7 +199,8 @@ class ArchLock(Kind):
 def config_of(job: Job) -> Config:
     """The config of a job of kind ``archlock``. Raises: ConfigError."""
     base = {"seed": job.seed, "search_space": job.benchmark.space.name, "dataset": job.source}
-    section: dict[str, Any] = {"target": job.target, "source_queries": job.source_queries, "tables": job.tables}
+    section: dict[str, Any] = {"target": job.target, "tables": job.tables, "device": "cpu"}
+    section["source_queries"] = job.source_queries
     if job.budget_pct is not None:
         section["source_budget_pct"] = job.budget_pct
     return _config(job.options, base, section)

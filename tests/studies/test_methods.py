@@ -20,6 +20,7 @@ from naslib_archlock.ranker import Ranker
 from naslib_archlock.scoring import LockScale, WithinBudget, cell_flops, conv_weights
 from naslib_archlock.spaces import DIGITS, TRANSBENCH101_MICRO
 from naslib_archlock.studies.methods import ARCHLOCK, KINDS, N_PICKS, Job, config_of, first_distinct, kind_of
+from naslib_archlock.train_settings import PRESETS
 
 EVOLUTION = {"strategy": "evolution", "epochs": 8, "opponents": 16}
 TRAINED = {**EVOLUTION, "hidden": "32,16", "reference_cells": 32}
@@ -212,6 +213,15 @@ def test_a_damaged_ranker_is_trained_again(toy_job, fast_training):
     path.write_bytes(whole[:100])
     assert ARCHLOCK.pick(toy_job) == first
     assert path.read_bytes() == whole
+
+
+def test_how_a_ranker_is_trained_matters_where_one_is(toy_job, monkeypatch):
+    on_ranks, without = replace(toy_job, options=TRAINED), replace(toy_job, options={"strategy": "bayesian"})
+    before = [ARCHLOCK.settings(on_ranks), ARCHLOCK.ranker_file(on_ranks)], ARCHLOCK.settings(without)
+    monkeypatch.setitem(PRESETS, "default", replace(PRESETS["default"], batch_size=7))
+    assert ARCHLOCK.settings(on_ranks) != before[0][0]
+    assert ARCHLOCK.ranker_file(on_ranks) != before[0][1]
+    assert ARCHLOCK.settings(without) == before[1]
 
 
 def test_settings_hold_defaults_and_what_files_hold(toy_job, toy_tables, tmp_path, rewrite_tables):
