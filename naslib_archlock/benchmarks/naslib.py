@@ -130,7 +130,10 @@ class NaslibBenchmark(Benchmark):
         load_naslib()
         from naslib.search_spaces import supported_search_spaces
 
-        graph = supported_search_spaces[self.space.name]()
+        from ..plugin.zerocost import global_generators_restored
+
+        with global_generators_restored():  # it is made in the middle of a search, and draws weights
+            graph = supported_search_spaces[self.space.name]()
         graph.instantiate_model = False
         return graph
 
