@@ -177,8 +177,12 @@ def test_a_step_leaves_global_random_numbers_alone(strategy, make_run):
 
 def test_without_a_ranker_one_is_trained(make_run, monkeypatch):
     monkeypatch.setitem(PRESETS, "default", replace(PRESETS["default"], epochs=1, steps_per_epoch=10))
-    run = make_run("nasbench201", "evolution", "archlock.ranker", "", "search.epochs", 2).search()
-    trained_on = run.optimizer._search.fitness._ranker.info.tasks
+    rankers, original = [], pipeline.find_ranker
+    monkeypatch.setattr(
+        pipeline, "find_ranker", lambda *args, **named: rankers.append(original(*args, **named)) or rankers[0]
+    )
+    make_run("nasbench201", "evolution", "archlock.ranker", "", "search.epochs", 2).search()
+    (trained_on,) = [ranker.info.tasks for ranker in rankers]
     assert "nasbench201/cifar10" in trained_on
     assert not {"nasbench201/cifar100", "nasbench201/ImageNet16-120"} & set(trained_on)
 
