@@ -1,0 +1,60 @@
+"""How many opponents are enough? Rankings of all of NAS-Bench-201 by a sample of opponents, and by all pairs.
+
+A source and 10 simulated targets, as in scheme TU; the ranker is trained on what that scheme may see. Rank correlations
+are the worst over tasks and over draws of the opponents.
+
+python experiments/opponents/run.py --tables DIR
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+from scipy.stats import spearmanr
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+from common import options, write_results
+
+from naslib_archlock import pipeline
+from naslib_archlock.config import load_config
+from naslib_archlock.embedding.simulate import simulate_targets
+from naslib_archlock.knowledge import Knowledge
+from naslib_archlock.report.text import table
+from naslib_archlock.seeding import stream
+from naslib_archlock.spaces import NASBENCH201
+
+NUMBERS = (16, 32, 64, 128, 256, 512)
+N_TARGETS = 10
+
+
+def main() -> None:
+    args = options(__doc__ or "", str(Path(__file__).parent)).parse_args()
+    config = load_config(None, ["search_space", "nasbench201", "dataset", "cifar10", "archlock.tables", args.tables])
+    knowledge = Knowledge(config, hidden=("cifar100", "ImageNet16-120"))
+    ranker, _ = pipeline.train(config, *knowledge.training_tables(), progress=None)
+    source = knowledge.embedding(config.dataset, ranker.info)
+    tasks = np.vstack([source, simulate_targets(source, N_TARGETS, 0.9, stream(config.seed, "targets"))])
+    cells = NASBENCH201.distinct()
+    start = time.perf_counter()
+    by_all_pairs = ranker.win_rates_of_all(cells, tasks)
+    all_pairs_s = time.perf_counter() - start
+    rows, results = [["opponents", "worst Spearman correlation", "s"]], {}
+    for n in NUMBERS:
+        start, worst = time.perf_counter(), 1.0
+        for seed in range(args.seeds):
+            opponents = np.array(NASBENCH201.sample(n, stream(seed, "opponents")))
+            sampled = ranker.win_rates(cells, tasks, opponents)
+            worst = min(worst, *(spearmanr(one, other)[0] for one, other in zip(sampled, by_all_pairs)))
+        seconds = (time.perf_counter() - start) / args.seeds
+        results[n] = {"worst_spearman": worst, "seconds": seconds}
+        rows.append([str(n), f"{worst:.5f}", f"{seconds:.2f}"])
+    rows.append([f"{len(cells)} (all pairs)", "", f"{all_pairs_s:.1f}"])
+    write_results(args.out, {"all_pairs_seconds": all_pairs_s, "opponents": results})
+    print(table(rows))
+
+
+if __name__ == "__main__":
+    main()
