@@ -30,7 +30,8 @@ test: $(VENV)/test browser
 
 # Measure, with baselines in the same run: make bench [TABLES=DIR]; bench-all adds what takes minutes.
 # The results go into benchmarks/ if all went well; those of a part, as with BENCH_ARGS='-k ranking', are only shown.
-BENCH := $(BIN)/python -m pytest benchmarks $(if $(TABLES),--tables $(TABLES))
+# The ini file is named: without it, pytest looks for one from where TABLES is, too.
+BENCH := $(BIN)/python -m pytest -c benchmarks/pytest.ini benchmarks $(if $(TABLES),--tables=$(TABLES))
 BENCH_JSON := build/bench.json
 KEEP ?= $(if $(BENCH_ARGS),,--keep)
 
