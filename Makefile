@@ -12,7 +12,7 @@ VERSION = $(shell $(PYTHON) -c 'import sys; print("py%d.%d" % sys.version_info[:
 CONSTRAINTS = $(wildcard constraints/$(VERSION).txt)
 INSTALL = $(BIN)/python -m pip install -q --disable-pip-version-check $(addprefix -c ,$(CONSTRAINTS))
 
-.PHONY: demo test check clean browser
+.PHONY: demo test check bench bench-all profile clean browser
 
 DEMO := --config-file naslib_archlock/configs/digits.yaml
 DEMO_KEYS := out_dir build/demo
@@ -27,6 +27,24 @@ demo: $(VENV)/core
 
 test: $(VENV)/test browser
 	$(BIN)/python -m pytest $(PYTEST_ARGS)
+
+# Measure, with baselines in the same run: make bench [TABLES=DIR]; bench-all adds what takes minutes.
+# The results go into benchmarks/ if all went well; those of a part, as with BENCH_ARGS='-k ranking', are only shown.
+# The ini file is named: without it, pytest looks for one from where TABLES is, too.
+BENCH := $(BIN)/python -m pytest -c benchmarks/pytest.ini benchmarks $(if $(TABLES),--tables=$(TABLES))
+BENCH_JSON := build/bench.json
+KEEP ?= $(if $(BENCH_ARGS),,--keep)
+
+bench bench-all: $(VENV)/test
+	@mkdir -p build && rm -f $(BENCH_JSON)
+	@$(BENCH) $(if $(filter bench-all,$@),--all) $(BENCH_ARGS) --benchmark-json $(BENCH_JSON) || failed=1; \
+	if [ $$failed ]; then keep=; else keep=$(KEEP); fi; \
+	$(BIN)/python benchmarks/table.py $(BENCH_JSON) $$keep && exit $${failed:-0}
+
+# Where the time of one work goes: make profile WORK=bench_whole [SORT=tottime]
+SORT ?= cumtime
+profile: $(VENV)/test
+	$(BENCH) -k '$(WORK)' --benchmark-cprofile $(SORT) --benchmark-cprofile-top 30
 
 check: $(VENV)/dev
 	$(BIN)/ruff check .

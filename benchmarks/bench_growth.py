@@ -1,0 +1,48 @@
+"""How times grow: with the cells that are ranked, the tasks that they are ranked for, and the population."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+from bench_search import advance
+from conftest import Measure
+from inputs import config_of, random_cells, random_embeddings, random_ranker
+
+from naslib_archlock import pipeline
+from naslib_archlock.ranker import Ranker
+from naslib_archlock.spaces import NASBENCH201
+
+CELLS = "cells ranked for 1 task against 128 opponents"
+TASKS = "tasks that 500 cells are ranked for"
+POPULATION = "population of evolution: filled, then as many children"
+
+
+@pytest.mark.parametrize("n", [100, 300, 1000, 4000, 15625])
+def bench_cells(measure_growth: Measure, n: int) -> None:
+    """Functions in turn: above 4,930 cells some come again."""
+    ranker, opponents, task = random_ranker(), random_cells(NASBENCH201, 128), random_embeddings(1)
+    cells = np.random.default_rng(0).permutation(NASBENCH201.all())[:n]
+    measure_growth(CELLS, n, lambda: ranker.win_rates(cells, task, opponents))
+
+
+@pytest.mark.parametrize("n", [1, 3, 10, 30, 100])
+def bench_tasks(measure_growth: Measure, n: int) -> None:
+    ranker, opponents, cells = random_ranker(), random_cells(NASBENCH201, 128), random_cells(NASBENCH201, 500)
+    tasks = random_embeddings(n)
+    measure_growth(TASKS, n, lambda: ranker.win_rates(cells, tasks, opponents))
+
+
+@pytest.mark.parametrize("n", [10, 30, 100, 300, 1000])
+def bench_population(measure_growth: Measure, ranker_of: Callable[[str], Ranker], n: int) -> None:
+    config = config_of(
+        "digits", "", "archlock.strategy", "evolution", "search.population_size", n, "search.epochs", 2 * n,
+        "archlock.source_queries", 2 * n,
+    )  # fmt: skip
+    benchmark, ranker = pipeline.open_benchmark(config), ranker_of("digits")
+    search = measure_growth(
+        POPULATION, n, lambda search: advance(search, config),
+        setup=lambda: (pipeline.prepare(config, benchmark, ranker).search,),
+    )  # fmt: skip
+    assert len(search.history) == 2 * n

@@ -1,0 +1,77 @@
+"""What is measured on: configurations, and inputs whose values are made up where time does not depend on them."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from naslib_archlock.config import Config, load_config
+from naslib_archlock.ranker import PairMLP, Ranker, RankerInfo
+from naslib_archlock.spaces import NASBENCH201, SearchSpace
+from naslib_archlock.training import TrainingTask, TrainSettings
+from naslib_archlock.votes import Votes, parse_proxies
+from naslib_archlock.zerocost import ZeroCostScores
+
+EMBEDDING_DIM = 2048  # numbers in the paper's task embeddings
+WIDTHS = TrainSettings().hidden  # of the default ranker: 128, 64, 32, 16
+N_TASKS, CELLS_A_TASK = 10, 1000
+
+_SOURCES = {"nasbench201": "cifar10", "transbench101_micro": "class_scene", "digits": "digit"}
+
+
+def source_task(space: str) -> str:
+    """The source task that measurements on a space take."""
+    return _SOURCES[space]
+
+
+def config_of(space: str, tables: str, *overrides: object) -> Config:
+    """A configuration of a search on a space; the embedded benchmark needs no tables."""
+    where = ["archlock.tables", tables] if tables and space != "digits" else []
+    return load_config(None, ["search_space", space, "dataset", source_task(space), *where, *map(str, overrides)])
+
+
+def distinct(space: SearchSpace) -> np.ndarray:
+    """One cell of each function of a space, the disconnected one included, ``n x 6``."""
+    return np.unique(space.representatives(space.all()), axis=0)
+
+
+def random_ranker(embedding_dim: int = EMBEDDING_DIM) -> Ranker:
+    """The default network with random weights."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        model = PairMLP(embedding_dim, WIDTHS, antisymmetric=True)
+    return Ranker(model, RankerInfo("cell", "file", embedding_dim, WIDTHS, True, (), {}))
+
+
+def random_embeddings(n: int, embedding_dim: int = EMBEDDING_DIM) -> np.ndarray:
+    """``n x embedding_dim`` normal numbers."""
+    return np.random.default_rng(0).standard_normal((n, embedding_dim))
+
+
+def random_cells(space: SearchSpace, n: int) -> np.ndarray:
+    """``n`` cells of distinct functions, ``n x 6``."""
+    return np.array(space.sample(n, np.random.default_rng(0)))
+
+
+def training_tasks() -> list[TrainingTask]:
+    """Ten tasks of 1,000 cells with random scores by the proxies that vote by default."""
+    voters, rng = parse_proxies(Config().archlock.proxies), np.random.default_rng(0)
+    cells = random_cells(NASBENCH201, CELLS_A_TASK)
+    tasks = []
+    for number in range(N_TASKS):
+        name, scores = f"task{number}", {proxy: rng.standard_normal(len(cells)) for proxy in voters}
+        votes = Votes.of(ZeroCostScores(NASBENCH201, name, cells, scores), voters)
+        tasks.append(TrainingTask(f"nasbench201/{name}", NASBENCH201, cells, rng.standard_normal(EMBEDDING_DIM), votes))
+    return tasks
+
+
+def training_info() -> RankerInfo:
+    """What a ranker of these tasks is for."""
+    return RankerInfo("cell", "file", EMBEDDING_DIM, WIDTHS, True, (), {})
+
+
+def image_batch(n: int = 32, n_classes: int = 10) -> list[tuple[Tensor, Tensor]]:
+    """A loader of one batch: ``n x 3 x 32 x 32`` random images and ``n`` labels."""
+    images = torch.randn(n, 3, 32, 32, generator=torch.Generator().manual_seed(0))
+    return [(images, torch.arange(n) % n_classes)]
