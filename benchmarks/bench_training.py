@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import shutil
+from pathlib import Path
+
 import pytest
+import torch
 from conftest import Measure
 from inputs import random_ranker, training_info, training_tasks
 from stand_ins import train_with_data_loader
 
-from naslib_archlock.training import TrainingTask, TrainSettings, train_ranker
+from naslib_archlock import training
+from naslib_archlock.train_settings import TrainSettings
+from naslib_archlock.training import TrainingTask, train_ranker
 
-STEPS = TrainSettings(epochs=1, steps_per_epoch=20)
+STEPS = TrainSettings(epochs=1, steps_per_epoch=20, batch_size=1024)
 SOME = f"{STEPS.n_steps} training steps of {STEPS.batch_size:,} pairs, 10 tasks"
 ALL = "the default training of the ranker, 10 tasks"
 
@@ -28,6 +34,27 @@ def bench_steps_baseline(measure: Measure, tasks: list[TrainingTask]) -> None:
 
 def bench_steps(measure: Measure, tasks: list[TrainingTask]) -> None:
     measure(SOME, "ours", "train_ranker", lambda: train_ranker(tasks, training_info(), STEPS, seed=0))
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not hasattr(torch, "compile") or not shutil.which("g++"), reason="needs torch 2 and g++")
+def bench_default_compiled(
+    measure: Measure, tasks: list[TrainingTask], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Whether torch.compile pays: it is compiled once for one training."""
+    monkeypatch.setenv("TORCHINDUCTOR_CACHE_DIR", str(tmp_path))
+    original = training._initial_model
+
+    def compiled(*args: object) -> torch.nn.Module:
+        model = original(*args)
+        model.compare = torch.compile(model.compare)
+        return model
+
+    monkeypatch.setattr(training, "_initial_model", compiled)
+    measure(
+        ALL, "baseline", "torch.compile, compilation included",
+        lambda: train_ranker(tasks, training_info(), TrainSettings(), seed=0), once=True,
+    )  # fmt: skip
 
 
 def bench_default(measure: Measure, tasks: list[TrainingTask]) -> None:
