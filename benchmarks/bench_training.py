@@ -28,7 +28,7 @@ def tasks() -> list[TrainingTask]:
 def bench_steps_baseline(measure: Measure, tasks: list[TrainingTask]) -> None:
     measure(
         SOME, "baseline", "a DataLoader of pairs", train_with_data_loader,
-        setup=lambda: (random_ranker().model, tasks, STEPS.n_steps, STEPS.batch_size),
+        setup=lambda: (random_ranker().model.requires_grad_(True), tasks, STEPS.n_steps, STEPS.batch_size),
     )  # fmt: skip
 
 
