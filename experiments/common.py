@@ -4,34 +4,56 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import platform
 import statistics
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-import joblib
 import numpy as np
 import torch
 from scipy import stats
 
+from naslib_archlock.commands.workers import add_cluster_options, workers_of
+from naslib_archlock.errors import ArchLockError
 from naslib_archlock.files import write_text
+from naslib_archlock.parts import Workers, in_parallel
 
 
 def options(description: str, folder: str, tables: bool = True, seeds: int = 5) -> argparse.ArgumentParser:
     """Options every experiment has; results go beside its script. Those on the embedded benchmark need no tables."""
     parser = argparse.ArgumentParser(description=description)
     if tables:
-        parser.add_argument("--tables", required=True, metavar="DIR", help="folder of plain tables and zc_*.json files")
+        parser.add_argument(
+            "--tables", required=True, type=os.path.abspath, metavar="DIR",
+            help="folder of plain tables and zc_*.json files",
+        )  # fmt: skip
     parser.add_argument("--seeds", type=int, default=seeds, help=f"number of seeds (default {seeds})")
-    parser.add_argument("--jobs", type=int, default=2, help="processes at once (default 2)")
+    add_worker_options(parser)
     parser.add_argument("--out", type=Path, default=Path(folder) / "results.json")
     return parser
 
 
-def parallel(function: Callable[..., Any], calls: Iterable[tuple[Any, ...]], jobs: int) -> list[Any]:
-    """``function(*call)`` for every call, in order, on ``jobs`` processes of one thread each."""
-    return list(joblib.Parallel(n_jobs=jobs, verbose=1)(joblib.delayed(function)(*call) for call in calls))
+def add_worker_options(parser: argparse.ArgumentParser) -> None:
+    """Where calls run; see ``workers``."""
+    parser.add_argument("--jobs", type=int, metavar="N", help="processes at once (default 2)")
+    add_cluster_options(parser)
+
+
+def workers(args: argparse.Namespace) -> Workers:
+    """Processes of this machine, or a Dask cluster that is there; else the command ends with a message."""
+    try:
+        return workers_of(args, default_jobs=2)
+    except ArchLockError as err:
+        raise SystemExit(str(err)) from err
+
+
+def parallel(function: Callable[..., Any], calls: Iterable[tuple[Any, ...]], workers: Workers) -> list[Any]:
+    """``function(*call)`` for every call, in order, each on one thread."""
+    results: dict[int, Any] = {}
+    in_parallel(function, dict(enumerate(calls)), results.__setitem__, workers, function.__name__)
+    return [results[i] for i in range(len(results))]
 
 
 def interval(values: Sequence[float]) -> dict[str, Any]:

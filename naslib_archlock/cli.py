@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from . import __version__
+from .commands.workers import add_cluster_options
 from .errors import ArchLockError
 
 INTERRUPTED = 130  # what a shell reports for a command that Ctrl-C stopped
@@ -100,7 +101,8 @@ def _add_proxies(commands: Any) -> None:
     proxies.add_argument(
         "--batch-size", type=_at_least(1), default=32, help="images that a network is judged by (default 32)"
     )
-    proxies.add_argument("--jobs", type=_at_least(1), default=2, help="processes at once (default 2)")
+    proxies.add_argument("--jobs", type=_at_least(1), metavar="N", help="processes at once (default 2)")
+    add_cluster_options(proxies)
     proxies.add_argument("--image-size", type=_at_least(1), default=16, metavar="PIXELS", help="a side (default 16)")
     proxies.add_argument("--overwrite", action="store_true", help="replace the table if it exists")
     _add_image_options(proxies)
@@ -148,7 +150,8 @@ def _add_compare(commands: Any) -> None:
     compare.add_argument(
         "--tables", default="", metavar="DIR", help="folder of plain tables and zc_*.json files (default: NASLib's own)"
     )
-    compare.add_argument("--jobs", type=_at_least(1), default=0, help="processes at once (default: one a core)")
+    compare.add_argument("--jobs", type=_at_least(1), metavar="N", help="processes at once (default: one a core)")
+    add_cluster_options(compare)
     compare.add_argument("--seeds", type=_at_least(1), metavar="N", help="so many instead of the study's")
     compare.add_argument("--json", action="store_true", help="print one JSON object as the last line of stdout")
 

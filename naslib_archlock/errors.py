@@ -49,6 +49,10 @@ class StudyError(ArchLockError, ValueError):
     """A study that is misspelt or impossible, a run of it that failed, or results that are not those of a study."""
 
 
+class ClusterError(ArchLockError, RuntimeError):
+    """A Dask cluster that cannot be reached or used, or on which a call was lost."""
+
+
 class OutputError(ArchLockError, OSError):
     """An output path that cannot be written, or that holds another run's result."""
 

@@ -9,11 +9,13 @@ import sys
 import threading
 import time
 import warnings
-from collections.abc import Callable, Iterator, Mapping
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Generator, Iterator, Mapping
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import joblib
 from tqdm import tqdm
@@ -26,12 +28,78 @@ _SECONDS_BETWEEN_LINES = 30.0
 _LINE = "{desc}: {n_fmt} of {total_fmt} after {elapsed}, {remaining} left"
 
 
+class Workers(ABC):
+    """Where calls run: ``LocalProcesses``, or the workers of a cluster (``cluster.DaskCluster``).
+
+    Attributes: share_files: whether calls see the files of this process.
+    """
+
+    share_files: ClassVar[bool]
+
+    @abstractmethod
+    def check(self) -> None:
+        """Raises: ArchLockError: if nothing can run there."""
+
+    @abstractmethod
+    def results(
+        self, function: Callable[..., Any], calls: Mapping[Any, tuple[Any, ...]]
+    ) -> Generator[tuple[Any, Any], None, None]:
+        """``name, function(*call)`` for each named call, as soon as it is there, in any order, each on one thread.
+
+        To close the iterator, which an error does, too, stops the calls.
+
+        Raises: ArchLockError: if a process was killed, and what was finished before is kept; what the calls raise.
+        """
+
+
+@dataclass(frozen=True)
+class LocalProcesses(Workers):
+    """Processes of this machine.
+
+    Attributes: n: so many at once, 0 for one a core; with one, calls run in this one, with the threads it has.
+    """
+
+    n: int = 0
+
+    share_files = True
+
+    def __str__(self) -> str:
+        return f"{self._n} process{'es' if self._n > 1 else ''}"
+
+    @property
+    def _n(self) -> int:
+        return self.n or int(joblib.cpu_count())
+
+    def check(self) -> None:
+        """This machine is there."""
+
+    def results(
+        self, function: Callable[..., Any], calls: Mapping[Any, tuple[Any, ...]]
+    ) -> Generator[tuple[Any, Any], None, None]:
+        tasks = (joblib.delayed(_named)(os.getpid(), name, function, call) for name, call in calls.items())
+        n = max(1, min(self._n, len(calls)))
+        with warnings.catch_warnings():
+            # joblib's word on calls that were stopped halfway
+            warnings.filterwarnings("ignore", r".*\d+ tasks which were still being processed", UserWarning)
+            with joblib.parallel_config("loky", inner_max_num_threads=1), _interrupts_ignored():
+                results = joblib.Parallel(n_jobs=n, return_as="generator_unordered")(tasks)
+            try:
+                yield from results
+            except BrokenProcessPool as err:
+                raise ArchLockError(
+                    f"one of {self} was killed, most likely for want of memory; what is finished is kept: give the "
+                    "same command again, with fewer --jobs"
+                ) from err
+            finally:
+                results.close()
+
+
 def compute_parts(
     function: Callable[..., Any],
     calls: Mapping[str, tuple[Any, ...]],
     folder: Path,
     settings: Mapping[str, Any],
-    jobs: int,
+    workers: Workers,
     what: str,
 ) -> dict[str, Any]:
     """``function(*call)`` for each named call; what is already in ``folder`` is not computed again.
@@ -39,8 +107,8 @@ def compute_parts(
     A result is kept in ``NAME.json`` as soon as it is there. A part file that is cut short or is no JSON is computed
     again.
 
-    Args: function: returns what JSON can hold; settings: what the results depend on beside the calls; jobs: processes
-        at once; what: shown beside the bar.
+    Args: function: returns what JSON can hold; settings: what the results depend on beside the calls, and not on where
+        they ran; workers: may be others when work goes on; what: shown beside the bar.
     Returns: name -> result, in the order of ``calls``.
     Raises: OutputError: if the folder cannot be written, or holds parts that other settings made.
     """
@@ -53,7 +121,7 @@ def compute_parts(
         write_text(folder / f"{name}.json", json.dumps(result))
         results[name] = json.loads(json.dumps(result))  # the same as when it is read back
 
-    in_parallel(function, missing, keep, jobs, what, n_done=len(calls) - len(missing))
+    in_parallel(function, missing, keep, workers, what, n_done=len(calls) - len(missing))
     return results
 
 
@@ -61,35 +129,22 @@ def in_parallel(
     function: Callable[..., Any],
     calls: Mapping[Any, tuple[Any, ...]],
     keep: Callable[[Any, Any], None],
-    jobs: int,
+    workers: Workers,
     what: str,
     n_done: int = 0,
 ) -> None:
     """``keep(name, function(*call))`` for each named call, as soon as its result is there, in any order.
 
-    Calls run in processes of one thread each; with one job, in this one. Whatever stops this function, Ctrl-C or an
-    error of a call or of ``keep``, also stops them.
+    Whatever stops this function, Ctrl-C or an error of a call or of ``keep``, also stops the calls.
 
     Args: keep: is called in this process; n_done: calls that the progress counts as done before.
-    Raises: ArchLockError: if a process was killed; and what the calls and ``keep`` raise.
+    Raises: what ``Workers.results`` and ``keep`` raise.
     """
-    tasks = (joblib.delayed(_named)(os.getpid(), name, function, call) for name, call in calls.items())
-    with _progress(n_done + len(calls), n_done, what) as advance, warnings.catch_warnings():
-        # joblib's word on calls that were stopped halfway
-        warnings.filterwarnings("ignore", r".*\d+ tasks which were still being processed", UserWarning)
-        with joblib.parallel_config("loky", inner_max_num_threads=1), _interrupts_ignored():
-            results = joblib.Parallel(n_jobs=jobs, return_as="generator_unordered")(tasks)
-        try:
-            for name, result in results:
-                keep(name, result)
-                advance()
-        except BrokenProcessPool as err:
-            raise ArchLockError(
-                f"one of {jobs} processes was killed, most likely for want of memory; what is finished is kept: give "
-                "the same command again, with fewer --jobs"
-            ) from err
-        finally:
-            results.close()
+    results = workers.results(function, calls)
+    with _progress(n_done + len(calls), n_done, what) as advance, closing(results):
+        for name, result in results:
+            keep(name, result)
+            advance()
 
 
 def _named(parent: int, name: Any, function: Callable[..., Any], call: tuple[Any, ...]) -> tuple[Any, Any]:

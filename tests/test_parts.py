@@ -15,7 +15,7 @@ import pytest
 
 from naslib_archlock import parts
 from naslib_archlock.errors import ArchLockError, OutputError
-from naslib_archlock.parts import compute_parts, in_parallel
+from naslib_archlock.parts import LocalProcesses, compute_parts, in_parallel
 
 SETTINGS = {"seed": 0, "sizes": (1, 2)}
 
@@ -50,7 +50,7 @@ def killed(log: Path, number: int) -> dict[str, Any]:
 
 def run(tmp_path: Path, n: int = 4, function: Any = halves, settings: Any = SETTINGS, jobs: int = 1) -> Any:
     calls = {f"part{i}": (tmp_path / "log", i) for i in range(n)}
-    return compute_parts(function, calls, tmp_path / "parts", settings, jobs, "halving")
+    return compute_parts(function, calls, tmp_path / "parts", settings, LocalProcesses(jobs), "halving")
 
 
 def computed(tmp_path: Path) -> list[int]:
@@ -126,7 +126,7 @@ def test_a_process_that_is_killed_is_reported_and_finished_parts_stay(tmp_path):
 def test_processes_have_one_thread_each(monkeypatch):
     monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
     limits: dict[int, str] = {}
-    in_parallel(thread_limit, {0: (), 1: ()}, limits.__setitem__, 2, "looking")
+    in_parallel(thread_limit, {0: (), 1: ()}, limits.__setitem__, LocalProcesses(2), "looking")
     assert limits == {0: "1", 1: "1"}
 
 
@@ -136,7 +136,7 @@ def test_a_result_that_cannot_be_kept_stops_the_rest(tmp_path, jobs):
         raise OutputError("no space left")
 
     with pytest.raises(OutputError, match="no space left"):
-        in_parallel(slow_halves, {i: (tmp_path / "log", i) for i in range(50)}, full, jobs, "halving")
+        in_parallel(slow_halves, {i: (tmp_path / "log", i) for i in range(50)}, full, LocalProcesses(jobs), "halving")
     assert len(computed(tmp_path)) < 50
 
 
@@ -152,7 +152,7 @@ def test_where_there_is_no_terminal_progress_is_a_line_now_and_then(tmp_path, ca
 
 def test_not_a_number_stays_so(tmp_path):
     for _ in range(2):
-        results = compute_parts(float, {"x": ("nan",), "y": ("inf",)}, tmp_path, {}, 1, "reading")
+        results = compute_parts(float, {"x": ("nan",), "y": ("inf",)}, tmp_path, {}, LocalProcesses(1), "reading")
         assert math.isnan(results["x"])
         assert results["y"] == math.inf
 

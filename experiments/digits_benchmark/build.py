@@ -6,12 +6,16 @@ python experiments/digits_benchmark/build.py        # an interrupted build conti
 from __future__ import annotations
 
 import argparse
+import sys
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from scipy.stats import spearmanr
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+from common import add_worker_options, workers
 
 from naslib_archlock import data
 from naslib_archlock.benchmarks.digits import FILE, SEEDS, digits_benchmark, functions, to_csv
@@ -37,7 +41,7 @@ def train_cells(cells: Sequence[Cell], task: str, settings: FitSettings) -> list
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--parts", type=Path, default=Path("build/digits"), help="folder that keeps finished parts")
-    parser.add_argument("--jobs", type=int, default=2, help="processes at once (default 2)")
+    add_worker_options(parser)
     parser.add_argument("--out", type=Path, default=data.FOLDER, help="folder to write to (default: the package's)")
     args = parser.parse_args()
 
@@ -48,7 +52,9 @@ def main() -> None:
         for start in starts
         for task in DIGITS.tasks
     }
-    parts = compute_parts(train_cells, calls, args.parts, {**asdict(settings), "seeds": SEEDS}, args.jobs, "training")
+    parts = compute_parts(
+        train_cells, calls, args.parts, {**asdict(settings), "seeds": SEEDS}, workers(args), "training"
+    )
     of_task = {task: [row for start in starts for row in parts[f"{task}-{start:04d}"]] for task in DIGITS.tasks}
     rows = {cell: {task: of_task[task][i] for task in DIGITS.tasks} for i, cell in enumerate(cells)}
     path = data.publish(FILE, to_csv(rows), args.out)

@@ -8,9 +8,13 @@ It needs NASLib. An interrupted run continues:
 from __future__ import annotations
 
 import argparse
+import sys
 from pathlib import Path
 
 import numpy as np
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+from common import add_worker_options, workers
 
 from naslib_archlock import data
 from naslib_archlock.plugin.proxies import score_own_networks
@@ -28,13 +32,13 @@ def main() -> None:
     parser.add_argument(
         "--parts", type=Path, default=Path("build/digits-zero-cost"), help="folder that keeps finished parts"
     )
-    parser.add_argument("--jobs", type=int, default=2, help="processes at once (default 2)")
+    add_worker_options(parser)
     parser.add_argument("--out", type=Path, default=data.FOLDER, help="folder to write to (default: the package's)")
     args = parser.parse_args()
 
     cells = [tuple(cell) for cell in DIGITS.distinct().tolist()]
     tasks = [digits_task(task)["train"] for task in DIGITS.tasks]
-    tables = score_own_networks(DIGITS, tasks, cells, PROXIES, args.parts, args.jobs, N_IMAGES, SEED)
+    tables = score_own_networks(DIGITS, tasks, cells, PROXIES, args.parts, workers(args), N_IMAGES, SEED)
     name = f"{zero_cost_file_name(DIGITS)}.gz"
     path = data.publish(name, encode_zero_cost(tables, compressed=True), args.out)
     scored = {t.task: {p: f"{100 * (~np.isnan(t.scores[p])).mean():.0f}" for p in PROXIES} for t in tables}

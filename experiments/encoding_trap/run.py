@@ -15,7 +15,7 @@ import numpy as np
 from scipy.stats import kendalltau
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
-from common import interval, options, parallel, show, write_results
+from common import interval, options, parallel, show, workers, write_results
 
 from naslib_archlock import pipeline
 from naslib_archlock.benchmarks.table import find_table, read_table
@@ -66,7 +66,7 @@ def main() -> None:
     args = options(__doc__ or "", str(Path(__file__).parent)).parse_args()
     encodings = ("canonical", "raw")
     calls = [(args.tables, seed, encoding) for encoding in encodings for seed in range(args.seeds)]
-    runs = parallel(run_once, calls, args.jobs)
+    runs = parallel(run_once, calls, workers(args))
     results: dict[str, Any] = {}
     for encoding in encodings:
         mine = [run for (_, _, e), run in zip(calls, runs) if e == encoding]

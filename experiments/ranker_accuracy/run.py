@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
-from common import interval, options, parallel, show, write_results
+from common import interval, options, parallel, show, workers, write_results
 
 from naslib_archlock import pipeline
 from naslib_archlock.benchmarks.table import find_table, read_table
@@ -79,7 +79,7 @@ def main() -> None:
             widths = ",".join(map(str, hidden))
             size = ("archlock.preset", "paper", "archlock.hidden", widths, "archlock.ranker_optimizer", optimizer)
             calls[(args.tables, seed, "", *size)] = None
-    runs = dict(zip(calls, parallel(train_once, calls, args.jobs)))
+    runs = dict(zip(calls, parallel(train_once, calls, workers(args))))
 
     def over_seeds(left_out: str, *overrides: str) -> list[dict[str, Any]]:
         return [runs[(args.tables, seed, left_out, *overrides)] for seed in seeds]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import sys
 import textwrap
 from dataclasses import replace
@@ -18,6 +19,7 @@ from ..studies.results import to_records
 from ..studies.run import RESULTS, STUDY, resolve, run_study
 from ..studies.statistics import analyse
 from ..studies.study import Study, load_study
+from .workers import workers_of
 
 _WIDTH = 100
 
@@ -30,10 +32,12 @@ def run_compare(args: argparse.Namespace) -> int:
     out = args.out or Path("run") / study.name
     if args.tables and not Path(args.tables).is_dir():
         raise StudyError(f"--tables {args.tables} is not a folder")
-    study = resolve(study, args.tables)
+    workers = workers_of(args, default_jobs=0)
+    tables = os.path.abspath(args.tables) if args.tables else ""  # wherever a worker was started
+    study = resolve(study, tables)
     _keep_study_file(args.study, out / STUDY, study)
     try:
-        done = run_study(study, out, args.tables, args.jobs)
+        done = run_study(study, out, tables, workers)
     except KeyboardInterrupt:
         print(f"\nfinished runs are in {out}; the same command goes on", file=sys.stderr)
         raise

@@ -20,6 +20,7 @@ from ..tasks.folder import class_subset, read_image_folder
 from ..tasks.names import is_image_folder
 from ..votes import parse_proxies
 from ..zerocost import PROXIES, write_zero_cost, zero_cost_file_name
+from .workers import workers_of
 
 
 def run_proxies(args: argparse.Namespace) -> int:
@@ -33,13 +34,14 @@ def run_proxies(args: argparse.Namespace) -> int:
         raise OutputError(f"{table} exists; choose another folder, or give --overwrite to replace it")
     if args.image_size % 4:
         raise ConfigError(f"--image-size {args.image_size} must be a multiple of 4: NASLib's networks halve it twice")
+    workers = workers_of(args, default_jobs=2)
     make_folder(args.out)
     cells = space.sample(args.cells, stream(args.seed, "cells"))
     tasks = sampled_tasks(args)
-    print(f"{len(tasks)} tasks x {len(cells)} cells x {len(proxies)} proxies, {args.jobs} processes")
+    print(f"{len(tasks)} tasks x {len(cells)} cells x {len(proxies)} proxies, {workers}")
     start = time.perf_counter()
     parts = args.out / "parts"
-    scores = score_tasks(space, tasks, cells, proxies, parts, args.jobs, args.batch_size, args.seed)
+    scores = score_tasks(space, tasks, cells, proxies, parts, workers, args.batch_size, args.seed)
     seconds = time.perf_counter() - start
     settings = Task2VecSettings(probe=args.probe, seed=args.seed)
     for task in tasks:

@@ -20,7 +20,7 @@ import torch
 from ..cells import N_SLOTS, Cell
 from ..errors import ConfigError, NaslibError, unknown
 from ..networks import network_for
-from ..parts import compute_parts
+from ..parts import Workers, compute_parts
 from ..spaces import NASBENCH201, TRANSBENCH101_MICRO, CellSpace, SearchSpace
 from ..tasks.base import LabelledImages
 from ..threads import single_threaded
@@ -42,7 +42,7 @@ def score_tasks(
     cells: Sequence[Cell],
     proxies: Sequence[str],
     folder: Path,
-    jobs: int,
+    workers: Workers,
     batch_size: int = 32,
     seed: int = 0,
 ) -> list[ZeroCostScores]:
@@ -52,9 +52,9 @@ def score_tasks(
     batch is normalised by those of its task's images.
 
     Args: cells: the same ones for all tasks, so that their proxy embeddings can share reference cells; folder: keeps
-        what is done, and another call with the same arguments goes on from there; jobs: processes at once, each of one
-        thread (for all proxies of one architecture on 32 images of 32 x 32, it takes about 2.5 s); batch_size: images
-        of each task, see ``draw_batch``; seed: of the batches and the weights.
+        what is done, and another call with the same arguments goes on from there; workers: each of one thread (for all
+        proxies of one architecture on 32 images of 32 x 32, it takes about 2.5 s), where NASLib is found; batch_size:
+        images of each task, see ``draw_batch``; seed: of the batches and the weights.
     Returns: a table for each task, in their order; see ``network_scores``.
     Raises: ConfigError: if a task predicts numbers, is smaller than a batch, or shares its name with another;
         UnknownNameError: for an unknown proxy, or a space whose networks do not take any images; CellError: if an
@@ -75,7 +75,7 @@ def score_tasks(
     # all proxies on one core, from 8 images of 8 x 8 to 32 of 32 x 32; fewer take less
     seconds = 0.5 + 2.0 * n_pixels / 32**3
     cells_a_part = max(1, round(_SECONDS_A_PART / seconds))
-    return _in_parts(naslib_network_scores, space, batches, cells, proxies, folder, jobs, seed, cells_a_part)
+    return _in_parts(naslib_network_scores, space, batches, cells, proxies, folder, workers, seed, cells_a_part)
 
 
 def score_own_networks(
@@ -84,7 +84,7 @@ def score_own_networks(
     cells: Sequence[Cell],
     proxies: Sequence[str],
     folder: Path,
-    jobs: int,
+    workers: Workers,
     batch_size: int = 32,
     seed: int = 0,
 ) -> list[ZeroCostScores]:
@@ -94,7 +94,7 @@ def score_own_networks(
     that predict numbers; the other proxies work on all.
     """
     batches = [draw_batch(task, batch_size, seed) for task in tasks]
-    return _in_parts(own_network_scores, space, batches, cells, proxies, folder, jobs, seed, _OWN_CELLS_A_PART)
+    return _in_parts(own_network_scores, space, batches, cells, proxies, folder, workers, seed, _OWN_CELLS_A_PART)
 
 
 def draw_batch(task: LabelledImages, size: int, seed: int) -> LabelledImages:
@@ -163,7 +163,7 @@ def _in_parts(
     cells: Sequence[Cell],
     proxies: Sequence[str],
     folder: Path,
-    jobs: int,
+    workers: Workers,
     seed: int,
     cells_a_part: int,
 ) -> list[ZeroCostScores]:
@@ -192,7 +192,7 @@ def _in_parts(
         "cells_a_part": cells_a_part,
         "batches": [[batch.name, len(batch), _batch_digest(batch)] for batch in batches],
     }
-    parts = compute_parts(_score_part, calls, folder, settings, jobs, "zero-cost scores")
+    parts = compute_parts(_score_part, calls, folder, settings, workers, "zero-cost scores")
     codes = np.array(cells, dtype=np.int64).reshape(-1, N_SLOTS)
     return [
         ZeroCostScores(

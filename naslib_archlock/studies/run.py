@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import re
+import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -17,17 +18,17 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import filelock
-import joblib
 import pandas as pd
 
 from .. import data
 from ..benchmarks.base import Benchmark
 from ..benchmarks.digits import FILE as DIGITS_FILE
 from ..benchmarks.table import find_table
-from ..errors import ArchLockError, OutputError, StudyError, TableError
-from ..files import make_folder, write_text
-from ..parts import in_parallel, read_json
+from ..errors import ArchLockError, OutputError, RankerError, StudyError, TableError
+from ..files import make_folder, write_bytes, write_text
+from ..parts import LocalProcesses, Workers, in_parallel, read_json
 from ..pipeline import tabular_benchmark
+from ..ranker import Ranker
 from ..scoring import LockScale
 from ..spaces import DIGITS, SearchSpace, get_space
 from ..threads import single_threaded, single_threaded_blas
@@ -64,27 +65,46 @@ def tables_of(space: SearchSpace, tables: str) -> str:
     return tables
 
 
-@cache
 def benchmark_of(space_name: str, tables: str) -> Benchmark:
     """The benchmark of a space, read once a process: plain tables, the embedded one, or NASLib's own files.
 
     Raises: TableError, NaslibError.
     """
+    files = _benchmark_files(get_space(space_name), tables)
+    return _benchmark_of(space_name, tables, tuple(map(_stamp, files)))
+
+
+@cache
+def _benchmark_of(space_name: str, tables: str, stamps: tuple[Any, ...]) -> Benchmark:
+    """Of files of these stamps: a worker of a cluster lives long, and must not answer from what they held before."""
     space = get_space(space_name)
     return tabular_benchmark(space, tables_of(space, tables))
 
 
+def _stamp(path: Path) -> tuple[str, int, int] | None:
+    """The name of a file, its size and when it was last written to; None if there is none."""
+    try:
+        stat = path.stat()
+    except OSError:
+        return None
+    return str(path), stat.st_size, stat.st_mtime_ns
+
+
 def benchmark_digests(space: SearchSpace, tables: str) -> list[list[str]]:
     """The names of the files that a benchmark is read from, and hashes of their contents."""
+    return digests(_benchmark_files(space, tables))
+
+
+def _benchmark_files(space: SearchSpace, tables: str) -> list[Path]:
     if tables_of(space, tables):
-        return digests([find_table(Path(tables), space)])
+        return [find_table(Path(tables), space)]
     if space.name == DIGITS.name:
-        return digests([data.FOLDER / DIGITS_FILE])
+        return [data.FOLDER / DIGITS_FILE]
     from ..benchmarks.naslib import benchmark_files
     from ..plugin.compat import naslib_data_folder
 
     folder = naslib_data_folder()
-    return digests([folder / name for name in dict.fromkeys(benchmark_files(space).values())])
+    return [folder / name for name in dict.fromkeys(benchmark_files(space).values())]
 
 
 def resolve(study: Study, tables: str = "") -> Study:
@@ -102,20 +122,21 @@ def resolve(study: Study, tables: str = "") -> Study:
 # -- running -----------------------------------------------------------------------------------------------------------
 
 
-def run_study(study: Study, out: Path, tables: str = "", jobs: int = 0) -> Done:
+def run_study(study: Study, out: Path, tables: str = "", workers: Workers | None = None) -> Done:
     """Make the runs that are missing, and write ``results.csv`` and ``study.yaml``.
 
     A run is missing if its file in ``out/runs`` is not there, is damaged, or was made with other settings. Files of
     runs that are not in the study are left alone.
 
-    Args: study: resolved; tables: folder of plain tables, empty for NASLib's own files; jobs: processes at once, 0 for
-        one a core.
+    Args: study: resolved; tables: folder of plain tables, empty for NASLib's own files; workers: by default one process
+        a core. Those of a cluster read tables and the files that methods name by their paths, and need the same content
+        there; ``out`` they need not see.
     Raises: OutputError: if the folder cannot be written, or another process runs a study in it; StudyError: if a run
-        fails, which it names; runs that are finished are kept.
+        fails, which it names; runs that are finished are kept; ClusterError.
     """
     make_folder(out / "runs")
     with _alone_in(out):
-        folder = _Runs(study, out, tables, jobs or joblib.cpu_count())
+        folder = _Runs(study, out, tables, workers or LocalProcesses())
         runs = study.runs()
         found = {run: folder.read(run) for run in runs}
         missing = [run for run, made in found.items() if made is None]
@@ -155,10 +176,10 @@ class Made(NamedTuple):
 class _Runs:
     """The files of a study's runs, and how they are made."""
 
-    def __init__(self, study: Study, out: Path, tables: str, jobs: int) -> None:
-        self._study, self._out, self._tables, self._jobs = study, out, tables, jobs
-        self._benchmarks = {space: benchmark_digests(get_space(space), tables) for space in study.spaces}
+    def __init__(self, study: Study, out: Path, tables: str, workers: Workers) -> None:
+        self._study, self._out, self._tables, self._workers = study, out, tables, workers
         self._settings: dict[tuple[str, str], Any] = {}
+        self._rankers: dict[Path, bytes] = {}  # the content of the file of each
 
     def file(self, run: Run) -> Path:
         """A name that people can read, and a hash by which similar labels differ."""
@@ -171,9 +192,7 @@ class _Runs:
         key = (run.method, run.space)
         if key not in self._settings:
             with _named(f"method {run.method!r}"):
-                of_method = self._study.methods[run.method].kind.settings(self._job(run))
-            settings = {"version": RESULT_VERSION, "benchmark": self._benchmarks[run.space], **of_method}
-            self._settings[key] = json.loads(json.dumps(settings))  # as it is read back
+                self._settings[key] = _settings(self._study, self._job(run), run, self._tables)
         return self._settings[key]
 
     def read(self, run: Run) -> Made | None:
@@ -202,13 +221,23 @@ class _Runs:
         write_text(self.file(run), json.dumps(content, indent=1) + "\n")
 
     def train_rankers(self, runs: list[Run]) -> None:
-        """Train what several runs need once, before them."""
-        wanted: dict[Path, Run] = {}
+        """Train what several runs need once, before them. Rankers travel with calls: workers may not see the folder."""
+        first: dict[Path, Run] = {}
         for run in runs:
-            path = self._study.methods[run.method].kind.ranker_file(self._job(run))
-            if path is not None and not path.is_file():
-                wanted.setdefault(path, run)
-        self._in_parallel(_train, list(wanted.values()), lambda run, nothing: None, "rankers")
+            path = self._ranker_file(run)
+            if path is not None:
+                first.setdefault(path, run)
+        self._rankers = {path: content for path in first if (content := _ranker_in(path)) is not None}
+
+        def keep(run: Run, content: bytes) -> None:
+            path = self._ranker_file(run)
+            assert path is not None  # it is one of those above
+            make_folder(path.parent)
+            write_bytes(path, content)
+            self._rankers[path] = content
+
+        missing = [run for path, run in first.items() if path not in self._rankers]
+        self._in_parallel(_train, dict.fromkeys(missing, ()), keep, "rankers")
 
     def make(self, runs: list[Run], n_done: int) -> dict[Run, Made]:
         """Make runs, each kept as soon as it is made."""
@@ -218,20 +247,43 @@ class _Runs:
             self.keep(run, made)
             results[run] = made
 
-        self._in_parallel(_make, runs, keep, "runs", n_done)
+        rankers = {run: (self._rankers.get(path) if (path := self._ranker_file(run)) else None,) for run in runs}
+        self._in_parallel(_make, rankers, keep, "runs", n_done)
         return results
 
     def _in_parallel(
-        self, function: Callable[..., Any], runs: list[Run], keep: Callable[..., None], what: str, n_done: int = 0
+        self,
+        function: Callable[..., Any],
+        more: Mapping[Run, tuple[Any, ...]],
+        keep: Callable[..., None],
+        what: str,
+        n_done: int = 0,
     ) -> None:
-        calls = {run: (self._study, run, self._out, self._tables) for run in runs}
-        in_parallel(function, calls, keep, max(1, min(self._jobs, len(calls))), what, n_done)
+        """``function`` for each run, on what all calls are given, and ``more``."""
+        same = self._workers.share_files
+        calls = {
+            run: (self._study, run, self._tables, None if same else self.settings(run), *rest)
+            for run, rest in more.items()
+        }
+        in_parallel(function, calls, keep, self._workers, what, n_done)
+
+    def _ranker_file(self, run: Run) -> Path | None:
+        return self._study.methods[run.method].kind.ranker_file(self._job(run))
 
     def _job(self, run: Run) -> Job:
-        return _job(self._study, run, self._out, self._tables)
+        return _job(self._study, run, self._out / "rankers", self._tables)
 
 
-def _job(study: Study, run: Run, out: Path, tables: str) -> Job:
+def _ranker_in(path: Path) -> bytes | None:
+    """The content of the file of a ranker; None if it is not there or damaged."""
+    try:
+        Ranker.load(path)
+        return path.read_bytes()
+    except RankerError:
+        return None
+
+
+def _job(study: Study, run: Run, rankers: Path, tables: str) -> Job:
     benchmark = benchmark_of(run.space, tables)
     return Job(
         benchmark=benchmark,
@@ -242,23 +294,73 @@ def _job(study: Study, run: Run, out: Path, tables: str) -> Job:
         source_queries=study.source_queries,
         tables=tables_of(benchmark.space, tables),
         options=study.methods[run.method].options,
-        rankers=out / "rankers",
+        rankers=rankers,
     )
 
 
-def _make(study: Study, run: Run, out: Path, tables: str) -> Made:
-    """Make one run, in whatever process."""
-    job = _job(study, run, out, tables)
-    start = time.perf_counter()
-    with _named(f"run {run}"), single_threaded(), single_threaded_blas():
-        picks = _checked(study.methods[run.method].kind.pick(job))
-    return Made(picks, round(time.perf_counter() - start, 3))  # as its file holds it
+def _settings(study: Study, job: Job, run: Run, tables: str) -> Any:
+    of_method = study.methods[run.method].kind.settings(job)
+    settings = {
+        "version": RESULT_VERSION,
+        "benchmark": benchmark_digests(job.benchmark.space, tables),
+        **of_method,
+    }
+    return json.loads(json.dumps(settings))  # as it is read back
 
 
-def _train(study: Study, run: Run, out: Path, tables: str) -> None:
-    """Train the ranker of a run, in whatever process."""
-    with _named(f"run {run}"), single_threaded(), single_threaded_blas():
-        study.methods[run.method].kind.train_ranker(_job(study, run, out, tables))
+# -- in whatever process, on whatever machine --------------------------------------------------------------------------
+
+
+@contextmanager
+def _at_work(study: Study, run: Run, tables: str, settings: Any) -> Iterator[Job]:
+    """The job of a run, on one thread, with a folder for rankers that is there while the block lasts.
+
+    Args: settings: what ``_settings`` gave where the study was started; None if that was on this machine.
+    Raises: StudyError: if they differ here.
+    """
+    with _named(f"run {run}"), tempfile.TemporaryDirectory() as rankers, single_threaded(), single_threaded_blas():
+        job = _job(study, run, Path(rankers), tables)
+        if settings is not None:
+            study.methods[run.method].kind.check_here()
+            _check_same(settings, _settings(study, job, run, tables))
+        yield job
+
+
+def _make(study: Study, run: Run, tables: str, settings: Any, ranker: bytes | None) -> Made:
+    """Make one run; ``ranker``: the content of the file of the one that it needs, if any."""
+    with _at_work(study, run, tables, settings) as job:
+        kind = study.methods[run.method].kind
+        path = kind.ranker_file(job)
+        if path is not None and ranker is not None:
+            path.write_bytes(ranker)
+        start = time.perf_counter()
+        picks = _checked(kind.pick(job))
+        return Made(picks, round(time.perf_counter() - start, 3))  # as its file holds it
+
+
+def _train(study: Study, run: Run, tables: str, settings: Any) -> bytes:
+    """Train the ranker of a run; the content of its file."""
+    with _at_work(study, run, tables, settings) as job:
+        kind = study.methods[run.method].kind
+        kind.train_ranker(job)
+        path = kind.ranker_file(job)
+        assert path is not None  # else it would not be asked for
+        return path.read_bytes()
+
+
+def _check_same(wanted: Mapping[str, Any], found: Mapping[str, Any]) -> None:
+    """Raises: StudyError: that names the files whose content is not the same here."""
+    files = {name: digest for key in ("benchmark", "files") for name, digest in found.get(key, [])}
+    for key in ("benchmark", "files"):
+        for name, digest in wanted.get(key, []):
+            if files.get(name, "") != digest:
+                state = "has another content" if files.get(name) else "is not there"
+                raise StudyError(
+                    f"{name} {state} on this machine: all machines must see the same tables and files, at the same "
+                    "paths (a path that is not absolute is looked up where the worker was started)"
+                )
+    if wanted != found:
+        raise StudyError(f"the settings of the method are {found} on this machine, and {wanted} where it was asked for")
 
 
 @contextmanager

@@ -28,6 +28,7 @@ from naslib_archlock.cli import main
 from naslib_archlock.embedding.proxies import choose_reference
 from naslib_archlock.errors import CellError, ConfigError, NaslibError, OutputError, UnknownNameError
 from naslib_archlock.networks import network_for
+from naslib_archlock.parts import LocalProcesses
 from naslib_archlock.plugin import proxies as proxies_module
 from naslib_archlock.plugin.proxies import draw_batch, naslib_dataset, score_own_networks, score_tasks
 from naslib_archlock.plugin.zerocost import arch_seed, build_network
@@ -36,6 +37,7 @@ from naslib_archlock.tasks.base import LabelledImages
 from naslib_archlock.tasks.digits import DIGITS_TASKS, digits_task
 from naslib_archlock.zerocost import PROXIES, encode_zero_cost, write_zero_cost
 
+HERE = LocalProcesses(1)
 CELLS = [(3, 1, 3, 2, 0, 3), (2, 0, 1, 1, 0, 2), (1, 3, 0, 3, 2, 1)]
 
 
@@ -105,7 +107,7 @@ def test_naslibs_networks_score_as_zerocost_called_directly(tmp_path):
     normalised = (batch.images - mean[:, None, None]) / deviation[:, None, None]
     for space in (NASBENCH201, TRANSBENCH101_MICRO):
         asked = ("params", "nwot", "snip", "zen")
-        (table,) = score_tasks(space, [task], CELLS[:2], asked, tmp_path / space.name, 1, batch_size=9, seed=4)
+        (table,) = score_tasks(space, [task], CELLS[:2], asked, tmp_path / space.name, HERE, batch_size=9, seed=4)
         assert (table.space, table.task, table.cells.tolist()) == (space, "mine", [list(cell) for cell in CELLS[:2]])
         assert tuple(table.scores) == asked
         for proxy in asked:
@@ -120,7 +122,7 @@ def test_naslibs_networks_score_as_zerocost_called_directly(tmp_path):
 @pytest.mark.parametrize("task", ["digit", "edges"])
 def test_own_networks_score_as_zerocost_called_directly(tmp_path, task):
     batch, cell = draw_batch(digits(task), 16, seed=3), CELLS[0]
-    (table,) = score_own_networks(DIGITS, [digits(task)], [cell], PROXIES, tmp_path, 1, batch_size=16, seed=3)
+    (table,) = score_own_networks(DIGITS, [digits(task)], [cell], PROXIES, tmp_path, HERE, batch_size=16, seed=3)
     for proxy in set(PROXIES) - ({"epe_nas"} if task == "edges" else set()):
         torch.manual_seed(arch_seed(3, cell))
         network: Any = network_for(batch, cell)
@@ -133,7 +135,7 @@ def test_own_networks_score_as_zerocost_called_directly(tmp_path, task):
 
 
 def test_which_proxies_work_on_which_digits_task(tmp_path):
-    tables = score_own_networks(DIGITS, [digits(task) for task in DIGITS_TASKS], CELLS[:1], PROXIES, tmp_path, 1, 48)
+    tables = score_own_networks(DIGITS, [digits(task) for task in DIGITS_TASKS], CELLS[:1], PROXIES, tmp_path, HERE, 48)
     for table in tables:
         failed = {proxy for proxy, scores in table.scores.items() if np.isnan(scores).any()}
         assert failed == (set() if digits(table.task).is_classification else {"epe_nas"})
@@ -144,7 +146,7 @@ def test_which_proxies_work_on_which_digits_task(tmp_path):
 def test_a_failed_score_is_nan_and_makes_no_noise(tmp_path, capfd):
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
-        tables = score_own_networks(DIGITS, [digits("digit")], [(0,) * 6], ("jacov", "fisher"), tmp_path, 1)
+        tables = score_own_networks(DIGITS, [digits("digit")], [(0,) * 6], ("jacov", "fisher"), tmp_path, HERE)
     assert np.isnan(tables[0].scores["jacov"][0])
     assert np.isfinite(tables[0].scores["fisher"][0])
     assert capfd.readouterr() == ("", "")
@@ -154,7 +156,9 @@ def test_a_failed_score_is_nan_and_makes_no_noise(tmp_path, capfd):
 def test_brightness_and_contrast_of_a_task_do_not_matter(tmp_path):
     task = classes()
     darker = LabelledImages("darker", 0.25 * task.images + 0.1, task.targets, 3)
-    same, other = score_tasks(NASBENCH201, [task, darker], CELLS[:1], ("nwot", "grad_norm"), tmp_path, 1, batch_size=6)
+    same, other = score_tasks(
+        NASBENCH201, [task, darker], CELLS[:1], ("nwot", "grad_norm"), tmp_path, HERE, batch_size=6
+    )
     for proxy, scores in same.scores.items():
         assert other.scores[proxy] == pytest.approx(scores, rel=1e-3)
 
@@ -163,13 +167,13 @@ def test_a_constant_channel_is_no_failure(tmp_path):
     images = classes().images.clone()
     images[:, 1] = 0.5
     task = LabelledImages("flat", images, classes().targets, 3)
-    (table,) = score_tasks(NASBENCH201, [task], CELLS[:1], ("grad_norm",), tmp_path, 1, batch_size=6)
+    (table,) = score_tasks(NASBENCH201, [task], CELLS[:1], ("grad_norm",), tmp_path, HERE, batch_size=6)
     assert np.isfinite(table.scores["grad_norm"][0])
 
 
 def test_a_task_may_be_called_like_one_of_transnas(tmp_path):
     tasks = [classes("jigsaw"), classes("mine")]
-    tables = score_tasks(TRANSBENCH101_MICRO, tasks, CELLS[:1], ("params", "nwot"), tmp_path, 1, batch_size=6)
+    tables = score_tasks(TRANSBENCH101_MICRO, tasks, CELLS[:1], ("params", "nwot"), tmp_path, HERE, batch_size=6)
     for proxy in ("params", "nwot"):
         assert tables[0].scores[proxy].tolist() == tables[1].scores[proxy].tolist()
 
@@ -178,7 +182,7 @@ def test_mistakes_are_found_before_anything_is_computed(tmp_path):
     def score(
         tasks: Any, space: Any = NASBENCH201, cells: Any = CELLS, proxies: Any = ("nwot",), size: int = 8
     ) -> None:
-        score_tasks(space, tasks, cells, proxies, tmp_path / "parts", 1, size)
+        score_tasks(space, tasks, cells, proxies, tmp_path / "parts", HERE, size)
 
     with pytest.raises(ConfigError, match="'noise' predicts numbers"):
         score([classes(), digits("noise")])
@@ -216,7 +220,7 @@ def score_in_small_parts(
     before = proxies_module._OWN_CELLS_A_PART
     proxies_module._OWN_CELLS_A_PART = 2
     try:
-        return score_own_networks(DIGITS, tasks, cells, proxies, folder, jobs, batch_size, seed)
+        return score_own_networks(DIGITS, tasks, cells, proxies, folder, LocalProcesses(jobs), batch_size, seed)
     finally:
         proxies_module._OWN_CELLS_A_PART = before
 
@@ -273,7 +277,7 @@ def test_other_settings_in_the_same_folder_are_refused(whole):
         with pytest.raises(OutputError, match="other settings"):
             score_in_small_parts(folder, 1, **other)
     with pytest.raises(OutputError, match="other settings"):
-        score_own_networks(DIGITS, [digits(t) for t in PARTS_TASKS], PARTS_CELLS, PARTS_PROXIES, folder, 1, 16)
+        score_own_networks(DIGITS, [digits(t) for t in PARTS_TASKS], PARTS_CELLS, PARTS_PROXIES, folder, HERE, 16)
 
 
 def test_a_ranker_trains_on_the_scores_and_naslib_reads_them(tmp_path, monkeypatch, fast_training, capsys):
@@ -282,7 +286,7 @@ def test_a_ranker_trains_on_the_scores_and_naslib_reads_them(tmp_path, monkeypat
 
     cells = NASBENCH201.sample(8, np.random.default_rng(0))
     tasks = [classes("one"), classes("two", n_classes=4, seed=1)]
-    tables = score_tasks(NASBENCH201, tasks, cells, ("params", "nwot"), tmp_path / "parts", 1, batch_size=6)
+    tables = score_tasks(NASBENCH201, tasks, cells, ("params", "nwot"), tmp_path / "parts", HERE, batch_size=6)
     assert len(choose_reference(tables, 64, np.random.default_rng(0))) == len(cells)
     assert tables[0].scores["nwot"].tolist() != tables[1].scores["nwot"].tolist()
     path = tmp_path / "data" / "zc_nasbench201.json"
@@ -311,7 +315,7 @@ def test_garbage_collection_is_as_it_was(tmp_path, monkeypatch):
     monkeypatch.setattr(proxies_module, "network_for", network)
     gc.unfreeze()
     try:
-        score_own_networks(DIGITS, [digits("digit")], CELLS[:1], ("l2_norm",), tmp_path, 1)
+        score_own_networks(DIGITS, [digits("digit")], CELLS[:1], ("l2_norm",), tmp_path, HERE)
         assert gc.get_freeze_count() == 0
         assert during[0] > 0
     finally:

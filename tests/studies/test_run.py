@@ -14,6 +14,7 @@ import yaml
 
 from naslib_archlock.benchmarks.digits import digits_benchmark
 from naslib_archlock.errors import OutputError, StudyError, TableError
+from naslib_archlock.parts import LocalProcesses
 from naslib_archlock.scoring import LockScale
 from naslib_archlock.spaces import DIGITS
 from naslib_archlock.studies import run as running
@@ -59,7 +60,7 @@ def without_seconds(out: Path) -> str:
 def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The output of the study; to be copied."""
     out = tmp_path_factory.mktemp("finished") / "out"
-    assert made_by(run_study(study(), out, jobs=1)) == (N_RUNS, N_RUNS)
+    assert made_by(run_study(study(), out, workers=LocalProcesses(1))) == (N_RUNS, N_RUNS)
     return out
 
 
@@ -123,7 +124,7 @@ def test_look_ups_are_limited(finished):
 
 
 def test_the_same_study_gives_the_same_results_on_any_number_of_processes(finished, tmp_path):
-    assert made_by(run_study(study(), tmp_path, jobs=2)) == (N_RUNS, N_RUNS)
+    assert made_by(run_study(study(), tmp_path, workers=LocalProcesses(2))) == (N_RUNS, N_RUNS)
     assert without_seconds(tmp_path) == without_seconds(finished)
     assert (tmp_path / "study.yaml").read_bytes() == (finished / "study.yaml").read_bytes()
 
@@ -149,7 +150,7 @@ def test_files_of_runs_hold_no_accuracy(finished):
 def test_what_is_there_is_not_made_again(out):
     before = {path: path.stat().st_mtime_ns for path in files_of(out)}
     csv = (out / "results.csv").read_bytes()
-    assert made_by(run_study(study(), out, jobs=1)) == (N_RUNS, 0)
+    assert made_by(run_study(study(), out, workers=LocalProcesses(1))) == (N_RUNS, 0)
     assert {path: path.stat().st_mtime_ns for path in files_of(out)} == before
     assert (out / "results.csv").read_bytes() == csv
 
@@ -176,7 +177,7 @@ def test_a_file_that_is_damaged_or_another_versions_is_made_again_and_only_that(
     path = files_of(out, "fewest weights")[0]
     whole = json.loads(path.read_text())
     path.write_text(spoil(path.read_text()))
-    assert made_by(run_study(study(), out, jobs=1)) == (N_RUNS, 1)
+    assert made_by(run_study(study(), out, workers=LocalProcesses(1))) == (N_RUNS, 1)
     assert {**json.loads(path.read_text()), "seconds": 0} == {**whole, "seconds": 0}
     assert without_seconds(out) == without_seconds(finished)
 
@@ -185,40 +186,40 @@ def test_a_file_that_is_no_text_is_made_again(out):
     missing, damaged = files_of(out, "random")[0], files_of(out, "ceiling")[0]
     missing.unlink()
     damaged.write_bytes(b"\xff\xfe\x00")
-    assert run_study(study(), out, jobs=1).n_made == 2
+    assert run_study(study(), out, workers=LocalProcesses(1)).n_made == 2
 
 
 def test_results_of_another_version_are_made_again(out, monkeypatch):
     monkeypatch.setattr(running, "RESULT_VERSION", running.RESULT_VERSION + 1)
-    assert run_study(study(), out, jobs=1).n_made == N_RUNS
-    assert run_study(study(), out, jobs=1).n_made == 0
+    assert run_study(study(), out, workers=LocalProcesses(1)).n_made == N_RUNS
+    assert run_study(study(), out, workers=LocalProcesses(1)).n_made == 0
 
 
 def test_a_method_with_other_settings_is_run_again_and_no_other(out):
     methods = {**RULES, "S": {**RULES["S"], "epochs": 4}}
-    assert run_study(study(methods=methods), out, jobs=1).n_made == 2 * 2
-    assert run_study(study(methods=methods), out, jobs=1).n_made == 0
+    assert run_study(study(methods=methods), out, workers=LocalProcesses(1)).n_made == 2 * 2
+    assert run_study(study(methods=methods), out, workers=LocalProcesses(1)).n_made == 0
 
 
 def test_a_label_that_changes_hands(out):
     methods = {**RULES, "random": {"method": "least_accurate"}}
-    done = run_study(study(methods=methods), out, jobs=1)
+    done = run_study(study(methods=methods), out, workers=LocalProcesses(1))
     assert done.n_made == 2
     assert set(done.results[done.results.method == "random"]["seed"]) == {0}
 
 
 def test_a_grid_that_shrinks_and_grows_again(out, finished):
-    smaller = run_study(study(seeds=1, budgets=[5]), out, jobs=1)
+    smaller = run_study(study(seeds=1, budgets=[5]), out, workers=LocalProcesses(1))
     assert smaller.n_made == 0
     assert set(smaller.results["seed"]) == {0}
     assert set(smaller.results["budget_pct"]) == {5.0}
-    assert run_study(study(), out, jobs=1).n_made == 0
+    assert run_study(study(), out, workers=LocalProcesses(1)).n_made == 0
     assert without_seconds(out) == without_seconds(finished)
 
 
 def test_a_new_target_needs_no_new_run_of_a_method_that_does_not_look_at_it(out):
     pairs = ["digit -> jigsaw", "digit -> edges", "digit -> noise"]
-    run_study(study(spaces={"digits": pairs}), out, jobs=1)
+    run_study(study(spaces={"digits": pairs}), out, workers=LocalProcesses(1))
     assert len(files_of(out, "random")) == 2 * 2
     assert len(files_of(out, "ceiling")) == 3 * 2
 
@@ -227,9 +228,9 @@ def test_labels_that_look_alike_have_files_of_their_own(tmp_path):
     labels = ("a b", "a-b", "a/b", "../a", "A b", "ä", "ö", "x" * 200, "x" * 199)
     methods = {label: {"scheme": "s", "strategy": "evolution", "epochs": i + 1} for i, label in enumerate(labels)}
     small = study(methods=methods, reference="a b", compare_with="a/b", seeds=1, spaces={"digits": ["digit -> edges"]})
-    assert made_by(run_study(small, tmp_path, jobs=1)) == (len(labels), len(labels))
+    assert made_by(run_study(small, tmp_path, workers=LocalProcesses(1))) == (len(labels), len(labels))
     assert len(list((tmp_path / "runs").iterdir())) == len(labels)
-    assert run_study(small, tmp_path, jobs=1).n_made == 0
+    assert run_study(small, tmp_path, workers=LocalProcesses(1)).n_made == 0
     assert sorted(path.name for path in tmp_path.iterdir()) == sorted(
         name for name in (".lock", "rankers", "results.csv", "runs", "study.yaml") if (tmp_path / name).exists()
     )
@@ -251,44 +252,44 @@ def test_an_error_names_the_run_and_what_is_finished_stays(tmp_path, monkeypatch
     with monkeypatch.context() as patch:
         failing(patch, "ceiling", TableError("a hole in the table"))
         with pytest.raises(StudyError, match="run ceiling on digits, digit -> jigsaw, budget 2%, seed 0: a hole"):
-            run_study(study(), tmp_path, jobs=1)
+            run_study(study(), tmp_path, workers=LocalProcesses(1))
     assert not (tmp_path / "results.csv").exists()
     n_kept = len(files_of(tmp_path))
     assert 0 < n_kept < N_RUNS
-    assert made_by(run_study(study(), tmp_path, jobs=1)) == (N_RUNS, N_RUNS - n_kept)
+    assert made_by(run_study(study(), tmp_path, workers=LocalProcesses(1))) == (N_RUNS, N_RUNS - n_kept)
 
 
 def test_an_error_in_another_process_names_the_run(tmp_path):
     """The file is read when the search begins."""
     methods = {**RULES, "TU": {"strategy": "evolution", "ranker": str(tmp_path / "nowhere.safetensors")}}
     with pytest.raises(StudyError, match="run TU on digits, digit -> .*nowhere.safetensors cannot be read"):
-        run_study(study(methods=methods), tmp_path / "out", jobs=2)
+        run_study(study(methods=methods), tmp_path / "out", workers=LocalProcesses(2))
 
 
 def test_a_bug_is_not_hidden_and_its_run_is_named(tmp_path, monkeypatch):
     failing(monkeypatch, "random", ZeroDivisionError("a bug"))
     with pytest.raises(RuntimeError, match="run random on digits, digit, budget 2%, seed 0 failed: ZeroDivisionError"):
-        run_study(study(), tmp_path, jobs=1)
+        run_study(study(), tmp_path, workers=LocalProcesses(1))
 
 
 @pytest.mark.parametrize("archs", [[], [(0,) * 6] * 2, [(i, 0, 0, 0, 0, 0) for i in range(4)] + [(1,) * 6, (2,) * 6]])
 def test_a_method_that_does_not_keep_to_the_rules(tmp_path, monkeypatch, archs):
     monkeypatch.setitem(KINDS, "random", replace(KINDS["random"], pick=lambda job: Picks(archs, 1)))
     with pytest.raises(RuntimeError, match="run random.*1 to 5 different architectures"):
-        run_study(study(), tmp_path, jobs=1)
+        run_study(study(), tmp_path, workers=LocalProcesses(1))
 
 
 def test_a_folder_that_cannot_be_written(tmp_path):
     (tmp_path / "file").write_text("here")
     with pytest.raises(OutputError, match="cannot be written"):
-        run_study(study(), tmp_path / "file" / "below", jobs=1)
+        run_study(study(), tmp_path / "file" / "below", workers=LocalProcesses(1))
 
 
 def test_an_interrupted_study_leaves_the_results_of_the_last_whole_one(out, monkeypatch):
     before = {name: (out / name).read_bytes() for name in ("results.csv", "study.yaml")}
     failing(monkeypatch, "ceiling", KeyboardInterrupt())  # type: ignore[arg-type]
     with pytest.raises(KeyboardInterrupt):
-        run_study(study(budgets=[3]), out, jobs=1)
+        run_study(study(budgets=[3]), out, workers=LocalProcesses(1))
     assert {name: (out / name).read_bytes() for name in before} == before
 
 
@@ -304,7 +305,7 @@ def test_plain_tables_and_all_that_they_have(toy_tables, tmp_path):
     toy = resolve(study_from(raw), str(toy_tables))
     assert len(toy.spaces["transbench101_micro"] or ()) == 4 * 3
     assert any("MADE UP" in note for note in toy.notes)
-    done = run_study(toy, tmp_path, str(toy_tables), jobs=1)
+    done = run_study(toy, tmp_path, str(toy_tables), workers=LocalProcesses(1))
     assert done.n_runs == 2 * (4 + 1)
     assert done.results["space"].value_counts().to_dict() == {"transbench101_micro": 24, "digits": 2}
 
@@ -319,7 +320,7 @@ def test_other_tables_are_another_setting(toy_tables, tmp_path, rewrite_tables):
     picks = []
     for tables, n_made in ((toy_tables, 4), (toy_tables, 0), (other, 4), (other, 0)):
         raw = study_from({**yaml.safe_load(study().to_yaml()), "spaces": pairs, "methods": methods})
-        done = run_study(resolve(raw, str(tables)), tmp_path / "out", str(tables), jobs=1)
+        done = run_study(resolve(raw, str(tables)), tmp_path / "out", str(tables), workers=LocalProcesses(1))
         assert done.n_made == n_made
         picks.append(done.results["arch"].tolist())
     assert picks[0] == picks[1] != picks[2] == picks[3]
@@ -335,7 +336,7 @@ def test_real_tables_give_the_known_scores(shared_data, tmp_path):
     """Design section 8, measured by other code: the most accurate -0.51, fewest weights 0.42 to 0.44."""
     methods = {"S": {"method": "most_accurate"}, "fewest weights": {"method": "fewest_weights"}}
     raw = {**yaml.safe_load(study().to_yaml()), "spaces": {"nasbench201": "all"}, "methods": methods, "budgets": [2]}
-    done = run_study(resolve(study_from(raw), str(shared_data)), tmp_path, str(shared_data), jobs=1)
+    done = run_study(resolve(study_from(raw), str(shared_data)), tmp_path, str(shared_data), workers=LocalProcesses(1))
     means: pd.Series = done.results.groupby("method")["lock_score"].mean()
     assert means["S"] == pytest.approx(-0.51, abs=0.01)
     assert 0.42 <= means["fewest weights"] <= 0.44
