@@ -9,7 +9,8 @@ from torch import Tensor
 from naslib_archlock.config import Config, load_config
 from naslib_archlock.ranker import PairMLP, Ranker, RankerInfo
 from naslib_archlock.spaces import NASBENCH201, SearchSpace
-from naslib_archlock.training import TrainingTask, TrainSettings
+from naslib_archlock.train_settings import TrainSettings
+from naslib_archlock.training import TrainingTask
 from naslib_archlock.votes import Votes, parse_proxies
 from naslib_archlock.zerocost import ZeroCostScores
 

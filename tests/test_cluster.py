@@ -30,7 +30,7 @@ from naslib_archlock.errors import ClusterError, OutputError, TableError
 from naslib_archlock.parts import LocalProcesses, compute_parts, in_parallel
 from naslib_archlock.studies.run import resolve, run_study
 from naslib_archlock.studies.study import study_from
-from naslib_archlock.training import PRESETS, TrainSettings
+from naslib_archlock.train_settings import PRESETS, TrainSettings
 
 pytestmark = pytest.mark.skipif(
     importlib.util.find_spec("distributed") is None, reason="distributed is not installed (the extra dask)"
