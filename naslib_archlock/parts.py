@@ -81,7 +81,7 @@ class LocalProcesses(Workers):
         with warnings.catch_warnings():
             # joblib's word on calls that were stopped halfway
             warnings.filterwarnings("ignore", r".*\d+ tasks which were still being processed", UserWarning)
-            with joblib.parallel_config("loky", inner_max_num_threads=1), _interrupts_ignored():
+            with joblib.parallel_config("loky", inner_max_num_threads=1), _interrupts_ignored(), _quiet_tracker():
                 results = joblib.Parallel(n_jobs=n, return_as="generator_unordered")(tasks)
             try:
                 yield from results
@@ -168,6 +168,23 @@ def _interrupts_ignored() -> Iterator[None]:
         yield
     finally:
         signal.signal(signal.SIGINT, before)
+
+
+@contextmanager
+def _quiet_tracker() -> Iterator[None]:
+    """joblib's process that removes what stopped processes leave behind, started in the block, does so without a word.
+
+    Ctrl-C may find a process between making a semaphore and noting it down.
+    """
+    before = os.environ.get("PYTHONWARNINGS")
+    os.environ["PYTHONWARNINGS"] = ",".join([*([before] if before else []), "ignore:resource_tracker:UserWarning"])
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ["PYTHONWARNINGS"]
+        else:
+            os.environ["PYTHONWARNINGS"] = before
 
 
 @contextmanager

@@ -185,3 +185,18 @@ def test_a_killed_process_is_continued(tmp_path, child_environment):
     computed(tmp_path)
     assert [result["half"] for result in run(tmp_path, n).values()] == [i / 2 for i in range(n)]
     assert set(computed(tmp_path)) == set(range(n)) - done
+
+
+def test_what_a_stopped_process_leaves_behind_is_removed_without_a_word(child_environment):
+    """A semaphore that nobody noted down, as Ctrl-C may leave one."""
+    script = (
+        "import os\n"
+        "from joblib.externals.loky.backend import resource_tracker\n"
+        "from naslib_archlock.parts import LocalProcesses\n"
+        "assert dict(LocalProcesses(2).results(abs, {'a': (-1,), 'b': (-2,)})) == {'a': 1, 'b': 2}\n"
+        "assert 'PYTHONWARNINGS' not in os.environ\n"
+        "resource_tracker.register('/nobody-s', 'semlock')\n"
+    )
+    environment = {k: v for k, v in child_environment.items() if k != "PYTHONWARNINGS"}
+    done = subprocess.run([sys.executable, "-c", script], env=environment, capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (0, "")
