@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
 _BLOCK = 1024  # comparisons at once: the widest of the usual layers then takes 512 KiB
 _CELLS = 64  # of a block, where there are so many
+_WORTH_A_THREAD = 1 << 15  # comparisons: some 15 ms
 _KEPT = 1 << 14  # opponents whose layers are kept, counted on each task: 30 MiB of the usual network
 
 
@@ -74,19 +75,20 @@ class _Opponents:
 
     def __init__(self, model: PairMLP, cells: Tensor, tasks: Tensor) -> None:
         as_a, as_b = model.project(cells)
-        task = model.project_task(tasks)[:, None]
-        self._as_b = _Head(model.head, (as_b + task).flatten(0, 1))
-        self._as_a = _Head(model.head, (as_a + task).flatten(0, 1)) if model.antisymmetric else None
+        task = model.project_task(tasks)
+        self._n_tasks = len(tasks)
+        self._as_b = _Head(model.head, (as_b[:, None] + task).flatten(0, 1))
+        self._as_a = _Head(model.head, (as_a[:, None] + task).flatten(0, 1)) if model.antisymmetric else None
 
     def lose_to(self, as_a: Tensor, as_b: Tensor, first: int = 0) -> Tensor:
         """Probabilities that cells beat the opponents from the first on.
 
-        Args: as_a, as_b: ``n x width``, the cells projected. Returns: ``n x (tasks * opponents - first)``.
+        Args: as_a, as_b: ``n x width``, the cells projected. Returns: ``n x (opponents - first) x tasks``.
         """
-        logits = self._as_b(as_a, first)
+        logits = self._as_b(as_a, first * self._n_tasks)
         if self._as_a is not None:
-            logits -= self._as_a(as_b, first)
-        return logits.sigmoid_()
+            logits -= self._as_a(as_b, first * self._n_tasks)
+        return logits.sigmoid_().view(len(logits), -1, self._n_tasks)
 
 
 class Contest:
@@ -95,7 +97,7 @@ class Contest:
     def __init__(self, model: PairMLP, tasks: np.ndarray, opponents: np.ndarray) -> None:
         """Args: tasks: ``t x embedding_dim``; opponents: ``m x 6`` codes."""
         self._model, self._opponents = model, _encoded(opponents)
-        self._groups = _vectors(tasks).split(max(1, _KEPT // len(opponents)))
+        self._groups = _groups_of(tasks, len(opponents))
         self._ready: tuple[int, Any] = (-1, None)
 
     def win_rates(self, cells: np.ndarray) -> np.ndarray:
@@ -104,24 +106,14 @@ class Contest:
         Args: cells: ``n x 6`` codes. Returns: ``t x n`` float64 in [0, 1].
         """
         _, first, which = np.unique(cell_index(cells), return_index=True, return_inverse=True)
-        blocks = _blocks_of(len(first))
-        with _in_threads() as in_threads:
+        blocks = _blocks_of(len(first), _CELLS)
+        with _in_threads(len(first) * len(self._opponents) * sum(map(len, self._groups))) as in_threads:
             projected = self._model.project(_encoded(np.asarray(cells)[first]))
             rates = [
-                np.concatenate(list(in_threads(self._rates_on(group, *projected), blocks)), axis=1)
+                np.concatenate(list(in_threads(_mean_wins_over(self._opponents_on(group), *projected), blocks)))
                 for group in range(len(self._groups))
             ]
-        return np.concatenate(rates)[:, which]
-
-    def _rates_on(self, group: int, as_a: Tensor, as_b: Tensor) -> Callable[[slice], np.ndarray]:
-        """A function from a block of projected cells to their win rates on a group of tasks."""
-        opponents, n_tasks = self._opponents_on(group), len(self._groups[group])
-
-        def rates_of(block: slice) -> np.ndarray:
-            won = opponents.lose_to(as_a[block], as_b[block])
-            return won.view(len(won), n_tasks, -1).mean(dim=2, dtype=torch.float64).t().numpy()
-
-        return rates_of
+        return np.hstack(rates).T[:, which]
 
     def _opponents_on(self, group: int) -> _Opponents:
         """The opponents on a group of tasks; those of the last group are kept, which most often is the only one."""
@@ -138,19 +130,28 @@ def win_rates_of_all(model: PairMLP, tasks: np.ndarray, cells: np.ndarray) -> np
     """
     if not model.antisymmetric:
         return Contest(model, tasks, cells).win_rates(cells)
-    encoded = _encoded(cells)
-    wins = np.zeros((len(tasks), len(cells)))
-    with _in_threads() as in_threads:
+    encoded, n = _encoded(cells), len(cells)
+    # blocks small enough to leave pairs to save: in a block, both orders are compared
+    blocks, wins = _blocks_of(n, min(_CELLS, -(-n // 4))), []
+    with _in_threads(n * n * len(tasks)) as in_threads:
         projected = model.project(encoded)
-        for on_task, task in zip(wins, _vectors(tasks)):
-            wins_of = _wins_over(_Opponents(model, encoded, task[None]), *projected)
-            for block, own, of_those_behind in in_threads(wins_of, _blocks_of(len(cells))):
-                on_task[block] += own
-                on_task[block.stop :] += of_those_behind
-    return wins / len(cells)
+        for group in _groups_of(tasks, n):
+            on_group = np.zeros((n, len(group)))
+            for block, own, of_those_behind in in_threads(
+                _wins_in_and_behind(_Opponents(model, encoded, group), *projected), blocks
+            ):
+                on_group[block] += own
+                on_group[block.stop :] += of_those_behind
+            wins.append(on_group)
+    return np.hstack(wins).T / n
 
 
-def _wins_over(
+def _mean_wins_over(opponents: _Opponents, as_a: Tensor, as_b: Tensor) -> Callable[[slice], np.ndarray]:
+    """A function from a block of cells to their win rates, ``n x tasks``."""
+    return lambda block: opponents.lose_to(as_a[block], as_b[block]).mean(dim=1, dtype=torch.float64).numpy()
+
+
+def _wins_in_and_behind(
     all_cells: _Opponents, as_a: Tensor, as_b: Tensor
 ) -> Callable[[slice], tuple[slice, np.ndarray, np.ndarray]]:
     """A function from a block of cells to their wins over it and those behind it, and the wins of these over it."""
@@ -167,18 +168,23 @@ def _encoded(cells: np.ndarray) -> Tensor:
     return torch.from_numpy(one_hot(cells))
 
 
-def _vectors(tasks: np.ndarray) -> Tensor:
-    return torch.from_numpy(np.asarray(tasks, dtype=np.float32))
+def _groups_of(tasks: np.ndarray, n_opponents: int) -> tuple[Tensor, ...]:
+    vectors = torch.from_numpy(np.asarray(tasks, dtype=np.float32))
+    return vectors.split(max(1, _KEPT // n_opponents))
 
 
-def _blocks_of(n: int) -> list[slice]:
-    return [slice(start, min(start + _CELLS, n)) for start in range(0, n, _CELLS)]
+def _blocks_of(n: int, size: int) -> list[slice]:
+    return [slice(start, min(start + size, n)) for start in range(0, n, size)]
 
 
 @contextmanager
-def _in_threads() -> Iterator[Callable[[Callable[[slice], Any], list[slice]], Iterator[Any]]]:
+def _in_threads(n_comparisons: int) -> Iterator[Callable[[Callable[[slice], Any], list[slice]], Iterator[Any]]]:
     """A ``map``, in order, on as many threads as torch may use; what is computed in the block is on one each."""
-    n_threads = torch.get_num_threads()
-    # New threads take over the setting, but only once they ask for it, which a matrix times a vector does not.
-    with single_threaded(), ThreadPoolExecutor(n_threads, initializer=torch.set_num_threads, initargs=(1,)) as pool:
-        yield lambda function, blocks: (pool.map if n_threads > 1 and len(blocks) > 1 else map)(function, blocks)
+    n_threads = min(torch.get_num_threads(), n_comparisons // _WORTH_A_THREAD)
+    with single_threaded():
+        if n_threads < 2:
+            yield map
+            return
+        # New threads take over the setting, but only once they ask for it, which a matrix times a vector does not.
+        with ThreadPoolExecutor(n_threads, initializer=torch.set_num_threads, initargs=(1,)) as pool:
+            yield pool.map

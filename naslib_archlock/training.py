@@ -150,7 +150,9 @@ def _optimize(
 
 
 def _optimizer_and_schedule(model: PairMLP, settings: TrainSettings) -> tuple[torch.optim.Optimizer, Any]:
-    common: Any = {"lr": settings.learning_rate, "weight_decay": settings.weight_decay, "foreach": True}
+    # all parameters in one go: one by one, they take as long as the pairs
+    together = "fused" if torch.__version__ >= "2.4" else "foreach"
+    common: Any = {"lr": settings.learning_rate, "weight_decay": settings.weight_decay, together: True}
     optimizer: torch.optim.Optimizer
     if settings.optimizer == "adam":
         optimizer = torch.optim.AdamW(model.parameters(), **common)

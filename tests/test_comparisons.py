@@ -102,6 +102,12 @@ def test_all_against_all_counts_both_sides_of_each_pair(n):
 @settings(max_examples=20)
 @given(st.integers(1, 200), st.integers(1, 40), st.integers(1, 4), st.booleans())
 def test_the_same_bytes_on_one_thread_and_on_several(n, m, t, antisymmetric):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(comparisons, "_WORTH_A_THREAD", 1)
+        check_threads(n, m, t, antisymmetric)
+
+
+def check_threads(n: int, m: int, t: int, antisymmetric: bool) -> None:
     model, cells, opponents, tasks = make_model(antisymmetric), sample(n, 1), sample(m, 2), vectors(t)
     before, results = torch.get_num_threads(), []
     try:
@@ -124,6 +130,7 @@ def test_threads_compute_on_one_core_each(monkeypatch):
         return original(self, a, b, first)
 
     monkeypatch.setattr(comparisons._Opponents, "lose_to", watched)
+    monkeypatch.setattr(comparisons, "_WORTH_A_THREAD", 1)
     before = torch.get_num_threads()
     try:
         torch.set_num_threads(3)
@@ -138,6 +145,7 @@ def test_an_error_in_a_thread_is_raised_and_threads_are_put_back(monkeypatch):
         raise MemoryError("not enough")
 
     monkeypatch.setattr(comparisons._Opponents, "lose_to", fail)
+    monkeypatch.setattr(comparisons, "_WORTH_A_THREAD", 1)
     before = torch.get_num_threads()
     try:
         torch.set_num_threads(2)
