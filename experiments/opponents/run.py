@@ -8,11 +8,13 @@ python experiments/opponents/run.py --tables DIR
 
 from __future__ import annotations
 
+import resource
 import sys
 import time
 from pathlib import Path
 
 import numpy as np
+import torch
 from scipy.stats import spearmanr
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
@@ -52,8 +54,10 @@ def main() -> None:
         results[n] = {"worst_spearman": worst, "seconds": seconds}
         rows.append([str(n), f"{worst:.5f}", f"{seconds:.2f}"])
     rows.append([f"{len(cells)} (all pairs)", "", f"{all_pairs_s:.1f}"])
-    write_results(args.out, {"all_pairs_seconds": all_pairs_s, "opponents": results})
+    peak_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e3  # kB on Linux
+    write_results(args.out, {"all_pairs_seconds": all_pairs_s, "opponents": results, "peak_memory_mb": peak_mb})
     print(table(rows))
+    print(f"{len(tasks)} tasks, {torch.get_num_threads()} threads; peak memory of the process {peak_mb:.0f} MB")
 
 
 if __name__ == "__main__":
