@@ -29,8 +29,8 @@ from .threads import single_threaded
 if TYPE_CHECKING:
     from .ranker import PairMLP
 
-_BLOCK = 1024  # comparisons at once: the widest of the usual layers then takes 512 KiB
-_CELLS = 64  # of a block, where there are so many
+_BLOCK = 4096  # comparisons at once: the widest of the usual layers then takes 2 MiB
+_CELLS = 128  # of a block, where there are so many
 _WORTH_A_THREAD = 1 << 15  # comparisons: some 15 ms
 _KEPT = 1 << 14  # opponents whose layers are kept, counted on each task: 30 MiB of the usual network
 
