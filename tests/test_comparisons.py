@@ -180,9 +180,8 @@ def test_memory_does_not_grow_with_the_number_of_comparisons(monkeypatch):
     win_rates_of_all(model, tasks, cells)
     _, peak = tracemalloc.get_traced_memory()  # of NumPy; torch's memory is what new_empty asks for
     tracemalloc.stop()
-    n_pairs = len(tasks) * len(cells) ** 2
-    assert max(sizes) <= max(2 * comparisons._BLOCK * 32, comparisons._CELLS * len(cells) * len(tasks))
-    assert max(sizes) < n_pairs / 10
+    of_a_block = max((comparisons._BLOCK + comparisons._CELLS) * 32, comparisons._CELLS * comparisons._KEPT)
+    assert max(sizes) <= min(of_a_block, len(tasks) * len(cells) ** 2 / 5)
     assert peak < 10e6
 
 
