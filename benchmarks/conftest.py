@@ -110,6 +110,7 @@ def _timed(
     once: bool,
 ) -> Any:
     def prepared() -> tuple[tuple[Any, ...], dict[str, Any]]:
+        gc.unfreeze()
         gc.collect()  # NASLib's graphs hold one another: those of an earlier run would be collected in this one
         gc.freeze()  # nor does a collection go through what other measurements have left, as if this one were alone
         return setup(), {}
