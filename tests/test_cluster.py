@@ -387,7 +387,9 @@ def test_a_worker_that_sees_other_files_names_them(cluster, toy_tables, tmp_path
     """Relative to the folders of its own, where it was started, it sees none."""
     monkeypatch.chdir(tmp_path)
     raw = yaml.safe_load(STUDY)
-    raw["methods"]["TU"]["zero_cost"] = "zc_transbench101_micro.json"
+    # without a ranker, as the workers may have been told by another test to train them otherwise
+    raw["methods"]["S"] = {"method": "most_accurate"}
+    raw["methods"]["TU"] = {"scheme": "tu", "strategy": "bayesian", "zero_cost": "zc_transbench101_micro.json"}
     Path("zc_transbench101_micro.json").write_bytes((toy_tables / "zc_transbench101_micro.json").read_bytes())
     tables = str(toy_tables)
     with pytest.raises(ClusterError, match=r"on worker tcp.*: run TU on .*: zc_transbench101_micro.json is not there"):
