@@ -150,7 +150,7 @@ def _optimize(
 
 
 def _optimizer_and_schedule(model: PairMLP, settings: TrainSettings) -> tuple[torch.optim.Optimizer, Any]:
-    # all parameters in one go: one by one, they take as long as the pairs
+    # all parameters in one go: one by one, they took a fifth of a step
     together = "fused" if torch.__version__ >= "2.4" else "foreach"
     common: Any = {"lr": settings.learning_rate, "weight_decay": settings.weight_decay, together: True}
     optimizer: torch.optim.Optimizer

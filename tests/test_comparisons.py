@@ -8,33 +8,14 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from random_networks import make_model, sample, vectors
 from scipy.stats import spearmanr
 
 from naslib_archlock import comparisons
 from naslib_archlock.cells import one_hot
 from naslib_archlock.comparisons import Contest, win_rates_of_all
 from naslib_archlock.ranker import PairMLP
-from naslib_archlock.spaces import NASBENCH201, TRANSBENCH101_MICRO
-
-DIM = 7
-
-
-def make_model(antisymmetric: bool = True, hidden: tuple[int, ...] = (16, 8), seed: int = 0) -> PairMLP:
-    """A network with random weights, large enough that its logits differ."""
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        model = PairMLP(DIM, hidden, antisymmetric).requires_grad_(False)
-    for parameter in model.parameters():
-        parameter.mul_(3)
-    return model
-
-
-def sample(n: int, seed: int = 0) -> np.ndarray:
-    return np.array(NASBENCH201.sample(n, np.random.default_rng(seed)))
-
-
-def vectors(n: int, seed: int = 0) -> np.ndarray:
-    return np.random.default_rng(seed).standard_normal((n, DIM))
+from naslib_archlock.spaces import TRANSBENCH101_MICRO
 
 
 def one_by_one(model: PairMLP, cells: np.ndarray, tasks: np.ndarray, opponents: np.ndarray) -> np.ndarray:

@@ -12,6 +12,7 @@ import safetensors.torch
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from random_networks import DIM, make_model, sample, vectors
 
 from naslib_archlock import ranker as ranker_module
 from naslib_archlock.cells import one_hot
@@ -19,17 +20,8 @@ from naslib_archlock.errors import OutputError, RankerError
 from naslib_archlock.ranker import PairMLP, Ranker, RankerInfo
 from naslib_archlock.spaces import NASBENCH201, TRANSBENCH101_MACRO, TRANSBENCH101_MICRO
 
-DIM = 7
-
 
 def make_ranker(antisymmetric: bool = True, hidden: tuple[int, ...] = (16, 8), seed: int = 0) -> Ranker:
-    """A ranker with random weights, large enough that its logits differ."""
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        model = PairMLP(DIM, hidden, antisymmetric)
-        with torch.no_grad():
-            for parameter in model.parameters():
-                parameter.mul_(3)
     info = RankerInfo(
         family="cell",
         embedding="proxies",
@@ -44,15 +36,7 @@ def make_ranker(antisymmetric: bool = True, hidden: tuple[int, ...] = (16, 8), s
         accuracy={"unseen_cells": {"nasbench201/cifar10": 0.9}},
         versions={"torch": "some"},
     )
-    return Ranker(model, info)
-
-
-def sample(n: int, seed: int = 0) -> np.ndarray:
-    return np.array(NASBENCH201.sample(n, np.random.default_rng(seed)))
-
-
-def vectors(n: int, seed: int = 0) -> np.ndarray:
-    return np.random.default_rng(seed).standard_normal((n, DIM))
+    return Ranker(make_model(antisymmetric, hidden, seed), info)
 
 
 # -- the network -------------------------------------------------------------------------------------------------------

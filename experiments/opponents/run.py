@@ -29,7 +29,6 @@ from naslib_archlock.seeding import stream
 from naslib_archlock.spaces import NASBENCH201
 
 NUMBERS = (16, 32, 64, 128, 256, 512)
-N_TARGETS = 10
 
 
 def main() -> None:
@@ -38,7 +37,8 @@ def main() -> None:
     knowledge = Knowledge(config, hidden=("cifar100", "ImageNet16-120"))
     ranker, _ = pipeline.train(config, *knowledge.training_tables(), progress=None)
     source = knowledge.embedding(config.dataset, ranker.info)
-    tasks = np.vstack([source, simulate_targets(source, N_TARGETS, 0.9, stream(config.seed, "targets"))])
+    n_targets, cosine = config.archlock.n_targets, config.archlock.cosine
+    tasks = np.vstack([source, simulate_targets(source, n_targets, cosine, stream(config.seed, "targets"))])
     cells = NASBENCH201.distinct()
     start = time.perf_counter()
     by_all_pairs = ranker.win_rates_of_all(cells, tasks)
