@@ -40,8 +40,8 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"archlock {__version__}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     for add in (
-        _add_search, _add_train_ranker, _add_proxies, _add_embed, _add_export, _add_compare, _add_report, _add_naslib,
-        _add_doctor,
+        _add_search, _add_train_ranker, _add_audit, _add_proxies, _add_embed, _add_export, _add_compare, _add_report,
+        _add_naslib, _add_doctor,
     ):  # fmt: skip
         add(commands)
     return parser
@@ -73,6 +73,20 @@ def _add_train_ranker(commands: Any) -> None:
     _add_configured(train)
     train.add_argument("--out", type=Path, required=True, metavar="FILE", help="safetensors file to write")
     train.add_argument("--overwrite", action="store_true", help="replace the file if it exists")
+
+
+def _add_audit(commands: Any) -> None:
+    audit = commands.add_parser(
+        "audit", help="train what a search found, and attack it on the targets",
+        usage="archlock audit [--config-file FILE] [--out DIR] [--jobs N] [--json] [KEY VALUE ...]",
+        epilog=f"{_OVERRIDES}. The search is made first where its result is not there. Without a config: the embedded "
+        "benchmark, source digit. An interrupted audit goes on when the same command is given again.",
+    )  # fmt: skip
+    _add_configured(audit)
+    audit.add_argument("--out", type=Path, metavar="DIR", help="folder (default: audit in the run's folder)")
+    audit.add_argument(
+        "--jobs", type=_at_least(1), metavar="N", help="processes at once (default: one a core; on a GPU one)"
+    )
 
 
 def _add_configured(parser: argparse.ArgumentParser) -> None:
@@ -178,6 +192,7 @@ def _add_doctor(commands: Any) -> None:
 _RUN = {
     "search": ("commands.search", "run_search"),
     "train-ranker": ("commands.train_ranker", "run_train_ranker"),
+    "audit": ("commands.audit", "run_audit_command"),
     "proxies": ("commands.proxies", "run_proxies"),
     "embed": ("commands.embed", "run_embed"),
     "export": ("commands.export", "run_export"),
@@ -186,7 +201,7 @@ _RUN = {
     "naslib": ("plugin.launcher", "run_launcher"),
     "doctor": ("doctor", "run_doctor"),
 }
-_WITH_OVERRIDES = ("search", "train-ranker")
+_WITH_OVERRIDES = ("search", "train-ranker", "audit")
 
 
 @contextmanager

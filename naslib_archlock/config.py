@@ -1,7 +1,7 @@
-"""Configuration: NASLib's keys and one section ``archlock``, from YAML and ``KEY VALUE`` overrides.
+"""Configuration: NASLib's keys and the sections ``archlock`` and ``audit``, from YAML and ``KEY VALUE`` overrides.
 
 A config works both for ``archlock search`` and for NASLib's runners, whose loader reaches two levels and turns
-overrides into the type of the value that they replace; so the section is one level deep and has no nulls.
+overrides into the type of the value that they replace; so the sections are one level deep and have no nulls.
 """
 
 from __future__ import annotations
@@ -14,13 +14,14 @@ from typing import Any
 
 import yaml
 
+from .audit.settings import AuditSection
 from .devices import check_device_name
 from .errors import ConfigError, nearest, unknown
 from .fitness import SCHEMES
 from .search import STRATEGIES, SearchSettings
 from .spaces import get_space
 from .tasks.names import task_name
-from .train_settings import OPTIMIZERS, PRESETS, TrainSettings, parse_hidden
+from .train_settings import OPTIMIZERS, PRESETS, TrainSettings, parse_widths
 from .votes import parse_proxies
 
 
@@ -61,7 +62,7 @@ class ArchLockSection:
     preset: str = "default"  # or paper
     hidden: str = "128,64,32,16"
     ranker_optimizer: str = "adam"  # or sgd
-    device: str = "auto"  # to train it on: a GPU where there is one, else the CPU; or cpu, cuda, cuda:1
+    device: str = "auto"  # to train it (and audits) on: a GPU where there is one, else the CPU; or cpu, cuda:1
 
     def __post_init__(self) -> None:
         for name, known in (("scheme", SCHEMES), ("preset", PRESETS), ("ranker_optimizer", OPTIMIZERS)):
@@ -78,7 +79,7 @@ class ArchLockSection:
         if self.strategy:
             self._check_strategy()
         parse_proxies(self.proxies)
-        parse_hidden(self.hidden)
+        parse_widths("archlock.hidden", self.hidden)
         check_device_name(self.device)
         if self.scheme == "tk" and not self.target:
             raise ConfigError("archlock.scheme tk needs archlock.target: the task, or tasks, to lock out")
@@ -109,7 +110,7 @@ class ArchLockSection:
     def train_settings(self) -> TrainSettings:
         """How to train a ranker: the preset with the layers and the optimizer asked for."""
         settings = asdict(PRESETS[self.preset])
-        settings.update(hidden=parse_hidden(self.hidden), optimizer=self.ranker_optimizer)
+        settings.update(hidden=parse_widths("archlock.hidden", self.hidden), optimizer=self.ranker_optimizer)
         return TrainSettings(**settings)
 
 
@@ -139,6 +140,7 @@ class Config:
     out_dir: str = "run"
     search: NaslibSearchSection = field(default_factory=NaslibSearchSection)
     archlock: ArchLockSection = field(default_factory=ArchLockSection)
+    audit: AuditSection = field(default_factory=AuditSection)
 
     def __post_init__(self) -> None:
         if not 0 <= self.seed < 2**32:  # what NASLib can seed NumPy with
@@ -166,8 +168,9 @@ class Config:
         return Path(self.out_dir).joinpath(*parts)
 
     def to_yaml(self) -> str:
-        """The resolved configuration, which ``load_config`` and NASLib read back."""
-        return yaml.safe_dump(asdict(self), sort_keys=False)
+        """The resolved configuration of a search, which ``load_config`` and NASLib read back."""
+        of_search = {name: value for name, value in asdict(self).items() if name != "audit"}
+        return yaml.safe_dump(of_search, sort_keys=False)
 
 
 # Keys that NASLib's runners need in the same file. They mean nothing here, but a misspelt one is still caught.
@@ -223,14 +226,14 @@ def load_config(path: Path | None, overrides: Sequence[str] = ()) -> Config:
 
 def _is_text(section: str, name: str) -> bool:
     """Whether a key holds text."""
-    sections = {"": Config, "search": NaslibSearchSection, "archlock": ArchLockSection}
+    sections = {"": Config, "search": NaslibSearchSection, "archlock": ArchLockSection, "audit": AuditSection}
     return section in sections and any(f.name == name and f.type == "str" for f in fields(sections[section]))
 
 
 def config_from(raw: Mapping[str, Any], strict: bool = True) -> Config:
     """Check a mapping, such as the config that NASLib's loader made.
 
-    Args: strict: also refuse unknown keys outside the section ``archlock``, which NASLib itself lets pass.
+    Args: strict: also refuse unknown keys outside the sections that are ours, which NASLib itself lets pass.
     Raises: ConfigError.
     """
     known = [f.name for f in fields(Config)]
@@ -240,13 +243,14 @@ def config_from(raw: Mapping[str, Any], strict: bool = True) -> Config:
     sections: tuple[tuple[str, type, Iterable[str]], ...] = (
         ("search", NaslibSearchSection, _NASLIB_SEARCH_KEYS),
         ("archlock", ArchLockSection, ()),
+        ("audit", AuditSection, ()),
     )
     for section, cls, ignored in sections:
         content = values.pop(section, {})
         if not isinstance(content, Mapping):
             raise ConfigError(f"{section} must be a section with keys of its own, not {content!r}")
         names = [f.name for f in fields(cls)]
-        if strict or section == "archlock":
+        if strict or section != "search":
             _check_keys(content, names, ignored, f"{section}.")
         values[section] = _build(cls, {n: content[n] for n in names if n in content}, f"{section}.")
     config: Config = _build(Config, values, "")

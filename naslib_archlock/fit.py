@@ -3,28 +3,35 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from .cells import Cell
 from .networks import CellNetwork, network_for
 from .tasks.base import LabelledImages
 from .threads import single_threaded
 
+_SCORED_AT_ONCE = 1000  # images: more would fill the memory
+
 
 @dataclass(frozen=True)
 class FitSettings:
-    """AdamW with decoupled weight decay, on a one-cycle schedule."""
+    """AdamW with decoupled weight decay, on a one-cycle schedule; ``widths``, ``cells_per_stage``: of the network."""
 
     epochs: int = 6
     batch_size: int = 50
     learning_rate: float = 2e-2
     weight_decay: float = 1e-2
     widths: tuple[int, ...] = (8, 16)
+    cells_per_stage: int = 1
+
+    def n_steps(self, n_images: int) -> int:
+        """Optimizer steps of a training on so many images; an epoch leaves out what fills no batch."""
+        return self.epochs * (n_images // min(self.batch_size, n_images))
 
 
 def fit(cell: Cell, data: LabelledImages, settings: FitSettings, seeds: Sequence[int]) -> CellNetwork:
@@ -33,38 +40,68 @@ def fit(cell: Cell, data: LabelledImages, settings: FitSettings, seeds: Sequence
     A seed decides the initial weights and the order of the images.
     """
     generators = [np.random.default_rng(seed) for seed in seeds]
-    network = _initial_network(cell, data, settings, generators)
-    network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch's annotations lack it
-    n, size = len(data), min(settings.batch_size, len(data))
-    n_steps = settings.epochs * (n // size)
-    optimizer = torch.optim.AdamW(network.parameters(), lr=settings.learning_rate, weight_decay=settings.weight_decay)
+    network = initial_network(cell, data, settings, generators)
+    rows = np.tile(np.arange(len(data)), (len(seeds), 1))
+    train(network, network, data, rows, settings, settings.n_steps(len(data)), generators)
+    return network
+
+
+def train(
+    network: CellNetwork,
+    part: nn.Module,
+    data: LabelledImages,
+    rows: np.ndarray,
+    settings: FitSettings,
+    n_steps: int,
+    generators: Sequence[np.random.Generator],
+) -> None:
+    """Train ``part``, the network itself or a module of it; the rest stays as it is, its normalisation included.
+
+    Args: network: it goes to the device of the images; rows: the images that each copy trains on, ``copies x n``;
+        generators: of each copy, for the order of its images.
+    """
+    network.to(data.images.device, memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch lacks it
+    optimizer = torch.optim.AdamW(part.parameters(), lr=settings.learning_rate, weight_decay=settings.weight_decay)
     schedule = torch.optim.lr_scheduler.OneCycleLR(
         optimizer, settings.learning_rate, total_steps=n_steps, cycle_momentum=False
     )
-    network.train()
-    for _ in range(settings.epochs):
-        orders = torch.from_numpy(np.stack([rng.permutation(n) for rng in generators]))
+    network.eval().requires_grad_(False)
+    part.train().requires_grad_(True)
+    for batch in _batches(rows, settings.batch_size, n_steps, generators):
+        outputs = per_copy(network(_side_by_side([data.images[of_copy] for of_copy in batch])), len(batch))
+        # a sum: the gradient of each copy is that of its own loss
+        loss = torch.stack([data.loss(o, data.targets[of_copy]) for o, of_copy in zip(outputs, batch)]).sum()
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        schedule.step()
+    network.eval()
+
+
+def _batches(rows: np.ndarray, size: int, n_steps: int, generators: Sequence[np.random.Generator]) -> Iterator[Tensor]:
+    """So many batches, ``copies x size`` rows each: epoch after epoch, in a new order for every copy."""
+    n = rows.shape[1]
+    size, made = min(size, n), 0
+    while True:
+        orders = torch.from_numpy(np.stack([row[rng.permutation(n)] for row, rng in zip(rows, generators)]))
         for batch in orders[:, : n - n % size].split(size, dim=1):
-            outputs = per_copy(network(_side_by_side([data.images[rows] for rows in batch])), len(seeds))
-            # a sum: the gradient of each copy is that of its own loss
-            loss = torch.stack([data.loss(o, data.targets[rows]) for o, rows in zip(outputs, batch)]).sum()
-            optimizer.zero_grad()
-            loss.backward()
-            optimizer.step()
-            schedule.step()
-    return network.eval()
+            if made == n_steps:
+                return
+            yield batch
+            made += 1
 
 
-def _initial_network(
+def initial_network(
     cell: Cell, data: LabelledImages, settings: FitSettings, generators: Sequence[np.random.Generator]
 ) -> CellNetwork:
-    """Copies that each have the weights a network alone would get from its generator."""
+    """Untrained copies, each with the weights that a network alone would get from its generator."""
     singles = []
     with torch.random.fork_rng(devices=[]):
-        network = network_for(data, cell, settings.widths, len(generators))
+        network = network_for(data, cell, settings.widths, len(generators), settings.cells_per_stage)
         for rng in generators:
             torch.manual_seed(int(rng.integers(2**63)))
-            singles.append(network_for(data, cell, settings.widths).state_dict())
+            single = network_for(data, cell, settings.widths, cells_per_stage=settings.cells_per_stage)
+            singles.append(single.state_dict())
     network.load_state_dict(
         {
             name: torch.cat([single[name] for single in singles]) if value.ndim else value
@@ -87,7 +124,9 @@ def per_copy(outputs: Tensor, copies: int) -> tuple[Tensor, ...]:
 @torch.no_grad()
 def scores(network: CellNetwork, data: LabelledImages) -> list[float]:
     """The metric of each copy on all images, in % (``LabelledImages.score``)."""
-    outputs = network(_side_by_side([data.images] * network.copies))
+    outputs = torch.cat(
+        [network(_side_by_side([images] * network.copies)) for images in data.images.split(_SCORED_AT_ONCE)]
+    )
     return [data.score(part) for part in per_copy(outputs, network.copies)]
 
 

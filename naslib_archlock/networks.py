@@ -53,10 +53,10 @@ class CellModule(nn.Module):
 
 
 class CellNetwork(nn.Module):
-    """A network with one cell in every stage.
+    """A network with one cell, or several alike, in every stage.
 
     Args: cell: canonical; n_outputs: classes or numbers, of the image or, if ``dense``, of each of its pixels; widths:
-        channels of each stage; copies: networks side by side.
+        channels of each stage; copies: networks side by side; cells_per_stage: 5 in NAS-Bench-201.
     """
 
     def __init__(
@@ -67,6 +67,7 @@ class CellNetwork(nn.Module):
         dense: bool = False,
         widths: Sequence[int] = (8, 16),
         copies: int = 1,
+        cells_per_stage: int = 1,
     ) -> None:
         super().__init__()
         self.copies = copies
@@ -79,9 +80,12 @@ class CellNetwork(nn.Module):
         def norm(width: int) -> nn.Module:
             return nn.BatchNorm2d(copies * width)
 
-        layers = [conv(in_channels, widths[0], 3), norm(widths[0]), CellModule(cell, copies * widths[0], copies)]
+        def cells(width: int) -> list[nn.Module]:
+            return [CellModule(cell, copies * width, copies) for _ in range(cells_per_stage)]
+
+        layers = [conv(in_channels, widths[0], 3), norm(widths[0]), *cells(widths[0])]
         for narrow, wide in zip(widths, widths[1:]):
-            layers += [nn.AvgPool2d(2), conv(narrow, wide, 1), norm(wide), CellModule(cell, copies * wide, copies)]
+            layers += [nn.AvgPool2d(2), conv(narrow, wide, 1), norm(wide), *cells(wide)]
         self.body = nn.Sequential(*layers, norm(widths[-1]), nn.ReLU())
         self.head = conv(widths[-1], n_outputs * self._upscale**2, 1, bias=True)
 
@@ -100,6 +104,8 @@ class CellNetwork(nn.Module):
         return self.head(features.mean(dim=(2, 3), keepdim=True)).flatten(1)
 
 
-def network_for(data: LabelledImages, cell: Cell, widths: Sequence[int] = (8, 16), copies: int = 1) -> CellNetwork:
+def network_for(
+    data: LabelledImages, cell: Cell, widths: Sequence[int] = (8, 16), copies: int = 1, cells_per_stage: int = 1
+) -> CellNetwork:
     """An untrained network of ``cell`` for a task, with weights from torch's global generator."""
-    return CellNetwork(cell, data.images.shape[1], data.n_outputs, data.is_dense, widths, copies)
+    return CellNetwork(cell, data.images.shape[1], data.n_outputs, data.is_dense, widths, copies, cells_per_stage)

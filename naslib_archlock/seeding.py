@@ -8,7 +8,7 @@ from contextlib import contextmanager
 
 import numpy as np
 
-_STREAMS = ("search", "opponents", "targets", "reference", "cells", "subsets", "split", "bootstrap")
+_STREAMS = ("search", "opponents", "targets", "reference", "cells", "subsets", "split", "bootstrap", "audit")
 
 
 def stream(seed: int, purpose: str) -> np.random.Generator:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from .errors import ConfigError, RankerError, unknown
+from .errors import ConfigError, unknown
 
 OPTIMIZERS = ("adam", "sgd")
 
@@ -64,12 +64,12 @@ PAPER_SIZES = (
 )
 
 
-def parse_hidden(text: str) -> tuple[int, ...]:
-    """Layer widths from ``"128,64,32,16"``. Raises: RankerError."""
+def parse_widths(key: str, text: str) -> tuple[int, ...]:
+    """Widths of layers from ``"128,64,32,16"``. Args: key: of the config. Raises: ConfigError."""
     try:
         widths = tuple(int(part) for part in text.split(","))
     except ValueError:
         widths = ()
     if not widths or not all(1 <= w <= 4096 for w in widths):
-        raise RankerError(f"hidden layers {text!r} must be widths from 1 to 4096 with commas, like '128,64,32,16'")
+        raise ConfigError(f"{key}={text[:80]!r} must be widths from 1 to 4096 with commas, like '128,64,32,16'")
     return widths

@@ -209,7 +209,7 @@ def test_unknown_names_are_told_the_known_ones(overrides, message):
 
 
 def test_layers_are_checked():
-    with pytest.raises(ArchLockError, match="hidden layers '0,1'"):
+    with pytest.raises(ArchLockError, match="archlock.hidden='0,1'"):
         load_config(None, ["archlock.hidden", "0,1"])
 
 

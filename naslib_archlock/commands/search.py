@@ -61,6 +61,14 @@ def run_search(args: argparse.Namespace) -> int:
     return 0
 
 
+def is_same_run(path: Path, config: Config) -> bool:
+    """Whether a run's ``config.yaml`` says the same as a config."""
+    try:
+        return bool(yaml.safe_load(path.read_text(encoding="utf-8")) == yaml.safe_load(config.to_yaml()))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError):
+        return False
+
+
 class RunFolder:
     """The output folder of one run. Nothing in it is replaced by a run with another configuration."""
 
@@ -70,7 +78,7 @@ class RunFolder:
         self._config, self._resume = config, resume
         existing = self.folder / "config.yaml"
         holds_a_run = any((self.folder / name).exists() for name in ("result.json", "state.json"))
-        if holds_a_run and not self._is_same_run(existing):
+        if holds_a_run and not is_same_run(existing, config):
             if resume or not overwrite:
                 raise OutputError(
                     f"{self.folder} holds a run with another configuration (see its config.yaml); "
@@ -84,12 +92,6 @@ class RunFolder:
             raise OutputError(f"{self.folder} holds no state.json to resume from; run without --resume")
         make_folder(self.folder)
         write_text(existing, config.to_yaml())
-
-    def _is_same_run(self, path: Path) -> bool:
-        try:
-            return bool(yaml.safe_load(path.read_text(encoding="utf-8")) == yaml.safe_load(self._config.to_yaml()))
-        except (OSError, UnicodeDecodeError, yaml.YAMLError):
-            return False
 
     def ranker(self) -> Ranker | None:
         """The ranker of the run to resume."""

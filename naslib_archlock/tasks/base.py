@@ -45,6 +45,10 @@ class LabelledImages:
         """The same task with only the images at ``rows``."""
         return LabelledImages(self.name, self.images[rows], self.targets[rows], self.n_classes)
 
+    def to(self, device: str) -> LabelledImages:
+        """The same task with images and targets on a device of torch."""
+        return LabelledImages(self.name, self.images.to(device), self.targets.to(device), self.n_classes)
+
     def balanced_order(self, rng: np.random.Generator) -> np.ndarray:
         """All rows in random order; of classes the first of each, then the second of each, as far as they go."""
         order = rng.permutation(len(self))

@@ -1,0 +1,179 @@
+"""Does a locked architecture also resist an attack on its trained weights? All 30 pairs of the digits tasks.
+
+For each pair: the cell that scheme TU found, the one that scheme S finds, a random one within the source budget, and
+the ceiling, the best lock within the budget by the target's validation accuracy, which no search sees. Each is trained
+on the source, and attacked on the target (``archlock audit``).
+
+python experiments/transfer_audit/run.py        # an interrupted run continues
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+from scipy.stats import spearmanr
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+from common import add_worker_options, workers, write_results
+
+from naslib_archlock import pipeline
+from naslib_archlock.audit.attacks import SCRATCH
+from naslib_archlock.audit.cells import FOUND, RANDOM, S, cells_to_attack
+from naslib_archlock.audit.results import GAIN, TRANSFER, by_role, chosen_attacks, compare
+from naslib_archlock.audit.run import archs_of, run_audit
+from naslib_archlock.benchmarks.base import Benchmark
+from naslib_archlock.config import Config, load_config
+from naslib_archlock.files import write_bytes, write_text
+from naslib_archlock.report.pictures import CHOSEN, OUTSIDE, WITHIN, png
+from naslib_archlock.report.text import table
+from naslib_archlock.scoring import LockScale
+from naslib_archlock.seeding import stream
+from naslib_archlock.spaces import DIGITS
+
+HERE = Path(__file__).parent
+CEILING = "ceiling"
+ROLES = (FOUND, S, RANDOM, CEILING)
+N_RESAMPLES = 10_000
+
+
+def audit_source(source: str, seeds: int, args: argparse.Namespace) -> pd.DataFrame:
+    """Figures of every role on all targets of one source, with the benchmark's own: columns as of ``by_role``, source,
+    ``benchmark``, the test metric in the table."""
+    config = load_config(None, ["search_space", "digits", "dataset", source, "audit.seeds", str(seeds)])
+    benchmark = pipeline.open_benchmark(config)
+    targets = [task for task in DIGITS.tasks if task != source]
+    roles = {target: roles_of(config, benchmark, target) for target in targets}
+    cells = {target: [cell for some in of_target.values() for cell in some] for target, of_target in roles.items()}
+    _, attacks = run_audit(config, cells, args.parts / source, workers(args))
+    archs = {target: {role: archs_of(some) for role, some in of_target.items()} for target, of_target in roles.items()}
+    figures = by_role(chosen_attacks(attacks), archs).assign(source=source)
+    table_figures = {
+        (target, role): np.mean([benchmark.accuracy(cell, task=target, split="test") for cell in some])
+        for target, r in roles.items()
+        for role, some in r.items()
+    }
+    figures["benchmark"] = [table_figures[key] for key in zip(figures["target"], figures["role"])]
+    return figures
+
+
+def roles_of(config: Config, benchmark: Benchmark, target: str) -> dict[str, Any]:
+    """Role -> cells."""
+    search = pipeline.prepare(config, benchmark).search
+    for _ in range(config.search.epochs):
+        search.step()
+    result = pipeline.finish(config, benchmark, search, {"preparation": 0.0, "search": 0.0})
+    scale = LockScale(benchmark, config.dataset, target, config.archlock.source_budget_pct)
+    return {**cells_to_attack(config, benchmark, result), CEILING: [scale.ceiling()]}
+
+
+def differences(figures: pd.DataFrame) -> list[dict[str, Any]]:
+    """How much more the attacker gets from the weights of a role than from those of another: means over pairs.
+
+    Below 0, the role resists more. Intervals are 95% bootstrap intervals over the pairs.
+    """
+    rows = []
+    for role, other in ((FOUND, S), (FOUND, RANDOM), (CEILING, S), (CEILING, RANDOM), (RANDOM, S)):
+        for figure in (TRANSFER, SCRATCH, GAIN):
+            pairs = pd.concat([compare(part, role, other, figure) for _, part in figures.groupby("source", sort=False)])
+            for fraction, of_fraction in pairs.groupby("fraction_pct"):
+                means = of_fraction["mean"].to_numpy()
+                drawn = stream(0, "bootstrap").choice(means, (N_RESAMPLES, len(means))).mean(axis=1)
+                low, high = np.percentile(drawn, [2.5, 97.5])
+                rows.append(
+                    {
+                        "role": role, "other": other, "figure": figure, "fraction_pct": fraction,
+                        "mean": means.mean(), "low": low, "high": high, "median": np.median(means),
+                        "n_below": int((means < 0).sum()), "n_pairs": len(means),
+                    }
+                )  # fmt: skip
+    return rows
+
+
+def agreement(figures: pd.DataFrame) -> list[dict[str, Any]]:
+    """Does the benchmark tell how much an attacker gets? Rank correlation over pairs and roles of the differences to
+    scheme S, in the table and under the strongest attack on the weights."""
+    rows = []
+    for fraction, of_fraction in figures.groupby("fraction_pct"):
+        x, y = beside_s(of_fraction, "benchmark"), beside_s(of_fraction, TRANSFER)
+        rows.append({"fraction_pct": fraction, "spearman": spearmanr(x, y).statistic, "n": len(x)})
+    return rows
+
+
+def beside_s(figures: pd.DataFrame, figure: str) -> pd.Series:
+    """Means over seeds of the other roles, minus those of scheme S."""
+    wide = figures.groupby(["source", "target", "role"])[figure].mean().unstack("role")
+    return wide[[role for role in wide if role != S]].sub(wide[S], axis=0).stack()
+
+
+def picture(figures: pd.DataFrame) -> bytes:
+    """Difference to scheme S under attack against that in the table, one panel for each number of images."""
+    fractions = sorted(figures["fraction_pct"].unique())
+    figure = Figure(figsize=(1 + 3.4 * len(fractions), 4), layout="constrained")
+    axes = figure.subplots(1, len(fractions), squeeze=False, sharex=True)[0]
+    for axis, fraction in zip(axes, fractions):
+        here = figures[figures["fraction_pct"] == fraction]
+        x, y = beside_s(here, "benchmark"), beside_s(here, TRANSFER)
+        for role, color in ((RANDOM, OUTSIDE), (CEILING, WITHIN), (FOUND, CHOSEN)):
+            of_role = x.index.get_level_values("role") == role
+            axis.scatter(x[of_role], y[of_role], s=22, color=color, label=role)
+        low = min(x.min(), y.min())
+        axis.plot([low, 0], [low, 0], color="black", lw=0.7, ls="--", label="as much")
+        axis.axhline(0, color="black", lw=0.5)
+        axis.set_title(f"attacker has {fraction:g}% of the images", fontsize=10)
+        axis.set_xlabel("target test below scheme S,\ntrained from scratch (benchmark)")
+    axes[0].set_ylabel("target test below scheme S,\nstrongest attack on the weights")
+    figure.legend(*axes[0].get_legend_handles_labels(), loc="outside upper center", ncols=4, frameon=False)
+    return png(figure)
+
+
+def show(rows: list[dict[str, Any]], figure: str) -> str:
+    """A table of ``differences``."""
+    lines = [["difference", "images", "mean [95% over pairs]", "median", "pairs below 0"]]
+    lines += [
+        [
+            f"{row['role']} - {row['other']}", f"{row['fraction_pct']:g}%",
+            f"{row['mean']:.2f} [{row['low']:.2f}, {row['high']:.2f}]", f"{row['median']:.2f}",
+            f"{row['n_below']} of {row['n_pairs']}",
+        ]
+        for row in rows
+        if row["figure"] == figure
+    ]  # fmt: skip
+    return table(lines)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--seeds", type=int, default=3, help="networks of every cell (default 3)")
+    parser.add_argument(
+        "--parts", type=Path, default=Path("build/transfer_audit"), help="folder that keeps what is done"
+    )
+    parser.add_argument("--out", type=Path, default=HERE, help="folder to write to")
+    add_worker_options(parser)
+    args = parser.parse_args()
+    figures = pd.concat([audit_source(source, args.seeds, args) for source in DIGITS.tasks], ignore_index=True)
+    rows, correlations = differences(figures), agreement(figures)
+    for title, figure in (
+        ("Target test metric in %, strongest attack on the weights", TRANSFER),
+        ("The same networks from scratch, with the attacker's images", SCRATCH),
+        ("Attack gain: the first minus the second", GAIN),
+    ):
+        print(f"{title}\n{show(rows, figure)}\n")
+    means = (
+        figures.groupby(["fraction_pct", "role"], sort=False)[[TRANSFER, SCRATCH, GAIN, "benchmark"]].mean().round(2)
+    )
+    print(f"Means over pairs\n{means.to_string()}\n")
+    for row in correlations:
+        print(f"Spearman with {row['fraction_pct']:g}% of the images: {row['spearman']:.2f} (n {row['n']})")
+    write_text(args.out / "figures.csv", figures.round(3).to_csv(index=False, lineterminator="\n"))
+    write_bytes(args.out / "benchmark_and_attack.png", picture(figures))
+    write_results(args.out / "results.json", {"seeds": args.seeds, "differences": rows, "agreement": correlations})
+
+
+if __name__ == "__main__":
+    main()

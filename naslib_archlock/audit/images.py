@@ -1,0 +1,59 @@
+"""The images that an audit trains on, by what a config calls their task."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from functools import lru_cache
+from pathlib import Path
+
+from ..benchmarks.trained import FIT
+from ..config import Config
+from ..errors import ConfigError
+from ..fit import FitSettings
+from ..seeding import stream
+from ..spaces import DIGITS, TRANSBENCH101_MICRO
+from ..tasks.base import LabelledImages
+from ..tasks.digits import digits_task
+from ..tasks.folder import read_image_folder, stratified_split
+from ..tasks.names import is_image_folder
+
+
+@lru_cache(maxsize=2)  # the source and a target
+def splits_of(config: Config, task: str, device: str = "cpu") -> Mapping[str, LabelledImages]:
+    """``train``, ``val`` and ``test`` of a digits task, a folder of images, or a data set that NASLib loads.
+
+    The digits tasks have splits of their own; others are split by class into 60, 20 and 20%, as in training candidates.
+    Raises: ConfigError: for a task of TransNAS-Bench-101; ImageError, NaslibError, UnknownNameError.
+    """
+    section = config.archlock
+    if is_image_folder(task):
+        images = read_image_folder(
+            Path(task), section.image_size, section.max_images, config.seed, section.skip_unreadable
+        )
+        splits = stratified_split(images, rng=stream(config.seed, "split"))
+    elif config.search_space == DIGITS.name:
+        splits = digits_task(task)
+    elif task in TRANSBENCH101_MICRO.tasks and config.search_space != "nasbench201":
+        raise ConfigError(
+            f"the images of TransNAS-Bench-101's task {task} (Taskonomy) cannot be read here; give folders of images "
+            "as dataset and archlock.target"
+        )
+    else:
+        from ..plugin.proxies import naslib_dataset
+
+        splits = stratified_split(naslib_dataset(task, section.max_images), rng=stream(config.seed, "split"))
+    return {split: images.to(device) for split, images in splits.items()}
+
+
+def fit_settings(config: Config) -> FitSettings:
+    """How the networks of an audit are built and trained: as the config says, else as suits the images."""
+    section = config.audit
+    suited = FitSettings() if config.search_space == DIGITS.name else FIT
+    return replace(
+        suited,
+        epochs=section.epochs or suited.epochs,
+        batch_size=section.batch_size,
+        widths=section.width_list or suited.widths,
+        cells_per_stage=section.cells_per_stage,
+    )

@@ -1,0 +1,82 @@
+"""What ``archlock audit`` does."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from .. import pipeline
+from ..audit.cells import cells_to_attack
+from ..audit.results import by_role, chosen_attacks, summarise
+from ..audit.run import archs_of, run_audit
+from ..config import Config, load_config
+from ..devices import find_device
+from ..errors import ConfigError
+from ..files import make_folder, write_bytes, write_text
+from ..parts import LocalProcesses
+from ..report.audit import audit_picture, audit_text
+from ..studies.results import to_records
+from ..tasks.names import task_name
+from .search import is_same_run, run_search
+
+# Without a config: the embedded benchmark, which needs nothing else.
+_DEFAULT = ("search_space", "digits", "dataset", "digit")
+
+
+def run_audit_command(args: argparse.Namespace) -> int:
+    """Attack what a search found, which is made first where it is not there, and write figures and a picture."""
+    given = args.overrides if args.config_file else [*_DEFAULT, *args.overrides]
+    config = load_config(args.config_file, given)
+    benchmark = pipeline.open_benchmark(config)
+    targets = pipeline.report_targets(config, benchmark.tasks)
+    if not targets:
+        raise ConfigError("there is no target to attack: name some with archlock.target")
+    result = search_result(config, args, given)
+    out: Path = args.out or config.save / "audit"
+    make_folder(out)
+    roles = cells_to_attack(config, benchmark, result)
+    cells = [cell for some in roles.values() for cell in some]
+    workers = LocalProcesses(args.jobs or (0 if find_device(config.archlock.device) == "cpu" else 1))
+    on_source, attacks = run_audit(config, dict.fromkeys(targets, cells), out / "parts", workers)
+    archs = {role: archs_of(benchmark.space, some) for role, some in roles.items()}
+    figures = by_role(chosen_attacks(attacks), {task_name(target): archs for target in targets})
+    source_figures = pd.concat(
+        [on_source[on_source["arch"] == arch].assign(role=role) for role, some in archs.items() for arch in some]
+    )
+    about: dict[str, Any] = {
+        "search_space": config.search_space,
+        "source": task_name(config.dataset),
+        "targets": [task_name(target) for target in targets],
+        "scheme": config.archlock.scheme,
+        "seed": config.seed,
+        "cells": archs,
+        "on_source": to_records(source_figures[["role", "arch", "seed", "val", "test"]]),
+        "summary": to_records(summarise(figures)),
+    }
+    write_text(out / "attacks.csv", attacks.to_csv(index=False, lineterminator="\n"))
+    write_bytes(out / "audit.png", audit_picture(figures))
+    write_text(out / "audit.json", json.dumps(about, indent=1) + "\n")
+    print(f"\nAudit of {config.search_space}, source {about['source']}, scheme {about['scheme']}, seed {config.seed}")
+    print(audit_text(figures, source_figures, about["source"]))
+    print(f"written to {out}: audit.json, attacks.csv, audit.png")
+    if args.json:
+        print(json.dumps(about))
+    return 0
+
+
+def search_result(config: Config, args: argparse.Namespace, overrides: list[str]) -> dict[str, Any]:
+    """The result of the search that the config describes; it is made now where it is not there."""
+    path = config.save / "result.json"
+    if not (path.is_file() and is_same_run(config.save / "config.yaml", config)):
+        run_search(
+            argparse.Namespace(
+                config_file=args.config_file, overrides=overrides, train_top=None, skip_unreadable=False, resume=False,
+                overwrite=False, json=False,
+            )
+        )  # fmt: skip
+    result: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    return result
