@@ -1,0 +1,64 @@
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy import stats
+
+from naslib_archlock.audit.attacks import ATTACKS
+from naslib_archlock.audit.results import FIGURES, by_role, chosen_attacks, compare, mean_interval, summarise
+
+
+def rows(arch: str, seed: int, figures: dict[tuple[str, float], tuple[float, float]]) -> list[dict[str, object]]:
+    """``(attack, learning rate) -> (val, test)``; attacks that are not named have 10 and 10."""
+    full = {(name, 0.1): (10.0, 10.0) for name in ATTACKS} | figures
+    place = {"target": "t", "arch": arch, "fraction_pct": 100.0, "seed": seed}
+    return [
+        {**place, "attack": name, "learning_rate": rate, "val": val, "test": test}
+        for (name, rate), (val, test) in full.items()
+    ]
+
+
+BY_HAND = pd.DataFrame(
+    [
+        # the better rate by validation is the worse one by test
+        *rows("a", 0, {("fine-tuning", 0.1): (50, 40), ("fine-tuning", 0.2): (49, 60), ("scratch", 0.2): (30, 35)}),
+        *rows("a", 1, {("linear probe", 0.1): (70, 66), ("fine-tuning", 0.1): (60, 90)}),
+        *rows("b", 0, {("scratch", 0.1): (80, 75)}),
+        *rows("b", 1, {}),
+    ]
+)
+
+
+def test_the_attacker_chooses_by_validation():
+    chosen = chosen_attacks(BY_HAND).set_index(["arch", "seed"])
+    assert list(chosen.columns) == ["target", "fraction_pct", *FIGURES]
+    first = chosen.loc[("a", 0)]
+    assert (first["fine-tuning"], first["scratch"], first["transfer"], first["gain"]) == (40, 35, 40, 5)
+    second = chosen.loc[("a", 1)]
+    assert (second["linear probe"], second["transfer"], second["gain"]) == (66, 66, 56)
+    assert chosen.loc[("b", 0)]["gain"] == 10 - 75
+
+
+def test_a_role_of_several_cells_is_their_mean_and_seeds_are_compared_in_pairs():
+    figures = by_role(chosen_attacks(BY_HAND), {"t": {"found": ["a"], "random": ["a", "b"]}})
+    assert list(figures["role"]) == ["found", "found", "random", "random"]
+    assert list(figures["transfer"]) == [40, 66, 25, 38]
+    difference = compare(figures, "found", "random")
+    assert difference[["target", "fraction_pct", "mean", "n_seeds"]].to_numpy().tolist() == [["t", 100.0, 21.5, 2]]
+    assert compare(figures, "found", "scheme S").empty
+
+
+def test_the_summary_has_an_interval_for_every_figure():
+    figures = by_role(chosen_attacks(BY_HAND), {"t": {"found": ["a"]}})
+    summary = summarise(figures).set_index("figure")
+    assert list(summary.index) == list(FIGURES)
+    assert summary.loc["transfer", "mean"] == 53
+    low, high = stats.t.interval(0.95, 1, 53, 26 / 2)  # two values 26 apart: deviation 26/sqrt(2), error 13
+    assert summary.loc["transfer", ["low", "high"]].tolist() == pytest.approx([low, high])
+
+
+def test_one_seed_has_no_interval():
+    assert mean_interval([4.0])["mean"] == 4.0
+    assert np.isnan(mean_interval([4.0])["low"])
+    assert mean_interval([4.0, 4.0]) == {"mean": 4.0, "low": 4.0, "high": 4.0, "n_seeds": 2}
