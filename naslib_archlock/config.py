@@ -17,6 +17,7 @@ import yaml
 from .audit.settings import AuditSection
 from .devices import check_device_name
 from .errors import ConfigError, nearest, unknown
+from .files import is_file_name
 from .fitness import SCHEMES
 from .search import STRATEGIES, SearchSettings
 from .spaces import get_space
@@ -146,6 +147,10 @@ class Config:
         if not 0 <= self.seed < 2**32:  # what NASLib can seed NumPy with
             raise ConfigError(f"seed={self.seed} must lie in [0, {2**32 - 1}]")
         get_space(self.search_space)
+        if not is_file_name(self.optimizer):
+            raise ConfigError(f"optimizer {self.optimizer!r} names an output folder: a plain name, without / or \\")
+        if not is_file_name(task_name(self.dataset)):
+            raise ConfigError(f"dataset {self.dataset!r} names an output folder, and so needs a plain name of its own")
         if self.dataset in self.archlock.targets:
             raise ConfigError(f"archlock.target names {self.dataset}, which is the source (dataset); name other tasks")
 

@@ -9,6 +9,13 @@ from pathlib import Path
 from .errors import OutputError
 
 
+def is_file_name(text: str) -> bool:
+    """Whether a text that was read somewhere can be the name of a file or folder, and leads nowhere else."""
+    return (
+        text not in ("", ".", "..") and text.isprintable() and not {"/", "\\"} & {*text} and len(text.encode()) <= 200
+    )
+
+
 def make_folder(path: Path) -> Path:
     """Create a folder and its parents, and check that it can be written to. Raises: OutputError."""
     try:

@@ -16,7 +16,7 @@ from tqdm import tqdm
 
 from ..cache import KeptOf, kept_value
 from ..cells import N_CODES, N_SLOTS, Cell, cell_index
-from ..errors import NaslibError, unknown
+from ..errors import ArchLockError, NaslibError, unknown
 from ..plugin.compat import HOW_TO_GET, load_naslib, naslib_data_folder, naslib_home
 from ..spaces import SearchSpace
 from .base import SPLITS, Benchmark
@@ -180,6 +180,8 @@ class NaslibBenchmark(Benchmark):
 
         try:
             return get_dataset_api(self.space.name, task)
+        except ArchLockError:
+            raise
         except Exception as err:  # a pickle that is cut short or of another kind can raise anything
             path = naslib_data_folder() / benchmark_files(self.space)[task]
             raise NaslibError(f"NASLib cannot read its benchmark file {path} ({err}); download it again") from err

@@ -1,22 +1,31 @@
 """Finding NASLib, and the shims that let its unchanged code (branch Develop, 0.1.0) run on current libraries.
 
-Each shim says what it is for; all of them are no-ops where they are not needed.
+Each shim says what it is for; all of them are no-ops where they are not needed. The last ones keep NASLib from running
+what it only has to read: its benchmark files, checkpoints, and configs.
 """
 
 from __future__ import annotations
 
+import ast
 import collections
 import collections.abc
 import importlib
 import importlib.util
+import json
 import os
+import re
 import sys
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from functools import cache, wraps
 from pathlib import Path
-from types import ModuleType
-from typing import Any
+from types import ModuleType, SimpleNamespace
+from typing import IO, Any
 
-from ..errors import NaslibError
+import yaml
+
+from ..errors import ArchLockError, ConfigError, NaslibError
+from ..files import is_file_name
 
 HOME_VARIABLE = "NASLIB_HOME"
 DEFAULT_HOME = "~/NASLib"
@@ -63,8 +72,11 @@ def load_naslib() -> ModuleType:
             f"NASLib in {home} cannot be imported: {err}; install its requirements with "
             "pip install 'naslib_archlock[naslib]'"
         ) from err
-    _allow_numpy_numbers()
     _accept_transbench101_micro()
+    _read_benchmark_files_as_numbers()
+    _read_checkpoints_as_weights()
+    _read_text_as_literals()
+    _read_configs_as_yaml()
     return naslib
 
 
@@ -101,23 +113,6 @@ def declare_torchvision_operators() -> None:
 _KEEP_ALIVE: list[Any] = []  # a torch Library's definitions are undone when it is collected
 
 
-def _allow_numpy_numbers() -> None:
-    """Since torch 2.6 ``torch.load`` refuses pickled NumPy numbers, which copies of NASLib's TransNAS file may hold.
-
-    They and NumPy arrays are allowed, nothing else: the file is still read without running what it contains.
-    """
-    import numpy as np
-    import torch
-
-    if not hasattr(torch.serialization, "add_safe_globals"):
-        return
-    core = (getattr(np, "_core", None) or np.core).multiarray  # type: ignore[attr-defined]
-    builders = [core.scalar, core._reconstruct]
-    numpy_1_names = [(builder, f"numpy.core.multiarray.{builder.__name__}") for builder in builders]
-    number_types = {type(np.dtype(code)) for code in "?ilqfd"}
-    torch.serialization.add_safe_globals([np.dtype, np.ndarray, *builders, *numpy_1_names, *number_types])
-
-
 def _accept_transbench101_micro() -> None:
     """NASLib's ``PredictorEvaluator`` refuses the name ``transbench101_micro`` that its own search space gives itself.
 
@@ -141,3 +136,167 @@ def _accept_transbench101_micro() -> None:
         self.predictor.set_ss_type("transbench101_micro")
 
     evaluator.adapt_search_space = adapt_search_space
+
+
+# -- nothing that is read is run ---------------------------------------------------------------------------------------
+
+
+def _read_benchmark_files_as_numbers() -> None:
+    """NASLib unpickles its benchmark files, which people pass on to each other: that runs whatever a file says.
+
+    The modules that do so get a ``load`` that reads numbers alone, from files in NASLib's data folder. Their names
+    ``pickle`` and ``torch`` are replaced, and not what these are: other code goes on as it was.
+    """
+    for module in ("utils.get_dataset_api", "utils.nb101_api", "utils.asr"):
+        _naslib_module(module).pickle = SimpleNamespace(load=_load_numbers)  # type: ignore[attr-defined]
+    api = _naslib_module("search_spaces.transbench101.api")
+    api.torch = SimpleNamespace(load=_load_numbers_of_torch)  # type: ignore[attr-defined]
+    # These are read by other packages (nasbench301, nats_bench), whose files hold whole models.
+    for name in ("get_nasbench301_api", "get_nlp_api", "get_natsbenchsize_api"):
+        setattr(_naslib_module("utils.get_dataset_api"), name, _refuse_models)
+
+
+def _naslib_module(name: str) -> ModuleType:
+    return importlib.import_module(f"naslib.{name}")
+
+
+def _load_numbers(file: IO[bytes]) -> Any:
+    """``pickle.load`` for NASLib. Raises: NaslibError."""
+    from .unpickling import read_numbers
+
+    path = _in_data_folder(file.name)
+    with _named("benchmark file", path):
+        return read_numbers(file)
+
+
+def _load_numbers_of_torch(name: str) -> Any:
+    """``torch.load`` for NASLib's TransNAS file. Raises: NaslibError."""
+    from .unpickling import read_numbers_of_torch
+
+    path = _in_data_folder(name)
+    with _named("benchmark file", path):
+        return read_numbers_of_torch(path)
+
+
+def _in_data_folder(name: str) -> Path:
+    """A link that lies there may lead elsewhere: whoever put it there meant that. Raises: NaslibError."""
+    root = _naslib_module("utils.get_dataset_api").get_project_root()
+    path, folder = Path(os.path.abspath(name)), Path(os.path.abspath(root / "data"))
+    if folder not in path.parents:
+        raise NaslibError(f"benchmark files are read from NASLib's data folder alone, {folder}: put {path} there")
+    return path
+
+
+@contextmanager
+def _named(what: str, path: Path) -> Iterator[None]:
+    """Raises: NaslibError: that names the file, for whatever is wrong with it."""
+    from .unpickling import RefusedPickle
+
+    try:
+        yield
+    except RefusedPickle as err:
+        raise NaslibError(
+            f"NASLib's {what} {path} is not read: it asks for {err}, and would run what it likes. Numbers do not need "
+            "that, so it may be a trap: delete it, and get another from where NASLib's README says"
+        ) from err
+    except Exception as err:  # a pickle that is cut short or of another kind can raise anything
+        raise NaslibError(
+            f"NASLib cannot read its {what} {path} ({str(err) or type(err).__name__}); download it again"
+        ) from err
+
+
+def _refuse_models(dataset: Any = None) -> Any:
+    raise NaslibError(
+        "the benchmarks nasbench301, nlp and natsbenchsize are files of pickled models, which run what they hold when "
+        "they are read; archlock knows nothing of them: run the runner script by itself if you trust the files"
+    )
+
+
+def _read_checkpoints_as_weights() -> None:
+    """After a search, NASLib's Trainer unpickles the checkpoint in the output folder, which may be somebody else's."""
+    _naslib_module("utils").Checkpointer._load_file = _load_checkpoint  # type: ignore[attr-defined]
+
+
+def _load_checkpoint(self: Any, path: str) -> Any:
+    """Raises: NaslibError."""
+    from .unpickling import read_weights
+
+    with _named("checkpoint", Path(path)):
+        return read_weights(path)
+
+
+def _read_text_as_literals() -> None:
+    """NASLib evaluates the value of a key that a config lacks, and runners evaluate architectures from JSON files.
+
+    ``eval`` of that module becomes Python's reader of literals; the JSON files are looked through when they are read.
+    """
+    _naslib_module("utils").eval = _literal  # type: ignore[attr-defined]
+    _naslib_module("utils.get_dataset_api").json = SimpleNamespace(load=_load_json)  # type: ignore[attr-defined]
+
+
+def _literal(text: str) -> Any:
+    """Raises: ConfigError."""
+    try:
+        return ast.literal_eval(text)
+    except (ValueError, SyntaxError, TypeError, MemoryError, RecursionError) as err:
+        raise ConfigError(
+            f"{text!r} is given for a key that the config lacks: there it must be a number, a list or text in quotes, "
+            "and is not evaluated; or put the key into the config"
+        ) from err
+
+
+_NUMBERS_IN_BRACKETS = re.compile(r"[0-9, ()\[\]]*")
+
+
+def _load_json(file: IO[str]) -> Any:
+    """``zc_SPACE.json``, task -> architecture -> scores, or number -> architecture; runners evaluate the architectures.
+
+    Raises: NaslibError: if one is not a literal.
+    """
+    content = json.load(file)
+    for entry in content.values() if isinstance(content, Mapping) else ():
+        for arch in [entry] if isinstance(entry, str) else entry if isinstance(entry, Mapping) else ():
+            try:
+                if not _NUMBERS_IN_BRACKETS.fullmatch(arch):
+                    ast.literal_eval(arch)
+            except (ValueError, SyntaxError, TypeError, MemoryError, RecursionError) as err:
+                raise NaslibError(
+                    f"NASLib's file {file.name} is not read: NASLib would evaluate {arch!r}, which is no architecture; "
+                    "get the file again, from where NASLib's README says"
+                ) from err
+    return content
+
+
+def _read_configs_as_yaml() -> None:
+    """NASLib's loader runs a config whose name ends in ``.py``, and makes folders of whatever names a config holds."""
+    utils = _naslib_module("utils")
+    utils.load_config = _config_loader(_naslib_module("utils").CfgNode)  # type: ignore[attr-defined]
+
+
+# What NASLib names output folders by; ``out_dir`` alone is a path.
+_FOLDER_NAMES = ("search_space", "dataset", "optimizer", "predictor", "config_type", "config_id", "seed")
+
+
+def _config_loader(config_class: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    def load_config(path: Any) -> Any:
+        """Raises: ConfigError."""
+        try:
+            raw = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
+            if not isinstance(raw, dict):
+                raise ConfigError(f"config file {path} must hold keys and values")
+            config = config_class(raw)
+        except ArchLockError:
+            raise
+        except (OSError, ValueError) as err:
+            raise ConfigError(f"config file {path} cannot be read: {err}") from err
+        except Exception as err:  # of PyYAML, and of CfgNode, which takes plain values only
+            raise ConfigError(f"config file {path} is not YAML for a NASLib config: {err}") from err
+        search = raw.get("search")
+        named = {key: raw.get(key) for key in _FOLDER_NAMES}
+        named["search.predictor_type"] = search.get("predictor_type") if isinstance(search, dict) else None
+        for key, value in named.items():
+            if isinstance(value, str) and not is_file_name(value):
+                raise ConfigError(f"config file {path}: {key} names an output folder, and {value!r} leads elsewhere")
+        return config
+
+    return load_config

@@ -7,9 +7,7 @@ import sys
 from types import SimpleNamespace
 from typing import Any
 
-import numpy as np
 import pytest
-import torch
 
 import naslib_archlock
 from naslib_archlock.errors import NaslibError
@@ -71,17 +69,6 @@ def test_a_missing_requirement_is_named_with_what_to_do(monkeypatch):
     monkeypatch.setattr(compat, "declare_torchvision_operators", fail)
     with pytest.raises(NaslibError, match=r"No module named 'torchvision'.*pip install 'naslib_archlock\[naslib\]'"):
         compat.load_naslib.__wrapped__()
-
-
-def test_the_transnas_file_may_hold_numpys_numbers(tmp_path):
-    from naslib.search_spaces import TransNASBenchAPI
-
-    arch, metrics = "64-41414-0_00_000", {"valid_top1": [np.float64(12.5)]}
-    record = {"class_scene": {"total_epochs": 1, "model_info": {}, "metrics": metrics}}
-    tables = {"metrics_dict": {"class_scene": list(metrics)}, "info_names": [], "task_list": ["class_scene"]}
-    torch.save({**tables, "data": {"micro": {arch: record}}}, tmp_path / "transnas.pth")
-    api = TransNASBenchAPI(str(tmp_path / "transnas.pth"))
-    assert api.get_single_metric(arch, "class_scene", "valid_top1", mode="final") == 12.5
 
 
 class SetSpace:

@@ -1,0 +1,187 @@
+"""Pickles of others, read without running them.
+
+To read a pickle is to carry out what it says, and it may say: call this function. What is read here may call what
+builds plain containers, numbers, text and NumPy's arrays of them, and nothing else. Python's own reader does the rest:
+it asks ``find_class`` for everything that a pickle wants to call.
+"""
+
+from __future__ import annotations
+
+import collections
+import inspect
+import io
+import pickle  # nosec B403: for its Unpickler, which is restricted here
+import types
+import zipfile
+from pathlib import Path
+from typing import IO, Any
+
+import numpy as np
+
+_MAGIC = 0x1950A86A20F9469CFC6C  # what torch's files began with before 1.6, as a pickle
+_TEXT = "utf-8"  # of what Python 2 pickled, as torch reads it
+
+
+class RefusedPickle(pickle.UnpicklingError):
+    """A pickle that asks for more than it may have; the message says for what."""
+
+
+# -- what a pickle may call --------------------------------------------------------------------------------------------
+
+
+def _text_as_bytes(text: str, encoding: str) -> bytes:
+    """How protocol 2 holds bytes. Of all that ``codecs.encode`` can do, only this."""
+    if encoding not in ("latin1", "latin-1"):
+        raise RefusedPickle(f"_codecs.encode with {encoding!r}")
+    return text.encode("latin-1")
+
+
+class _NumberType:
+    """Stands for a ``numpy.dtype``, of numbers or text.
+
+    NumPy's own builders trust a pickle with memory: ``numpy.ndarray`` takes any bytes for objects, and a ``dtype``
+    takes over whatever flags it is given. So none of them is handed out.
+    """
+
+    def __init__(self, code: Any, *_: Any) -> None:
+        self.dtype = np.dtype(code) if isinstance(code, str) else np.dtype("O")
+        if self.dtype.kind not in "biufcSU":
+            raise RefusedPickle(f"numpy.dtype({code!r})")
+
+    def __setstate__(self, state: Any) -> None:
+        _version, order, *_ = state
+        if order in ("<", ">"):
+            self.dtype = self.dtype.newbyteorder(order)
+
+
+class _Array(np.ndarray):
+    """An array that takes over elements, and no more, from a pickle."""
+
+    def __setstate__(self, state: Any) -> None:
+        _version, shape, of, is_fortran, data = state
+        if not isinstance(data, bytes):
+            raise RefusedPickle(f"an array of {type(data).__name__}")
+        super().__setstate__((1, shape, _dtype_of(of), bool(is_fortran), data))  # type: ignore[arg-type]
+
+
+def _dtype_of(of: Any) -> np.dtype[Any]:
+    if not isinstance(of, _NumberType):
+        raise RefusedPickle(f"an array of {type(of).__name__}")
+    return of.dtype
+
+
+def _number_type(*code: Any) -> _NumberType:
+    return _NumberType(*code)
+
+
+def _array_class(*_: Any) -> Any:
+    """What builds arrays is given the class; the class itself is not called."""
+    raise RefusedPickle("numpy.ndarray, called")
+
+
+def _empty_array(*_: Any) -> _Array:
+    return np.ndarray.__new__(_Array, (0,))
+
+
+def _scalar(of: Any, data: Any) -> Any:
+    return np.frombuffer(data, _dtype_of(of), count=1)[0]
+
+
+def _array(data: Any, of: Any, shape: Any, order: Any) -> Any:
+    return np.frombuffer(data, _dtype_of(of)).reshape(shape, order=order)
+
+
+_PLAIN = (bool, bytearray, bytes, complex, dict, float, frozenset, int, list, set, str, tuple)
+_NUMBERS: dict[str, Any] = {
+    **{f"builtins.{made.__name__}": made for made in _PLAIN},
+    "collections.OrderedDict": collections.OrderedDict,
+    "collections.defaultdict": collections.defaultdict,
+    "_codecs.encode": _text_as_bytes,
+    "numpy.dtype": _number_type,
+    "numpy.ndarray": _array_class,
+}
+for _core in ("numpy.core", "numpy._core"):  # before NumPy 2, and since
+    _NUMBERS[f"{_core}.multiarray._reconstruct"] = _empty_array
+    _NUMBERS[f"{_core}.multiarray.scalar"] = _scalar
+    _NUMBERS[f"{_core}.numeric._frombuffer"] = _array
+
+
+# -- reading -----------------------------------------------------------------------------------------------------------
+
+
+class _Unpickler(pickle.Unpickler):
+    """Calls what is listed, and nothing else."""
+
+    def find_class(self, module: str, name: str) -> Any:
+        """Raises: RefusedPickle."""
+        full_name = f"{'builtins' if module == '__builtin__' else module}.{name}"  # Python 2's, in old protocols
+        try:
+            return _NUMBERS[full_name]
+        except KeyError:
+            raise RefusedPickle(full_name) from None
+
+
+class _NumbersUnpickler(_Unpickler):
+    def persistent_load(self, pid: Any) -> Any:
+        raise RefusedPickle("a tensor, or something else that is not in the pickle itself")
+
+
+def read_numbers(file: IO[bytes]) -> Any:
+    """What the pickle at the place in a file holds. Raises: RefusedPickle; of a damaged one anything."""
+    return _NumbersUnpickler(file, encoding=_TEXT).load()
+
+
+def read_numbers_of_torch(path: Path) -> Any:
+    """What a file of ``torch.save`` holds, if there are no tensors in it.
+
+    Not by ``torch.load``: its ``weights_only`` is not in torch 1.12, knows no NumPy numbers before 2.5, and has let
+    programs through before 2.6 (CVE-2025-32434). Raises: as ``read_numbers``.
+    """
+    with path.open("rb") as file:
+        if zipfile.is_zipfile(file):
+            with zipfile.ZipFile(file) as archive:
+                (member,) = (name for name in archive.namelist() if name.endswith("/data.pkl"))
+                return read_numbers(io.BytesIO(archive.read(member)))
+        file.seek(0)
+        if read_numbers(file) != _MAGIC:
+            raise pickle.UnpicklingError("it is not a file of torch.save")
+        for _what in ("version", "machine"):
+            read_numbers(file)
+        return read_numbers(file)
+
+
+class _WeightsUnpickler(_Unpickler):
+    """Allows also what builds tensors; ``torch.load``, which is given this, gets the numbers in them itself."""
+
+    def find_class(self, module: str, name: str) -> Any:
+        if module == "torch._utils" and name in ("_rebuild_tensor_v2", "_rebuild_parameter"):
+            import torch
+
+            return getattr(torch._utils, name)
+        return super().find_class(module, name)
+
+
+def read_weights(path: str) -> Any:
+    """What a file of ``torch.save`` holds, its tensors on the CPU.
+
+    Raises: pickle.UnpicklingError: if it asks for something else; what ``torch.load`` raises.
+    """
+    import torch
+
+    if _is_torchscript(path):  # ``torch.load`` would run it, before 2.6 with ``weights_only``, too
+        raise RefusedPickle("TorchScript, which is a program")
+    if "weights_only" in inspect.signature(torch.load).parameters:
+        return torch.load(path, map_location="cpu", weights_only=True)
+    reader: Any = types.ModuleType(__name__)  # torch 1.12
+    reader.Unpickler, reader.load = _WeightsUnpickler, lambda file, **options: _WeightsUnpickler(file, **options).load()
+    return torch.load(path, map_location="cpu", pickle_module=reader)
+
+
+def _is_torchscript(path: str) -> bool:
+    """As torch itself tells."""
+    import torch
+
+    with open(path, "rb") as file:
+        if file.read(4) != b"PK\x03\x04":
+            return False
+    return "constants.pkl" in torch._C.PyTorchFileReader(path).get_all_records()
