@@ -28,9 +28,10 @@ def run_report(args: argparse.Namespace) -> int:
     """Write the report of a study's results, and print what it says of each space and budget."""
     study = load_study(_found(args.results, STUDY))
     results = read_results(_found(args.results, RESULTS))
-    strangers = sorted(set(results["method"]) - set(study.methods))
-    if strangers:
-        raise StudyError(f"{args.results / RESULTS} holds methods that {STUDY} does not: {', '.join(strangers)}")
+    for column, known in (("method", study.methods), ("space", study.spaces)):
+        strangers = sorted(set(results[column]) - set(known))
+        if strangers:
+            raise StudyError(f"{args.results / RESULTS} holds {column}s that {STUDY} does not: {', '.join(strangers)}")
     statistics = analyse(results, list(study.methods), study.reference, study.compare_with)
     report = study_report(study, statistics)
     files = report_files(report, statistics)  # all of them, before the first is written

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import textwrap
 from collections.abc import Sequence
 from typing import Any
 
@@ -13,10 +12,9 @@ from matplotlib.cm import ScalarMappable
 from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 
-from .pictures import CHOSEN, OUTSIDE, WITHIN
+from .pictures import CHOSEN, OUTSIDE, WITHIN, plain
 from .tables import number
 
-_LABEL_WIDTH = 30
 _CMAP = "RdBu"  # red below 0, worse than random; blue above
 _COLORS = [f"C{i}" for i in range(10)]
 _MARKERS = "osD^vP*X<>ph"
@@ -164,13 +162,3 @@ def rows_of(frame: pd.DataFrame, space: str, budget_pct: float) -> pd.DataFrame:
 def setting_title(space: str, budget_pct: float) -> str:
     """What one space and source budget is called."""
     return f"{space}, source budget {budget_pct:g}%"
-
-
-def plain(label: str, width: int = _LABEL_WIDTH) -> str:
-    """A user's label in at most two lines, beginning and end of a longer one, and not read as a formula."""
-    text = " ".join(label.split())
-    lines = textwrap.wrap(text, width)
-    if len(lines) > 2:
-        lines = [lines[0], "…" + text[1 - width :]]
-    shown = "\n".join(lines).replace("$", r"\$")
-    return f" {shown}" if shown.startswith("_") else shown  # which would keep it out of legends

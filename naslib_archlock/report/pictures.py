@@ -1,8 +1,9 @@
-"""What all pictures share: colours, and files with the same bytes for the same picture."""
+"""What all pictures share: colours, labels, and files with the same bytes for the same picture."""
 
 from __future__ import annotations
 
 import io
+import textwrap
 import warnings
 from typing import Any
 
@@ -10,6 +11,17 @@ import matplotlib
 from matplotlib.figure import Figure
 
 CHOSEN, WITHIN, OUTSIDE = "#d62728", "#1f77b4", "#b0b0b0"
+_LABEL_WIDTH = 30
+
+
+def plain(label: str, width: int = _LABEL_WIDTH) -> str:
+    """A user's label in at most two lines, beginning and end of a longer one, and not read as a formula."""
+    text = "".join(sign if sign.isprintable() else "\ufffd" for sign in " ".join(label.split()))  # for XML's sake
+    lines = textwrap.wrap(text, width)
+    if len(lines) > 2:
+        lines = [lines[0], "…" + text[1 - width :]]
+    shown = "\n".join(lines).replace("$", r"\$")
+    return f" {shown}" if shown.startswith("_") else shown  # which would keep it out of legends
 
 
 def png(figure: Figure) -> bytes:

@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 
 from ..benchmarks.base import Benchmark
 from ..search import Evaluated, RankSearch, Search
-from .pictures import CHOSEN, OUTSIDE, WITHIN, png
+from .pictures import CHOSEN, OUTSIDE, WITHIN, plain, png
 
 
 def search_picture(search: Search, source: str) -> bytes:
@@ -46,7 +46,7 @@ def _draw_source(axis: Axes, search: Search, points: list[tuple[int, Evaluated, 
             [i for i, _, _ in rows], [max(val, low) for _, val, _ in rows], c=[c for *_, c in rows], s=18, marker=marker
         )
     axis.axhline(floor, color="black", lw=0.8, ls="--", label="least within the budget")
-    axis.set_ylabel(f"{source} validation")
+    axis.set_ylabel(f"{plain(source)} validation")
 
 
 def lock_picture(benchmark: Benchmark, source: str, result: Mapping[str, Any], floor: float) -> bytes:
@@ -73,8 +73,8 @@ def lock_picture(benchmark: Benchmark, source: str, result: Mapping[str, Any], f
         if result["scheme"] != "s":
             label = f"{result['scheme'].upper()} finds"
             axis.scatter(result["source_val"], result["targets"][task], c=CHOSEN, s=110, marker="*", label=label)
-        axis.set_xlabel(f"{result['source']} validation")
-        axis.set_ylabel(f"{task} test")
+        axis.set_xlabel(f"{plain(result['source'])} validation")
+        axis.set_ylabel(f"{plain(task)} test")
     for axis in axes[len(targets) :]:
         axis.remove()
     figure.legend(*axes[0].get_legend_handles_labels(), loc="outside upper center", ncols=4, frameon=False)

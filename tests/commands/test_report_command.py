@@ -167,6 +167,7 @@ def replace(old: str, new: str, count: int = -1):
         ("results.csv", replace(",True,", ",perhaps,", 1), "must be True or False, not 'perhaps'"),
         ("results.csv", lambda text: text + text.splitlines()[-1] + "\n", "occurs twice"),
         ("results.csv", replace(",ceiling,", ",TU,"), "holds methods that study.yaml does not: TU"),
+        ("results.csv", replace("digits,", "../../digits,"), "holds spaces that study.yaml does not: ../../digits"),
         ("results.csv", replace(f",{REFERENCE},", ",random,"), "results.csv"),
         ("study.yaml", replace(f"reference: {REFERENCE}", "reference: most acurate"), "did you mean 'most accurate'"),
         ("study.yaml", replace("methods:", "method:"), "unknown key 'method'"),

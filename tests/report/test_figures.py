@@ -11,8 +11,8 @@ import pytest
 from matplotlib.figure import Figure
 from study_results import COMPARE_WITH, METHODS, REFERENCE, digits_results
 
-from naslib_archlock.report.figures import cost_figure, pair_figure, plain, rows_of, score_figure
-from naslib_archlock.report.pictures import png, svg
+from naslib_archlock.report.figures import cost_figure, pair_figure, rows_of, score_figure
+from naslib_archlock.report.pictures import plain, png, svg
 from naslib_archlock.studies.statistics import Statistics, analyse
 
 LONG = [f"a label that goes on and on, far longer than any picture has room for, number {i}" for i in range(16)]

@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote_to_bytes
+from xml.etree import ElementTree
 
 import pytest
 import yaml
@@ -21,18 +23,21 @@ from naslib_archlock.studies.statistics import analyse
 from naslib_archlock.studies.study import study_from
 
 HOSTILE = (
-    "<script>window.hacked = 1</script><img src=x onerror='window.hacked = 2'> \" onload=\"window.hacked = 3 {{7*7}}"
+    "<script>window.hacked = 1</script><img src=x onerror='window.hacked = 2'> \" onload=\"window.hacked = 3 {{7*7}} "
+    "--> ]]> </svg> $\\frac$ é→"
 )
+# A label is one printable line, or the study is refused; a task stands in results.csv alone.
+HOSTILE_TASK = "</text></svg><script>window.hacked = 4</script>\n$\\frac{$ \x01 _ % --> é"
 SECTIONS = ("digits, source budget 2%", "digits, source budget 5%")
 
 
-def page_of(label: str) -> str:
-    """The page of a small study on the embedded benchmark, where a method is called ``label``."""
+def page_of(label: str, task: str = "noise") -> str:
+    """The page of a small study on the embedded benchmark, where a method is called ``label`` and a source ``task``."""
     raw = yaml.safe_load(STUDY)
     raw["about"] = f"What do the simplest methods reach, and {label}?"
     raw["methods"] = {label if name == "random" else name: options for name, options in raw["methods"].items()}
     study = study_from(raw)
-    results = digits_results().replace({"method": {"random": label}})
+    results = digits_results().replace({"method": {"random": label}, "source": {"noise": task}})
     report = study_report(study, analyse(results, list(study.methods), study.reference, study.compare_with))
     return html_page(report, {picture.name: svg(picture.figure) for picture in report.all_pictures()})
 
@@ -45,8 +50,8 @@ def text() -> str:
 
 @pytest.fixture(scope="module")
 def hostile_text() -> str:
-    """The page where a method's label is an attack."""
-    return page_of(HOSTILE)
+    """The page where the names of a method and a task are attacks."""
+    return page_of(HOSTILE, HOSTILE_TASK)
 
 
 class Elements(HTMLParser):
@@ -86,6 +91,18 @@ def test_the_only_script_is_ours(request, which):
     assert len(elements.named("script")) == 1
     assert len(elements.named("img")) == 4
     assert not [name for _, attributes in elements.found for name in attributes if name.startswith("on")]
+
+
+def test_the_pictures_of_hostile_names_are_pictures(hostile_text):
+    """Whole XML, in which the names are drawn, and are no elements."""
+    for image in Elements(hostile_text).named("img"):
+        svg_file = unquote_to_bytes((image["src"] or "").partition(",")[2])
+        root = ElementTree.fromstring(svg_file)
+        tags = {element.tag.rpartition("}")[2] for element in root.iter() if isinstance(element.tag, str)}
+        assert root.tag.endswith("}svg")
+        assert "path" in tags
+        assert not tags & {"script", "foreignObject", "a", "iframe", "img"}
+        assert not [name for element in root.iter() for name in element.attrib if name.startswith("on")]
 
 
 def test_a_reader_who_does_not_see_it_can_follow_it(text):

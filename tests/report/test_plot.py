@@ -81,3 +81,10 @@ def test_a_lock_is_drawn_among_all_architectures_one_panel_a_target(targets):
     columns_drawn, rows_drawn = min(3, len(targets)), -(-len(targets) // 3)
     assert (width > 750) == (columns_drawn > 1)
     assert (height > 600) == (rows_drawn > 1)
+
+
+@pytest.mark.parametrize("name", ["$\\frac$", "$x", "a\nb\x01", "x" * 300, "_hidden", "a_b^c%"])
+def test_the_name_of_a_task_is_never_read_as_a_formula(name):
+    """It may be that of any folder."""
+    search = finished(RegularizedEvolution, 5)
+    assert size_of(search_picture(search, name)) == size_of(search_picture(search, "room_layout"))
