@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import errno
 import importlib
 import sys
 import warnings
@@ -239,6 +240,12 @@ def main(argv: Sequence[str] | None = None) -> int:
         return code
     except ArchLockError as err:
         print(f"archlock {args.command}: {err}", file=sys.stderr)
+        return 2
+    except OSError as err:
+        if err.errno != errno.ENAMETOOLONG:
+            raise
+        # of any path of an option or a config: pathlib raises it already when it is asked whether there is such a file
+        print(f"archlock {args.command}: {str(err.filename)[:100]}...: {err.strerror}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         print(f"archlock {args.command}: interrupted", file=sys.stderr)

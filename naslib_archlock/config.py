@@ -149,7 +149,7 @@ class Config:
         get_space(self.search_space)
         if not is_file_name(self.optimizer):
             raise ConfigError(f"optimizer {self.optimizer!r} names an output folder: a plain name, without / or \\")
-        if not is_file_name(task_name(self.dataset)):
+        if "\0" in self.dataset or not is_file_name(task_name(self.dataset)):
             raise ConfigError(f"dataset {self.dataset!r} names an output folder, and so needs a plain name of its own")
         if self.dataset in self.archlock.targets:
             raise ConfigError(f"archlock.target names {self.dataset}, which is the source (dataset); name other tasks")

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from ..errors import EmbeddingError
+from ..files import is_file_name
 
 PLACEHOLDER = "{task}"
 
@@ -17,6 +18,8 @@ def read_embedding(pattern: str, task: str) -> np.ndarray:
 
     Raises: EmbeddingError: if there is no such file, or it holds no finite vector that is not all zero.
     """
+    if not is_file_name(task):  # it may be from a file, and is to name one of the files meant, and no other
+        raise EmbeddingError(f"embedding of task {task!r}: that cannot be part of a file's name; rename the task")
     path = Path(pattern.replace(PLACEHOLDER, task))
     try:
         with path.open("rb") as f:

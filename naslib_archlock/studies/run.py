@@ -151,7 +151,10 @@ def run_study(study: Study, out: Path, tables: str = "", workers: Workers | None
 @contextmanager
 def _alone_in(out: Path) -> Iterator[None]:
     """Refuse a second process in the folder. The lock is the system's, so it goes with a process that is killed."""
-    lock = filelock.FileLock(out / ".lock", timeout=0)
+    path = out / ".lock"
+    if path.is_symlink():  # filelock empties the file that it locks, before its 3.20.1 also one that a link leads to
+        raise OutputError(f"{path} is a link, and not what 'archlock compare' made; remove it")
+    lock = filelock.FileLock(path, timeout=0)
     try:
         lock.acquire()
     except filelock.Timeout as err:
@@ -159,7 +162,7 @@ def _alone_in(out: Path) -> Iterator[None]:
             f"another 'archlock compare' is at work in {out}; wait for its end, or choose another folder with --out"
         ) from err
     except OSError as err:
-        raise OutputError(f"{out / '.lock'} cannot be locked: {err.strerror or err}") from err
+        raise OutputError(f"{path} cannot be locked: {err.strerror or err}") from err
     try:
         yield
     finally:
