@@ -5,6 +5,9 @@ hears of it and waits for ever (joblib 1.6), and it sends calls in batches, so t
 
 What a scheduler or a worker cannot import, it cannot unpickle, and then says nothing, or not what is wrong. So both get
 bytes, and Python's own ``pickle.loads`` as the function to call on them: unpickling them makes the call (``_Sent``).
+
+Calls and results are pickles, as all that Dask sends: to name a scheduler is to trust it, its workers, and whoever can
+reach them. TLS, by certificates, leaves the latter out; it is set up in Dask's own configuration (docs/cluster.md).
 """
 
 from __future__ import annotations
@@ -13,7 +16,7 @@ import asyncio
 import importlib.metadata
 import logging
 import math
-import pickle
+import pickle  # nosec B403 # what travels between a user's own command and workers
 import platform
 import time
 import warnings
@@ -51,7 +54,7 @@ class DaskCluster(Workers):
     A call whose worker dies is made again elsewhere, as often as the scheduler allows (``allowed-failures``, by default
     three times). Workers may come and go while calls run. An error made for users says on which worker it arose.
 
-    Attributes: scheduler: its address, such as ``tcp://HOST:PORT``.
+    Attributes: scheduler: its address, such as ``tcp://HOST:PORT``, or ``tls://HOST:PORT`` with Dask configured for it.
     """
 
     scheduler: str
@@ -195,9 +198,10 @@ class _WorkerCount:
 
 
 async def _kind_of_server(address: str) -> str:
-    from distributed import rpc
+    from distributed import Security, rpc
 
-    async with rpc(address) as server:
+    # of TLS, as Dask's configuration has it; a ``Client`` finds it there by itself
+    async with rpc(address, connection_args=Security().get_connection_args("client")) as server:
         kind: str = (await asyncio.wait_for(server.identity(), _PATIENCE))["type"]
         return kind
 
@@ -246,7 +250,7 @@ def _make(versions: Mapping[str, str], packed: bytes) -> Any:
     _check_fit(address, n_threads, _versions(), versions)
     from .threads import single_threaded, single_threaded_blas
 
-    function, call = pickle.loads(packed)
+    function, call = pickle.loads(packed)  # nosec B301 # from the user's own command
     try:
         with single_threaded(), single_threaded_blas():
             return function(*call)

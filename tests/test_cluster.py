@@ -231,6 +231,38 @@ def test_nothing_to_do_asks_nobody():
     in_parallel(square, {}, dict[Any, Any]().__setitem__, DaskCluster("tcp://127.0.0.1:1"), "nothing")
 
 
+@pytest.fixture
+def tls(tmp_path: Path) -> dict[str, str]:
+    """Dask's configuration of a cluster that takes nobody without a certificate: names of settings -> values."""
+    if shutil.which("openssl") is None:
+        pytest.skip("openssl, to make certificates, is not here")
+    key, certificate = str(tmp_path / "key.pem"), str(tmp_path / "certificate.pem")
+    subject = ["-subj", "/CN=archlock", "-addext", "subjectAltName=IP:127.0.0.1"]
+    command = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", *subject]
+    subprocess.run([*command, "-keyout", key, "-out", certificate], check=True, capture_output=True)
+    roles = {f"{role}.{name}": path for role in ROLES for name, path in (("cert", certificate), ("key", key))}
+    return {f"distributed.comm.tls.{name}": path for name, path in {"ca-file": certificate, **roles}.items()}
+
+
+ROLES = ("scheduler", "worker", "client")
+
+
+def test_a_cluster_that_speaks_tls(tls, tmp_path_factory, child_environment):
+    import dask
+
+    settings = {**tls, "distributed.comm.default-scheme": "tls", "distributed.comm.require-encryption": "true"}
+    names = {f"DASK_{name.upper().replace('.', '__').replace('-', '_')}": value for name, value in settings.items()}
+    for machines in _machines(tmp_path_factory, {**child_environment, **names}):
+        assert machines.address.startswith("tls://")
+        machines.worker()
+        cluster, seen = DaskCluster(machines.address), dict[int, int]()
+        with pytest.raises(ClusterError, match="no Dask scheduler answers at tls://"):
+            cluster.check()  # it has no certificate
+        with dask.config.set(tls):
+            in_parallel(square, {i: (i,) for i in range(4)}, seen.__setitem__, cluster, "squaring")
+        assert seen == {i: i**2 for i in range(4)}
+
+
 # -- deaths, errors, and stopping --------------------------------------------------------------------------------------
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import collections
 import inspect
 import io
-import pickle  # nosec B403: for its Unpickler, which is restricted here
+import pickle  # nosec B403 # for its Unpickler, which is restricted here
 import types
 import zipfile
 from pathlib import Path
@@ -174,7 +174,7 @@ def read_weights(path: str) -> Any:
         return torch.load(path, map_location="cpu", weights_only=True)
     reader: Any = types.ModuleType(__name__)  # torch 1.12
     reader.Unpickler, reader.load = _WeightsUnpickler, lambda file, **options: _WeightsUnpickler(file, **options).load()
-    return torch.load(path, map_location="cpu", pickle_module=reader)
+    return torch.load(path, map_location="cpu", pickle_module=reader)  # nosec B614 # by the restricted unpickler
 
 
 def _is_torchscript(path: str) -> bool:

@@ -233,7 +233,7 @@ def load_study(path: Path) -> Study:
         named), a value is of the wrong type or out of range, a pair, budget or method is doubled or impossible.
     """
     try:
-        raw = yaml.load(path.read_text(encoding="utf-8"), Loader=_Loader)
+        raw = yaml.load(path.read_text(encoding="utf-8"), Loader=_Loader)  # nosec B506 # it is a SafeLoader
     except (OSError, UnicodeDecodeError) as err:
         raise StudyError(f"study {path} cannot be read: {err}") from err
     except (yaml.YAMLError, RecursionError, ValueError, LookupError, AttributeError) as err:
