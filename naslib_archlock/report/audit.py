@@ -13,8 +13,7 @@ from matplotlib.figure import Figure
 from ..audit.attacks import SCRATCH
 from ..audit.cells import FOUND, RANDOM, S
 from ..audit.results import GAIN, TRANSFER, compare, summarise
-from .figures import plain
-from .pictures import CHOSEN, OUTSIDE, WITHIN, png
+from .pictures import CHOSEN, OUTSIDE, WITHIN, plain, png
 from .text import table
 
 LIMIT = (
