@@ -95,7 +95,7 @@ def _settings(config: Config, targets: Sequence[str], device: str) -> dict[str, 
                 f"images of {task_name(task)} have {splits['train'].images.shape[1]} channels, and those of the source "
                 f"{task_name(config.dataset)} {channels}: its weights cannot be used on them"
             )
-        for fraction in config.audit.fraction_list:
+        for fraction in config.audit.fraction_list if task in targets else ():
             drawn_images(splits["train"], fraction, [0])  # raises here, not after hours
         facts = [[split, part.n_classes] for split, part in splits.items()]
         tensors = [tensor for part in splits.values() for tensor in (part.images, part.targets)]

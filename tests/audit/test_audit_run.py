@@ -84,7 +84,7 @@ def test_folders_of_images_are_audited(tmp_path, digit_images):
         ],
     )  # fmt: skip
     on_source, attacks = run_audit(config, {target: [(3, 2, 1, 3, 1, 2)]}, tmp_path, LocalProcesses(1))
-    assert on_source["test"].min() > 60
+    assert on_source["test"].min() > 40  # of five classes
     means = attacks.groupby("attack")["test"].mean()
     assert means["probe, then all"] > means["scratch"]
     assert set(attacks["target"]) == {"high"}

@@ -50,7 +50,7 @@ def test_settings_of_an_audit_are_not_those_of_the_search(tmp_path, capsys):
     assert main(["search", "--config-file", "naslib_archlock/configs/digits.yaml", "out_dir", str(tmp_path)]) == 0
     run = tmp_path / "digits" / "digit" / "archlock" / "tu" / "0"
     before = files_in(run)
-    assert "audit" not in (run / "config.yaml").read_text()
+    assert "audit:" not in (run / "config.yaml").read_text()
     code = main(
         ["audit", "--config-file", "naslib_archlock/configs/digits.yaml", "--out", str(tmp_path / "here"), "out_dir",
          str(tmp_path), "audit.epochs", "1", "audit.seeds", "1", "audit.fractions", "10", "audit.learning_rates", "0.1",
