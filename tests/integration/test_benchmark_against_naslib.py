@@ -126,7 +126,7 @@ TASKS = [("nasbench201", "cifar10"), ("transbench101_micro", "autoencoder")]
 
 def kept_names(own_cache: Path) -> set[str]:
     """What is kept of NASLib's answers, and the names of the files that were read for it."""
-    beside = [json.loads(path.read_text()) for path in (own_cache / "naslib_archlock" / "benchmarks").glob("*.json")]
+    beside = [json.loads(path.read_text()) for path in (own_cache / "naslib_archlock" / "kept").glob("*.json")]
     return {facts.get("name") or Path(facts.get("content of", "")).name for facts in beside} - {""}
 
 
