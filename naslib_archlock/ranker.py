@@ -161,8 +161,12 @@ class Ranker:
             )
 
     def save(self, path: Path) -> None:
-        """Write weights and metadata as one safetensors file. Raises: OutputError."""
-        write_bytes(Path(path), weights.encode(self.model.state_dict(), _FORMAT, asdict(self.info)))
+        """Write ``to_bytes()``. Raises: OutputError."""
+        write_bytes(Path(path), self.to_bytes())
+
+    def to_bytes(self) -> bytes:
+        """Weights and metadata as one safetensors file."""
+        return weights.encode(self.model.state_dict(), _FORMAT, asdict(self.info))
 
     @classmethod
     def load(cls, path: Path) -> Ranker:

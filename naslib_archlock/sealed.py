@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import warnings
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -45,6 +46,25 @@ def write(path: Path, content: Any) -> None:
 def read(path: Path) -> Any:
     """The content of a file that ``write`` wrote. Raises: OSError; DamagedError."""
     return unseal(path.read_bytes())
+
+
+def read_all(paths: Iterable[Path]) -> dict[Path, Any]:
+    """The content of those files that are there whole; a warning speaks of the others, but for those that are missing.
+
+    For work that is done again where it is not there.
+    """
+    contents, damaged = {}, []
+    for path in paths:
+        try:
+            contents[path] = read(path)
+        except FileNotFoundError:
+            pass
+        except (OSError, DamagedError) as err:
+            damaged.append(f"{path} ({err})")
+    if damaged:
+        more = f" and {len(damaged) - 1} more" if len(damaged) > 1 else ""
+        warnings.warn(f"cannot use {damaged[0]}{more}; what is lost is made again", stacklevel=3)
+    return contents
 
 
 def digest(facts: Any, arrays: Iterable[np.ndarray] = ()) -> str:

@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 
+from .. import sealed
 from ..cells import Cell
 from ..errors import ConfigError, ImageError, unknown
+from ..files import make_folder
 from ..fit import FitSettings, fit_and_score
+from ..ranker import library_versions
+from ..sealed import digest
 from ..seeding import stream
 from ..spaces import SearchSpace
 from ..tasks.base import LabelledImages
@@ -24,7 +29,8 @@ class TrainedBenchmark(Benchmark):
     """Top-1 accuracy in % of a small network of the cell (``networks``), trained on a folder of images.
 
     Each folder is split by class into 60% for training, 20% for validation and 20% for testing. A folder is read, and a
-    network trained, when its accuracy is first asked for; cells that compute the same function are trained once.
+    network trained, when its accuracy is first asked for; cells that compute the same function are trained once, and
+    what came of it is kept (``keep_in``).
     """
 
     def __init__(
@@ -50,11 +56,16 @@ class TrainedBenchmark(Benchmark):
         self._image_size, self._max_images, self._skip_unreadable = image_size, max_images, skip_unreadable
         self._seed, self._settings = seed, settings
         self._splits: dict[str, Mapping[str, LabelledImages]] = {}
+        self._digests: dict[str, str] = {}
         self._metrics: dict[tuple[str, Cell], dict[str, list[float]]] = {}
+        self._folder: Path | None = None
 
     @property
     def is_measured(self) -> bool:
         return False
+
+    def keep_in(self, folder: Path) -> None:
+        self._folder = folder
 
     def accuracy(self, arch: Cell, *, task: str, split: str) -> float:
         """Raises also: ImageError: if the folder cannot be read, or a split of it is empty."""
@@ -63,9 +74,39 @@ class TrainedBenchmark(Benchmark):
             raise unknown("split", split, SPLITS)
         key = (task, tuple(self.space.representatives([arch])[0].tolist()))
         if key not in self._metrics:
-            print(f"training {self.space.to_str(key[1])} on {task_name(task)}", file=sys.stderr)  # it takes seconds
-            self._metrics[key], _ = fit_and_score(key[1], self._images(task), self._settings, [self._seed])
+            self._metrics[key] = self._kept(*key)
         return self._metrics[key][split][0]
+
+    def _kept(self, task: str, cell: Cell) -> dict[str, list[float]]:
+        """Figures of a network by split, read where they are kept whole, else measured and kept."""
+        if self._folder is None:
+            return self._measured(task, cell)
+        facts = {
+            "arch": self.space.to_str(cell),
+            "images": self._digest(task),
+            "settings": asdict(self._settings),
+            "seed": self._seed,
+            "versions": library_versions(),
+        }
+        path = self._folder / f"{digest(facts)[:32]}.json"
+        figures: dict[str, list[float]] | None = sealed.read_all([path]).get(path, {}).get("figures")
+        if figures is None:
+            figures = self._measured(task, cell)
+            make_folder(self._folder)
+            sealed.write(path, {**facts, "figures": figures})
+        return figures
+
+    def _measured(self, task: str, cell: Cell) -> dict[str, list[float]]:
+        images = self._images(task)
+        print(f"training {self.space.to_str(cell)} on {task_name(task)}", file=sys.stderr)  # it takes seconds
+        return fit_and_score(cell, images, self._settings, [self._seed])[0]
+
+    def _digest(self, task: str) -> str:
+        if task not in self._digests:
+            splits = self._images(task)
+            arrays = [values.numpy() for part in splits.values() for values in (part.images, part.targets)]
+            self._digests[task] = digest([part.n_classes for part in splits.values()], arrays)
+        return self._digests[task]
 
     def _images(self, task: str) -> Mapping[str, LabelledImages]:
         if task not in self._splits:
