@@ -1,7 +1,7 @@
 """Real processes of a command, killed again and again, and what they leave compared with an uninterrupted run.
 
 As a script, it is that process: the command line with short trainings and frequent checkpoints, which may kill itself
-just before its so-manieth operation on the files of the folder that it runs in.
+just before its n-th operation on the files of the folder that it runs in.
 """
 
 from __future__ import annotations
@@ -12,17 +12,17 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 
-SECONDS = 0.05  # between checkpoints
 _OPERATIONS = ("os.rename", "os.remove", "os.rmdir", "os.mkdir")  # names of audit events; os.replace is a rename
+_COUNT = "operations on files: "
 _REPO = Path(__file__).resolve().parents[1]
 _DEADLINE = 600.0
 
@@ -33,7 +33,8 @@ class Command:
 
     Attributes: argv: its arguments; stages: what a kill may find, as (name, pattern of a file), the latest first;
         resume: whether it needs ``--resume`` to go on with a folder that has a config.yaml; once: the file that it
-        refuses to write again, once it is there and nothing that matches ``unfinished`` is.
+        refuses to write again, once it is there and nothing that matches ``unfinished`` is; seconds: between
+        checkpoints by the clock.
     """
 
     name: str
@@ -42,6 +43,7 @@ class Command:
     resume: bool = False
     once: str = ""
     unfinished: str = ""
+    seconds: float = 0.05
 
     def arguments(self, root: Path) -> list[str]:
         """Of the process that begins, or goes on, in a folder."""
@@ -67,25 +69,30 @@ class Kill(NamedTuple):
 
 
 class Whole(NamedTuple):
-    """An uninterrupted run: what it wrote, how long it took, and how much of that before it wrote anything."""
+    """An uninterrupted run.
+
+    Attributes: contents: what it wrote; seconds: how long it took; seconds_before: how much of that before it wrote
+        anything; operations: how many on files it made.
+    """
 
     contents: dict[str, Any]
     seconds: float
     seconds_before: float
+    operations: int
 
 
 def run_whole(command: Command, base: Path) -> Whole:
     """Run a command without interruption. Raises: RuntimeError: if it fails."""
     root = _new(base / "whole")
     start = time.monotonic()
-    process = _start(root, command.arguments(root))
+    process = _start(root, command)
     while process.poll() is None and not any(root.iterdir()):
         time.sleep(0.005)
     seconds_before = time.monotonic() - start
     process.wait(_DEADLINE)
     seconds = time.monotonic() - start
     _check(process, root)
-    return Whole(contents(root), seconds, seconds_before)
+    return Whole(contents(root), seconds, seconds_before, int(_log(root).read_text().rpartition(_COUNT)[2]))
 
 
 def kill_at_random(command: Command, whole: Whole, base: Path, n_kills: int, seed: int, at_once: int = 2) -> list[Kill]:
@@ -105,7 +112,7 @@ def kill_at_random(command: Command, whole: Whole, base: Path, n_kills: int, see
             stages: list[str] = []
             while len(stages) < min(5, wanted - len(kills)) and not command.is_done(root):
                 before = _last_change(root)
-                process = _start(root, command.arguments(root))
+                process = _start(root, command)
                 seconds = whole.seconds
                 if rng.random() > 1 / 3:
                     while process.poll() is None and _last_change(root) == before:
@@ -126,12 +133,17 @@ def kill_at_random(command: Command, whole: Whole, base: Path, n_kills: int, see
         return [kill for kills in threads.map(runs, range(at_once)) for kill in kills]
 
 
+def by_steps(command: Command) -> Command:
+    """The command without checkpoints by the clock, so that its operations on files are always the same."""
+    return replace(command, seconds=1e9)
+
+
 def kill_at_operations(command: Command, whole: Whole, base: Path, at: Sequence[int], at_once: int = 2) -> list[Kill]:
-    """Kill a process just before each of these operations on files, as far as it has so many."""
+    """Kill a process just before each of these operations on files. Args: command: one of ``by_steps``."""
 
     def run(n: int) -> list[Kill]:
         root = _new(base / f"operation-{n}")
-        process = _start(root, command.arguments(root), n)
+        process = _start(root, command, n)
         process.wait(_DEADLINE)
         killed = process.returncode == -signal.SIGKILL
         if not killed:
@@ -189,17 +201,17 @@ def _new(root: Path) -> Path:
 
 
 def _finish(command: Command, root: Path) -> None:
-    process = _start(root, command.arguments(root))
+    process = _start(root, command)
     process.wait(_DEADLINE)
     _check(process, root)
 
 
-def _start(root: Path, arguments: Sequence[str], kill_at: int = 0) -> subprocess.Popen[bytes]:
+def _start(root: Path, command: Command, kill_at: int = 0) -> subprocess.Popen[bytes]:
     path = os.pathsep.join(filter(None, (str(_REPO), os.environ.get("PYTHONPATH"))))
     environment = {**os.environ, "PYTHONPATH": path, "OMP_NUM_THREADS": "1"}
-    with root.with_suffix(".log").open("ab") as log:
+    with _log(root).open("ab") as log:
         return subprocess.Popen(
-            [sys.executable, __file__, str(kill_at), *arguments],
+            [sys.executable, __file__, str(kill_at), str(command.seconds), *command.arguments(root)],
             cwd=root,
             env=environment,
             stdout=log,
@@ -217,8 +229,13 @@ def _kill(process: subprocess.Popen[bytes]) -> None:
 
 def _check(process: subprocess.Popen[bytes], root: Path) -> None:
     if process.returncode != 0:
-        log = root.with_suffix(".log").read_text(encoding="utf-8", errors="replace")
-        raise RuntimeError(f"{root} ended with {process.returncode}:\n{log}")
+        text = _log(root).read_text(encoding="utf-8", errors="replace")
+        raise RuntimeError(f"{root} ended with {process.returncode}:\n{text}")
+
+
+def _log(root: Path) -> Path:
+    """What the processes in a folder printed."""
+    return root.with_suffix(".log")
 
 
 # -- the commands ------------------------------------------------------------------------------------------------------
@@ -236,7 +253,7 @@ _STUDY = """
 name: small
 about: Methods on made-up tables.
 budgets: [2]
-seeds: 2
+seeds: 1
 source_queries: 30
 reference: TU
 compare_with: fewest weights
@@ -299,30 +316,35 @@ def proxies(images: Path) -> Command:
 # -- the process -------------------------------------------------------------------------------------------------------
 
 
-def _kill_oneself_at(n: int) -> None:
-    """Before the ``n``th operation on files below the folder that this process runs in."""
+def _count_operations(kill_at: int) -> Callable[[], int]:
+    """A function that says how many operations on files below this folder were made.
+
+    Args: kill_at: the one before which this process kills itself; 0 for none.
+    """
     here, count = os.path.join(os.getcwd(), ""), 0
 
     def hook(event: str, args: tuple[Any, ...]) -> None:
         nonlocal count
         if event in _OPERATIONS and os.path.abspath(os.fsdecode(args[0])).startswith(here):
             count += 1
-            if count == n:
+            if count == kill_at:
                 os.kill(os.getpid(), signal.SIGKILL)
 
     sys.addaudithook(hook)
+    return lambda: count
 
 
-def _main(kill_at: int, arguments: Sequence[str]) -> int:
+def _main(kill_at: int, seconds: float, arguments: Sequence[str]) -> int:
     from naslib_archlock import checkpoint, cli
     from naslib_archlock.train_settings import PRESETS, TrainSettings
 
-    checkpoint.SECONDS = SECONDS
+    checkpoint.SECONDS = seconds
     PRESETS["default"] = TrainSettings(epochs=10, steps_per_epoch=30, batch_size=512)
-    if kill_at:
-        _kill_oneself_at(kill_at)
-    return cli.main(arguments)
+    operations = _count_operations(kill_at)
+    code = cli.main(arguments)
+    print(f"{_COUNT}{operations()}", flush=True)
+    return code
 
 
 if __name__ == "__main__":
-    sys.exit(_main(int(sys.argv[1]), sys.argv[2:]))
+    sys.exit(_main(int(sys.argv[1]), float(sys.argv[2]), sys.argv[3:]))

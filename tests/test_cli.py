@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -361,6 +362,44 @@ def test_a_disk_that_fills_up_leaves_no_result(fails, toy_args, folder, monkeypa
     assert "result.json cannot be written: No space left on device" in fails("search", *toy_args)
     assert not (folder / "result.json").exists()
     assert not list(folder.glob(".*"))
+
+
+@pytest.mark.parametrize("step", ["fsync", "replace"])
+def test_a_disk_that_is_full_at_any_write_ends_in_an_error_and_loses_nothing(
+    run, fails, toy_args, folder, tmp_path, monkeypatch, step
+):
+    """The run then goes on, once there is room, to what it would have come to."""
+    from naslib_archlock import cache, files
+
+    monkeypatch.setattr(cache, "_keep", lambda *args: None)  # tests of its own see to that
+    args = [*toy_args, "search.checkpoint_freq", "5"]
+    original = getattr(os, step)
+    calls = []
+
+    def full(*where):
+        calls.append(where)
+        if len(calls) == full_at:
+            raise OSError(28, "No space left on device")
+        return original(*where)
+
+    full_at = 0
+    with monkeypatch.context() as patch:
+        patch.setattr(files.os, step, full)
+        assert run("search", *args, "out_dir", tmp_path / "whole").code == 0
+    whole = tmp_path / "whole" / folder.relative_to(tmp_path / "out")
+    n_writes = len(calls)
+    assert n_writes == 8  # the config, three states, two pictures, timings, the result
+    for full_at in range(1, n_writes + 1):  # noqa: B007  # it is read by full
+        calls.clear()
+        with monkeypatch.context() as patch:
+            patch.setattr(files.os, step, full)
+            err = fails("search", *args, "--overwrite")
+        assert "cannot be written: No space left on device" in err
+        assert not list(folder.glob(".*"))
+        resume = ["--resume"] if (folder / "config.yaml").exists() else []
+        assert run("search", *args, *resume).code == 0
+        assert (folder / "result.json").read_bytes() == (whole / "result.json").read_bytes()
+        shutil.rmtree(folder)
 
 
 def test_another_runs_result_is_kept(run, fails, toy_args, folder):
