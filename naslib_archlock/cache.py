@@ -1,4 +1,4 @@
-"""What was read from large files, kept in the user's cache folder so that the next process need not read them again.
+"""What was read from large files, and embeddings, kept in the user's cache folder so that the next process has them.
 
 Arrays are kept by facts: everything that they depend on, first of all the hash of the content they were made from. Each
 is a ``.npy`` file that is mapped into memory, and a JSON file of its facts and checksum beside it. Whatever is missing,
@@ -22,7 +22,7 @@ from typing import Any
 import numpy as np
 
 from .errors import OutputError
-from .files import write_bytes, write_text
+from .files import write_bytes
 
 _FORMAT = 1  # of the files here: raise it when they come to mean something else
 _SETTLED_NS = 2_000_000_000  # the coarsest time stamps of file systems in use, those of FAT
@@ -128,8 +128,7 @@ def kept_value(facts: dict[str, Any], make: Callable[[], Any], may_keep: Callabl
 def _read(facts: dict[str, Any]) -> np.ndarray | None:
     try:
         path = _path(facts)
-        beside = json.loads(path.with_suffix(".json").read_text(encoding="utf-8"))
-        if beside != _beside(facts, path.read_bytes()):
+        if path.with_suffix(".json").read_bytes() != _beside(facts, path.read_bytes()):
             return None
         # a plain view: a scalar of a memmap takes microseconds
         return np.asarray(np.load(path, mmap_mode="r", allow_pickle=False))
@@ -146,12 +145,12 @@ def _keep(facts: dict[str, Any], array: np.ndarray) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         write_bytes(path, buffer.getvalue())
         # last, so that it speaks of a whole array; another process may have replaced that by an equal one
-        write_text(path.with_suffix(".json"), json.dumps(_beside(facts, buffer.getvalue())))
+        write_bytes(path.with_suffix(".json"), _beside(facts, buffer.getvalue()))
     except OSError as err:  # OutputError, too
         reason = err.__cause__ or err
         # without the name of the file, so that Python shows the same words once
         warnings.warn(
-            "what was read is not kept for the next run, as the cache folder cannot be written "
+            "what was read or computed is not kept for the next run, as the cache folder cannot be written "
             f"({getattr(reason, 'strerror', None) or reason}); name another with XDG_CACHE_HOME",
             stacklevel=2,
         )
@@ -159,10 +158,9 @@ def _keep(facts: dict[str, Any], array: np.ndarray) -> None:
 
 def _path(facts: dict[str, Any]) -> Path:
     key = hashlib.sha256(json.dumps([_FORMAT, facts], sort_keys=True).encode()).hexdigest()
-    return user_folder("benchmarks") / f"{key[:32]}.npy"
+    return user_folder("kept") / f"{key[:32]}.npy"
 
 
-def _beside(facts: dict[str, Any], content: bytes) -> dict[str, Any]:
-    """What stands beside an array of this content, as it is read back."""
-    beside: dict[str, Any] = json.loads(json.dumps({"format": _FORMAT, "crc32": zlib.crc32(content), **facts}))
-    return beside
+def _beside(facts: dict[str, Any], content: bytes) -> bytes:
+    """What stands beside an array of this content."""
+    return json.dumps({"format": _FORMAT, "crc32": zlib.crc32(content), **facts}).encode()

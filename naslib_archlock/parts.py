@@ -20,8 +20,10 @@ from typing import Any, ClassVar
 import joblib
 from tqdm import tqdm
 
+from . import sealed
 from .errors import ArchLockError, OutputError
-from .files import make_folder, write_text
+from .files import make_folder
+from .sealed import digest, read_all
 
 _SETTINGS = "settings.json"
 _SECONDS_BETWEEN_LINES = 30.0
@@ -104,8 +106,7 @@ def compute_parts(
 ) -> dict[str, Any]:
     """``function(*call)`` for each named call; what is already in ``folder`` is not computed again.
 
-    A result is kept in ``NAME.json`` as soon as it is there. A part file that is cut short or is no JSON is computed
-    again.
+    A result is kept in ``NAME.json`` as soon as it is there. A file that is damaged is computed again, with a warning.
 
     Args: function: returns what JSON can hold; settings: what the results depend on beside the calls, and not on where
         they ran; workers: may be others when work goes on; what: shown beside the bar.
@@ -114,15 +115,19 @@ def compute_parts(
     """
     make_folder(folder)
     _check_settings(folder / _SETTINGS, settings)
-    results = {name: read_json(folder / f"{name}.json") for name in calls}
-    missing = {name: calls[name] for name, result in results.items() if result is None}
+    made_with = digest(settings)  # in each part, too, should the file of the settings be damaged
+    files = {name: folder / f"{name}.json" for name in calls}
+    found = read_all(files.values())
+    parts = {name: found[path] for name, path in files.items() if path in found}
+    results = {name: parts[name]["result"] for name in parts if parts[name]["settings"] == made_with}
+    missing = {name: call for name, call in calls.items() if name not in results}
 
     def keep(name: str, result: Any) -> None:
-        write_text(folder / f"{name}.json", json.dumps(result))
+        sealed.write(files[name], {"settings": made_with, "result": result})
         results[name] = json.loads(json.dumps(result))  # the same as when it is read back
 
-    in_parallel(function, missing, keep, workers, what, n_done=len(calls) - len(missing))
-    return results
+    in_parallel(function, missing, keep, workers, what, n_done=len(results))
+    return {name: results[name] for name in calls}
 
 
 def in_parallel(
@@ -207,19 +212,11 @@ def _progress(total: int, initial: int, what: str) -> Iterator[Callable[[], None
         yield count
 
 
-def read_json(path: Path) -> Any:
-    """What a JSON file holds, or None if it is missing, cut short or no JSON."""
-    try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, json.JSONDecodeError):
-        return None
-
-
 def _check_settings(path: Path, settings: Mapping[str, Any]) -> None:
-    wanted = json.loads(json.dumps(settings))
-    if not path.exists():
-        write_text(path, json.dumps(settings, indent=1) + "\n")
-    elif read_json(path) != wanted:
+    found = read_all([path])
+    if path not in found:
+        sealed.write(path, settings)
+    elif found[path] != json.loads(json.dumps(settings)):
         raise OutputError(
             f"{path.parent} holds parts of work with other settings ({path.name}); choose another folder, or remove it"
         )

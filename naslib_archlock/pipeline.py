@@ -10,7 +10,7 @@ another heavy library that not every search needs, import it themselves.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -94,9 +94,13 @@ def report_targets(config: Config, tasks: Sequence[str]) -> tuple[str, ...]:
 
 
 def train(
-    config: Config, tables: Sequence[ZeroCostScores], left_out: Sequence[ZeroCostScores], progress: Progress | None
+    config: Config,
+    tables: Sequence[ZeroCostScores],
+    left_out: Sequence[ZeroCostScores],
+    progress: Progress | None,
+    checkpoint: Path | None = None,
 ) -> tuple[Ranker, TrainReport]:
-    """Train a ranker on the votes of ``tables``; ``left_out`` are only reported on."""
+    """Train a ranker on the votes of ``tables``; ``left_out`` are only reported on. Args: as ``train_ranker`` takes."""
     from .ranker import RankerInfo, library_versions
     from .training import TrainingTask, train_ranker
 
@@ -133,10 +137,13 @@ def train(
         section.held_out_cells,
         progress,
         find_device(section.device),
+        checkpoint,
     )
 
 
-def find_ranker(config: Config, knowledge: Knowledge, progress: Progress | None = None) -> Ranker:
+def find_ranker(
+    config: Config, knowledge: Knowledge, progress: Progress | None = None, checkpoint: Path | None = None
+) -> Ranker:
     """The ranker that the config names, else one in the box that may be used, else one that is trained now.
 
     Those in the box know Task2Vec embeddings of images, so they serve the digits tasks and folders of images; a config
@@ -157,7 +164,7 @@ def find_ranker(config: Config, knowledge: Knowledge, progress: Progress | None 
             "none of the rankers in the box may be used here, and a folder of images has no zero-cost scores to train "
             "one on: compute some with 'archlock proxies' and name the file with archlock.zero_cost"
         )
-    return train(config, *knowledge.training_tables(), progress=progress)[0]
+    return train(config, *knowledge.training_tables(), progress, checkpoint)[0]
 
 
 def rankers_in_the_box() -> Iterator[Ranker]:
@@ -182,19 +189,23 @@ class Prepared:
 
 
 def prepare(
-    config: Config, benchmark: Benchmark, ranker: Ranker | None = None, progress: Progress | None = None
+    config: Config,
+    benchmark: Benchmark,
+    ranker: Ranker | None = None,
+    progress: Progress | None = None,
+    checkpoint: Path | None = None,
 ) -> Prepared:
     """Gather what the scheme allows the search to know, and nothing else.
 
     S and TU read neither scores nor embeddings of the reported targets, and TU refuses a ranker trained on them.
-    Args: ranker: used instead of loading or training one; progress: of the training.
+    Args: ranker: used instead of loading or training one; progress, checkpoint: of the training.
     """
     targets = report_targets(config, benchmark.tasks)
     hidden = () if config.archlock.scheme == "tk" else [task_name(task) for task in targets]
     knowledge = Knowledge(config, hidden)
     if strategy(config, benchmark) == "bayesian":
         return Prepared(_new_search(config, benchmark, target_fitness(config, benchmark, knowledge)), None)
-    ranker = ranker or find_ranker(config, knowledge, progress)
+    ranker = ranker or find_ranker(config, knowledge, progress, checkpoint)
     return Prepared(_new_search(config, benchmark, rank_fitness(config, benchmark, knowledge, ranker)), ranker)
 
 
@@ -331,11 +342,8 @@ def _source_position(search: Search) -> int | None:
     return search.fitness.source_position(search.best().source_rank or 0.0)
 
 
-def finish(config: Config, benchmark: Benchmark, search: Search, seconds: Mapping[str, float]) -> dict[str, Any]:
-    """The result of a run, in JSON types; ``s`` holds what scheme S finds in the same setting.
-
-    Args: seconds: of ``preparation`` and of ``search``.
-    """
+def finish(config: Config, benchmark: Benchmark, search: Search) -> dict[str, Any]:
+    """The result of a run, in JSON types; ``s`` holds what scheme S finds in the same setting."""
     measured = measured_s = measure(config, benchmark, search)
     if config.archlock.scheme != "s":
         measured_s = measure(config, benchmark, _run_s(config, benchmark, search))
@@ -346,11 +354,14 @@ def finish(config: Config, benchmark: Benchmark, search: Search, seconds: Mappin
         **measured,
         "n_distinct": len(benchmark.space.distinct()),
         "seed": config.seed,
-        "seconds": round(seconds["search"], 3),
-        "seconds_preparation": round(seconds["preparation"], 3),
         "s": measured_s,
         "notes": list(benchmark.notes),
     }
+
+
+def timings(preparation: float, search: float) -> dict[str, float]:
+    """Seconds of wall time, which have a file of their own: the same seed gives the same result, byte for byte."""
+    return {"seconds": round(search, 3), "seconds_preparation": round(preparation, 3)}
 
 
 def _run_s(config: Config, benchmark: Benchmark, search: Search) -> Search:

@@ -26,10 +26,11 @@ from .cells import ENCODING_DIM
 from .comparisons import Contest, win_rates_of_all
 from .errors import RankerError
 from .files import write_bytes
+from .sealed import DamagedError
 from .spaces import SPACES, SearchSpace
 from .tasks.names import whole_task
 
-_FORMAT = "naslib_archlock.ranker/1"
+_FORMAT = "naslib_archlock.ranker/2"
 # Embeddings are brought to this length: at 1 they hardly weigh against the cells, at 10 the ranker learns the training
 # tasks by heart (pair accuracy on left-out tasks 0.954 at 3, 0.941 at 10).
 _EMBEDDING_LENGTH = 3.0
@@ -160,18 +161,22 @@ class Ranker:
             )
 
     def save(self, path: Path) -> None:
-        """Write weights and metadata as one safetensors file. Raises: OutputError."""
-        write_bytes(Path(path), weights.encode(self.model.state_dict(), _FORMAT, asdict(self.info)))
+        """Write ``to_bytes()``. Raises: OutputError."""
+        write_bytes(Path(path), self.to_bytes())
+
+    def to_bytes(self) -> bytes:
+        """Weights and metadata as one safetensors file."""
+        return weights.encode(self.model.state_dict(), _FORMAT, asdict(self.info))
 
     @classmethod
     def load(cls, path: Path) -> Ranker:
         """Read a file that ``save`` wrote.
 
-        Raises: RankerError: if it is missing, cut short, not safetensors, or not a ranker of this format.
+        Raises: RankerError: if it is missing, cut short, damaged, not safetensors, or not a ranker of this format.
         """
         try:
             metadata, tensors = weights.decode(path, _FORMAT)
-        except (OSError, safetensors.SafetensorError) as err:
+        except (OSError, safetensors.SafetensorError, DamagedError) as err:
             raise RankerError(
                 f"ranker file {path} cannot be read ({err}); it must be a safetensors file that "
                 "'archlock train-ranker' wrote"

@@ -2,25 +2,34 @@
 
 from __future__ import annotations
 
+import json
 import time
+import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
+import safetensors
 import torch
 from torch import Tensor
 from torch.nn.functional import binary_cross_entropy_with_logits, embedding
 
+from . import weights
 from .cells import N_CODES, N_SLOTS, cell_index, one_hot
+from .checkpoint import Clock
 from .errors import RankerError
-from .ranker import PairMLP, Ranker, RankerInfo
+from .files import write_bytes
+from .ranker import PairMLP, Ranker, RankerInfo, library_versions
+from .sealed import DamagedError, digest
 from .spaces import SearchSpace
 from .threads import single_threaded
 from .train_settings import TrainSettings
 from .votes import Votes
 
 Progress = Callable[[int, float], None]  # called with (step, loss)
+_CHECKPOINT = "naslib_archlock.training/1"
 
 
 @dataclass(frozen=True)
@@ -55,7 +64,7 @@ class PairSampler:
 
     def __init__(self, tasks: Sequence[TrainingTask], usable: Sequence[np.ndarray], rng: np.random.Generator) -> None:
         """Args: usable: for each task, the positions of the cells that may be drawn."""
-        self._rng = rng
+        self.rng = rng
         self._sizes = np.array([len(rows) for rows in usable])
         self._offsets = np.cumsum(self._sizes) - self._sizes
         self._votes = Votes(
@@ -66,8 +75,8 @@ class PairSampler:
 
     def draw(self, n: int) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """``n`` pairs: rows of A and of B in ``encodings``, task numbers, and vote margins."""
-        task = self._rng.integers(len(self._sizes), size=n)
-        a, b = self._offsets[task] + (self._rng.random((2, n)) * self._sizes[task]).astype(np.int64)
+        task = self.rng.integers(len(self._sizes), size=n)
+        a, b = self._offsets[task] + (self.rng.random((2, n)) * self._sizes[task]).astype(np.int64)
         margin = self._votes.margin(a, b).astype(np.float32)
         return torch.from_numpy(a), torch.from_numpy(b), torch.from_numpy(task), torch.from_numpy(margin)
 
@@ -81,14 +90,17 @@ def train_ranker(
     held_out_cells: float = 0.0,
     progress: Progress | None = None,
     device: str = "cpu",
+    checkpoint: Path | None = None,
 ) -> tuple[Ranker, TrainReport]:
     """Train a ranker on the votes of ``tasks``.
 
-    On the CPU, the same seed gives the same weights; a GPU sees the same pairs, and rounds otherwise.
+    On the CPU, the same seed gives the same weights, however often training was killed and went on from its checkpoint;
+    a GPU sees the same pairs, and rounds otherwise.
     Args: info: what the ranker is for; its settings and accuracy are filled in here. left_out: tasks that are only
         reported on. held_out_cells: share of the distinct functions kept out of training, the same on every task.
-        device: where to train; the ranker is on the CPU afterwards.
-    Raises: RankerError: if a task has no two cells to train on.
+        device: where to train; the ranker is on the CPU afterwards. checkpoint: the file in which the state of training
+        is kept now and then, and from which it goes on if that is of the same training; the caller removes it.
+    Raises: RankerError: if a task has no two cells to train on; OutputError: if the checkpoint cannot be written.
     """
     start = time.perf_counter()
     rng = np.random.default_rng(seed)
@@ -99,8 +111,11 @@ def train_ranker(
             raise RankerError(f"task {task.name} has {(~rows).sum()} cells to train on; at least 2 are needed")
     sampler = PairSampler(tasks, [np.flatnonzero(~rows) for rows in held_out], rng)
     model = _initial_model(info, seed).to(device)
+    kept = None
+    if checkpoint:
+        kept = _Checkpoint(checkpoint, lambda: _digest_of(tasks, info, settings, seed, held_out_cells, device))
     with single_threaded():
-        _optimize(model, sampler, np.stack([task.embedding for task in tasks]), settings, progress)
+        _optimize(model, sampler, np.stack([task.embedding for task in tasks]), settings, progress, kept)
     ranker = Ranker(model.cpu(), info)
     seconds = time.perf_counter() - start
 
@@ -122,7 +137,12 @@ def _initial_model(info: RankerInfo, seed: int) -> PairMLP:
 
 
 def _optimize(
-    model: PairMLP, sampler: PairSampler, embeddings: np.ndarray, settings: TrainSettings, progress: Progress | None
+    model: PairMLP,
+    sampler: PairSampler,
+    embeddings: np.ndarray,
+    settings: TrainSettings,
+    progress: Progress | None,
+    kept: _Checkpoint | None,
 ) -> None:
     """Minimise the binary cross-entropy of the logits; ties carry no weight.
 
@@ -132,7 +152,13 @@ def _optimize(
     device = model.as_a.weight.device
     task_vectors = torch.from_numpy(embeddings.astype(np.float32)).to(device)
     encodings = sampler.encodings.to(device)
-    for step in range(settings.n_steps):
+    clock = Clock()
+    done = kept.restore(model, optimizer, sampler.rng) if kept else 0
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", ".*lr_scheduler.step", UserWarning)  # the steps that go with these are made
+        for _ in range(done):
+            scheduler.step()
+    for step in range(done, settings.n_steps):
         a, b, task, margin = (part.to(device) for part in sampler.draw(settings.batch_size))
         labels = (margin + 1) / 2 if settings.soft_labels else (margin > 0).float()
         logits = model.compare(
@@ -147,6 +173,72 @@ def _optimize(
         scheduler.step()
         if progress is not None:
             progress(step, float(loss.detach()))
+        if kept and clock.is_due():
+            kept.write(step + 1, model, optimizer, sampler.rng)
+
+
+class _Checkpoint:
+    """A file of all that changes while a ranker is trained, but the schedule, which follows from the step.
+
+    It is safetensors of weights and of what the optimizer has learnt, with the state of the random numbers.
+    """
+
+    def __init__(self, path: Path, depends_on: Callable[[], str]) -> None:
+        """Args: depends_on: a digest, asked for once a checkpoint is read or written: most trainings end before."""
+        self._path, self._depends_on = path, depends_on
+
+    def write(self, n_done: int, model: PairMLP, optimizer: torch.optim.Optimizer, rng: np.random.Generator) -> None:
+        """Raises: OutputError."""
+        of_optimizer = optimizer.state_dict()["state"]
+        tensors = {f"model.{name}": tensor for name, tensor in model.state_dict().items()}
+        tensors.update({f"{i}.{key}": value for i, state in of_optimizer.items() for key, value in state.items()})
+        about = {"depends_on": self._depends_on(), "n_done": n_done, "rng": rng.bit_generator.state}
+        write_bytes(self._path, weights.encode(tensors, _CHECKPOINT, about))
+
+    def restore(self, model: PairMLP, optimizer: torch.optim.Optimizer, rng: np.random.Generator) -> int:
+        """Go to where the file was written; returns how many steps that was after, 0 if there is none to go on from."""
+        try:
+            metadata, tensors = weights.decode(self._path, _CHECKPOINT)
+        except FileNotFoundError:
+            return 0
+        except (OSError, safetensors.SafetensorError, DamagedError) as err:
+            warnings.warn(f"checkpoint {self._path} cannot be used ({err}); training starts again", stacklevel=2)
+            return 0
+        about = json.loads(metadata.get(_CHECKPOINT, "{}"))
+        if about.get("depends_on") != self._depends_on():
+            return 0  # another training's
+        state: dict[int, dict[str, Tensor]] = {}
+        for name, tensor in tensors.items():
+            owner, _, key = name.partition(".")
+            if owner != "model":
+                state.setdefault(int(owner), {})[key] = tensor
+        model.load_state_dict({name: tensors[f"model.{name}"] for name in model.state_dict()})
+        optimizer.load_state_dict({**optimizer.state_dict(), "state": state})
+        rng.bit_generator.state = about["rng"]
+        return int(about["n_done"])
+
+
+def _digest_of(
+    tasks: Sequence[TrainingTask],
+    info: RankerInfo,
+    settings: TrainSettings,
+    seed: int,
+    held_out_cells: float,
+    device: str,
+) -> str:
+    """A digest of all that training depends on."""
+    facts = {
+        "tasks": [[task.name, task.space.name] for task in tasks],
+        "network": [info.embedding_dim, info.hidden, info.antisymmetric],
+        "settings": asdict(settings),
+        "seed": seed,
+        "held_out_cells": held_out_cells,
+        "device": device,
+        "versions": library_versions(),
+    }
+    return digest(
+        facts, [part for t in tasks for part in (t.cells, t.embedding, t.votes.ranks, np.array(t.votes.weights))]
+    )
 
 
 def _optimizer_and_schedule(model: PairMLP, settings: TrainSettings) -> tuple[torch.optim.Optimizer, Any]:

@@ -1,4 +1,8 @@
-"""Weights with what they are, as safetensors: rankers, probe networks, exported networks. Never a pickle."""
+"""Weights with what they are, as safetensors: rankers, probe networks, exported networks. Never a pickle.
+
+A file has one entry of metadata, named after its format: JSON of what the weights are, and a SHA-256 of that and of all
+names, types, shapes and numbers. So a changed byte is noticed, if it changes any of these.
+"""
 
 from __future__ import annotations
 
@@ -7,26 +11,46 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import safetensors
 import safetensors.numpy
 import torch
 from torch import Tensor
+
+from .sealed import DamagedError, digest
 
 
 def encode(tensors: Mapping[str, Tensor], file_format: str, about: Mapping[str, Any]) -> bytes:
     """A file of ``file_format`` that holds ``tensors`` and, as JSON in its metadata, ``about``."""
     arrays = {name: tensor.detach().cpu().numpy() for name, tensor in tensors.items()}
     # One entry: safetensors writes several in a random order, and the same weights must give the same bytes.
-    return safetensors.numpy.save(arrays, {file_format: json.dumps(about, sort_keys=True)})
+    return safetensors.numpy.save(arrays, {file_format: _entry(arrays, about)})
 
 
 def decode(path: Path, file_format: str) -> tuple[dict[str, str], dict[str, Tensor]]:
-    """The metadata of any safetensors file, and its tensors if it is one of ``file_format``.
+    """The metadata of any safetensors file; its tensors, and ``about`` as JSON, if it is one of ``file_format``.
 
     Another model's file may hold types that NumPy lacks, so its tensors are not looked at.
-    Raises: OSError, safetensors.SafetensorError.
+    Raises: OSError, safetensors.SafetensorError; DamagedError: if it does not match its checksum.
     """
     with safetensors.safe_open(str(path), framework="np") as f:
         metadata = f.metadata() or {}
-        names = f.keys() if file_format in metadata else ()
-        return metadata, {name: torch.from_numpy(f.get_tensor(name)) for name in names}
+        if file_format not in metadata:
+            return metadata, {}
+        arrays = {name: f.get_tensor(name) for name in f.keys()}  # noqa: SIM118  # it is no mapping
+    try:
+        about = json.loads(metadata[file_format])["about"]
+    except (ValueError, LookupError, TypeError, RecursionError):
+        about = None
+    if metadata[file_format] != _entry(arrays, about):
+        raise DamagedError("it does not match its checksum")
+    return (
+        {**metadata, file_format: json.dumps(about)},
+        {name: torch.from_numpy(array) for name, array in arrays.items()},
+    )
+
+
+def _entry(arrays: Mapping[str, np.ndarray], about: Any) -> str:
+    """The metadata of these weights."""
+    names = sorted(arrays)
+    return json.dumps({"about": about, "sha256": digest([about, names], [arrays[n] for n in names])}, sort_keys=True)

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 import pytest
 from hypothesis import settings
-from toy import write_tables
+from toy import write_digit_folders, write_tables
 
 from naslib_archlock import pipeline
 from naslib_archlock.config import Config, load_config
@@ -179,24 +179,7 @@ def macro_tables(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def digit_images(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     """Folders of PNG files, one sub-folder a class: digits 0 to 4, digits 5 to 9, and the shapes of rectangles."""
-    from PIL import Image
-    from sklearn.datasets import load_digits
-
-    root, rng = tmp_path_factory.mktemp("folders"), np.random.default_rng(0)
-    digits = load_digits()
-    pixels = (digits.images * 255 / 16).astype(np.uint8)
-    classes = {("low" if d < 5 else "high", str(d)): pixels[digits.target == d][:30] for d in range(10)}
-    for label, (height, width) in enumerate(((6, 2), (2, 6), (4, 4))):
-        images = np.zeros((30, 8, 8), dtype=np.uint8)
-        for image in images:
-            top, left = rng.integers(0, 3, size=2)
-            image[top : top + height, left : left + width] = rng.integers(100, 255)
-        classes["shapes", str(label)] = images
-    for (task, label), images in classes.items():
-        (root / task / label).mkdir(parents=True)
-        for i, image in enumerate(images):
-            Image.fromarray(image).save(root / task / label / f"{i:02}.png")
-    return {task: root / task for task in ("low", "high", "shapes")}
+    return write_digit_folders(tmp_path_factory.mktemp("folders"))
 
 
 @pytest.fixture(scope="session")

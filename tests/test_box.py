@@ -98,7 +98,13 @@ def test_the_demo(tmp_path, capsys):
     assert result["targets"]["jigsaw"] < result["s"]["targets"]["jigsaw"] - 5
     assert "means of three seeds" in " ".join(out.split())
     folder = tmp_path / "digits/digit/archlock/tu/0"
-    assert {p.name for p in folder.iterdir()} == {"result.json", "config.yaml", "search.png", "lock.png"}  # no ranker
+    assert {p.name for p in folder.iterdir()} == {
+        "result.json",
+        "config.yaml",
+        "timings.json",
+        "search.png",
+        "lock.png",
+    }  # no ranker
     assert (folder / "lock.png").read_bytes().startswith(b"\x89PNG")
 
 

@@ -30,7 +30,7 @@ def numbers() -> np.ndarray:
 
 
 def files() -> list[Path]:
-    return sorted(user_folder("benchmarks").iterdir())
+    return sorted(user_folder("kept").iterdir())
 
 
 def never() -> np.ndarray:

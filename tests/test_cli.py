@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -16,11 +17,12 @@ from typing import Any, NamedTuple
 import pytest
 import yaml
 
-from naslib_archlock import __version__, cli, pipeline
+from naslib_archlock import __version__, checkpoint, cli, pipeline, sealed
 from naslib_archlock.bayesian import BayesianSearch
 from naslib_archlock.benchmarks.base import SourceOracle
 from naslib_archlock.ranker import Ranker
 from naslib_archlock.report import LIMIT, plot
+from naslib_archlock.sealed import seal
 from naslib_archlock.search import RegularizedEvolution, Search
 
 COMMAND = [sys.executable, "-m", "naslib_archlock.cli"]
@@ -117,10 +119,12 @@ def test_a_search_prints_and_writes_its_result(run, toy_args, folder):
     assert (result["scheme"], result["search_space"], result["source"]) == ("tu", "transbench101_micro", "class_scene")
     assert list(result["targets"]) == ["normal"]
     assert result["source_queries"] == 15
-    files = ["config.yaml", "lock.png", "result.json", "search.png"]
+    files = ["config.yaml", "lock.png", "result.json", "search.png", "timings.json"]
     assert sorted(os.listdir(folder)) == files
     assert set(re.search(f"written to {folder}: (.*)", out).group(1).split(", ")) == set(files)
-    assert json.loads((folder / "result.json").read_text()) == result
+    written = [json.loads((folder / name).read_text()) for name in ("result.json", "timings.json")]
+    assert {**written[0], **written[1]} == result
+    assert set(written[1]) == {"seconds", "seconds_preparation"}
     for shown in (result["arch"], "scheme S finds", "normal test", f"{result['source_queries']} source look-ups"):
         assert shown in out
     assert LIMIT in " ".join(out.split())
@@ -131,7 +135,7 @@ def test_a_search_on_ranks_also_keeps_its_ranker(run, ranked_args, folder):
     code, out, err = run("search", "--json", *ranked_args)
     assert (code, err) == (0, "")
     assert json.loads(out.splitlines()[-1])["source_queries"] <= 15
-    files = ["config.yaml", "lock.png", "ranker.safetensors", "result.json", "search.png"]
+    files = ["config.yaml", "lock.png", "ranker.safetensors", "result.json", "search.png", "timings.json"]
     assert sorted(os.listdir(folder)) == files
     assert set(re.search(f"written to {folder}: (.*)", out).group(1).split(", ")) == set(files)
     assert Ranker.load(folder / "ranker.safetensors").info.tasks
@@ -142,7 +146,7 @@ def test_a_run_without_a_ranker_leaves_none_of_another_run(run, ranked_args, fol
     code, out, _ = run("search", "--overwrite", *ranked_args, "archlock.strategy", "bayesian")
     assert code == 0
     assert "ranker.safetensors" not in out
-    assert sorted(os.listdir(folder)) == ["config.yaml", "lock.png", "result.json", "search.png"]
+    assert sorted(os.listdir(folder)) == ["config.yaml", "lock.png", "result.json", "search.png", "timings.json"]
 
 
 @pytest.mark.parametrize("scheme", ["s", "tk", "tu"])
@@ -180,7 +184,7 @@ def test_the_written_config_runs_the_same_again(run, toy_args, folder, tmp_path)
     first = json.loads((folder / "result.json").read_text())
     config = folder / "config.yaml"
     again = run("search", "--config-file", config, "--json", "out_dir", tmp_path / "again")
-    assert without_seconds(json.loads(again.out.splitlines()[-1])) == without_seconds(first)
+    assert without_seconds(json.loads(again.out.splitlines()[-1])) == first
 
 
 def test_overrides_win_over_the_file(run, toy_args, folder, tmp_path):
@@ -360,6 +364,44 @@ def test_a_disk_that_fills_up_leaves_no_result(fails, toy_args, folder, monkeypa
     assert not list(folder.glob(".*"))
 
 
+@pytest.mark.parametrize("step", ["fsync", "replace"])
+def test_a_disk_that_is_full_at_any_write_ends_in_an_error_and_loses_nothing(
+    run, fails, toy_args, folder, tmp_path, monkeypatch, step
+):
+    """The run then goes on, once there is room, to what it would have come to."""
+    from naslib_archlock import cache, files
+
+    monkeypatch.setattr(cache, "_keep", lambda *args: None)  # tests of its own see to that
+    args = [*toy_args, "search.checkpoint_freq", "5"]
+    original = getattr(os, step)
+    calls = []
+
+    def full(*where):
+        calls.append(where)
+        if len(calls) == full_at:
+            raise OSError(28, "No space left on device")
+        return original(*where)
+
+    full_at = 0
+    with monkeypatch.context() as patch:
+        patch.setattr(files.os, step, full)
+        assert run("search", *args, "out_dir", tmp_path / "whole").code == 0
+    whole = tmp_path / "whole" / folder.relative_to(tmp_path / "out")
+    n_writes = len(calls)
+    assert n_writes == 8  # the config, three states, two pictures, timings, the result
+    for full_at in range(1, n_writes + 1):  # noqa: B007  # it is read by full
+        calls.clear()
+        with monkeypatch.context() as patch:
+            patch.setattr(files.os, step, full)
+            err = fails("search", *args, "--overwrite")
+        assert "cannot be written: No space left on device" in err
+        assert not list(folder.glob(".*"))
+        resume = ["--resume"] if (folder / "config.yaml").exists() else []
+        assert run("search", *args, *resume).code == 0
+        assert (folder / "result.json").read_bytes() == (whole / "result.json").read_bytes()
+        shutil.rmtree(folder)
+
+
 def test_another_runs_result_is_kept(run, fails, toy_args, folder):
     assert run("search", *toy_args).code == 0
     before = {path.name: path.read_bytes() for path in folder.iterdir()}
@@ -379,8 +421,7 @@ def test_the_same_run_may_be_run_again(run, toy_args, folder):
     results = []
     for _ in range(2):
         assert run("search", *toy_args).code == 0
-        results.append({p.name: p.read_bytes() for p in folder.iterdir() if p.name != "result.json"})
-        results[-1]["result.json"] = without_seconds(json.loads((folder / "result.json").read_text()))
+        results.append({p.name: p.read_bytes() for p in folder.iterdir() if p.name != "timings.json"})
     assert results[0] == results[1]
 
 
@@ -419,6 +460,10 @@ def interrupted_within(step: int, monkeypatch: pytest.MonkeyPatch) -> None:
         return answer
 
     monkeypatch.setattr(SourceOracle, "validation_accuracy", stop)
+
+
+def n_steps_kept(folder: Path) -> int:
+    return len(sealed.read(folder / "state.json")["search"]["history"])
 
 
 def searches_of(monkeypatch: pytest.MonkeyPatch) -> list[Search]:
@@ -486,29 +531,109 @@ def test_the_state_is_kept_now_and_then(run, toy_args, folder, monkeypatch):
 
     def spy(run_folder, state):
         original(run_folder, state)
-        kept.append(len(json.loads((folder / "state.json").read_text())["history"]))
+        kept.append(n_steps_kept(folder))
 
     monkeypatch.setattr(commands.RunFolder, "keep_state", spy)
     assert run("search", *toy_args, "search.checkpoint_freq", "4").code == 0
     assert kept == [4, 8, 12]
 
 
-def test_there_must_be_something_to_resume(run, fails, toy_args, folder):
-    assert "holds no state.json to resume from" in fails("search", "--resume", *toy_args)
+def test_the_state_is_kept_when_some_time_has_passed(run, toy_args, folder, monkeypatch):
+    monkeypatch.setattr(checkpoint, "SECONDS", 0.0)
+    with monkeypatch.context() as patch:
+        patch.setattr(pipeline, "finish", _interrupt)  # as a kill would, without a word to the loop
+        assert run("search", *toy_args).code == 130
+    assert n_steps_kept(folder) == 15
+
+
+def test_there_must_be_something_to_resume(fails, toy_args, folder):
+    assert "holds no run to resume" in fails("search", "--resume", *toy_args)
+    assert not folder.exists()
+    folder.mkdir(parents=True)
+    assert "holds no run to resume" in fails("search", "--resume", *toy_args)
+
+
+def test_a_run_that_got_no_further_than_its_config_begins_at_the_beginning(
+    run, toy_args, folder, tmp_path, monkeypatch
+):
+    with monkeypatch.context() as patch:
+        patch.setattr(pipeline, "prepare", _interrupt)
+        assert run("search", *toy_args).code == 130
+    assert os.listdir(folder) == ["config.yaml"]
+    assert run("search", "--resume", *toy_args).code == 0
+    assert run("search", *toy_args, "out_dir", tmp_path / "whole").code == 0
+    whole = tmp_path / "whole" / folder.relative_to(tmp_path / "out")
+    assert (folder / "result.json").read_bytes() == (whole / "result.json").read_bytes()
+
+
+def test_to_resume_a_finished_run_is_to_be_told_so(run, toy_args, folder, monkeypatch):
+    first = run("search", "--json", *toy_args)
+    before = {path.name: path.read_bytes() for path in folder.iterdir()}
+    (folder / "state.json").write_text("left over, by a kill after the result was written")
+    monkeypatch.setattr(pipeline, "prepare", lambda *args: pytest.fail("made again"))
+    code, out, err = run("search", "--resume", "--json", *toy_args)
+    assert (code, err) == (0, "")
+    assert out == f"this run is finished, in {folder}\n{first.out}"
+    assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
+
+
+@pytest.mark.parametrize("name", ["result.json", "timings.json"])
+def test_a_finished_run_whose_result_is_damaged_is_made_again(run, toy_args, folder, name):
     assert run("search", *toy_args).code == 0
-    assert "holds no state.json to resume from" in fails("search", "--resume", *toy_args)
+    before = (folder / "result.json").read_bytes()
+    (folder / name).write_bytes(b'{"scheme": ')
+    with pytest.warns(UserWarning, match="cannot be read .*; the run is made again"):
+        assert run("search", "--resume", *toy_args).code == 0
+    assert (folder / "result.json").read_bytes() == before
 
 
-@pytest.mark.parametrize("content", ["", "{}", "[]", '{"history": 3, "rng": {}}', '{"history": [[1]], "rng": {}}',
-                                     '{"history": [], "rng": {"bit_generator": "MT19937"}}'])  # fmt: skip
+@pytest.mark.parametrize("content", [
+    b"", b"{}", b"[]", seal({}), seal({"ranker": "another", "search": {}}), seal({"ranker": None, "search": 3}),
+    seal({"ranker": None, "search": {"history": 3, "rng": {}}}),
+    seal({"ranker": None, "search": {"history": [[1]], "rng": {}}}),
+    seal({"ranker": None, "search": {"history": [[[0, 0, 0, 2, 0, 0], 1.0, None, 50.0]], "rng": {}}}),
+    seal({"ranker": None, "search": {"history": [], "rng": {"bit_generator": "MT19937"}}}),
+])  # fmt: skip
 @pytest.mark.parametrize("strategy", ["bayesian", "evolution"])
-def test_a_state_that_is_none(run, fails, ranked_args, folder, monkeypatch, strategy, content):
+def test_a_state_that_cannot_be_used_is_said_and_the_search_starts_again(
+    run, ranked_args, folder, tmp_path, monkeypatch, strategy, content
+):
     args = [*ranked_args, "archlock.strategy", strategy]
     with monkeypatch.context() as patch:
         interrupted_at(5, patch)
         assert run("search", *args).code == 130
-    (folder / "state.json").write_text(content)
-    assert "cannot be resumed from" in fails("search", "--resume", *args)
+    (folder / "state.json").write_bytes(content)
+    with pytest.warns(UserWarning, match="state.json cannot be used .*; the search starts again") as caught:
+        assert run("search", "--resume", *args).code == 0
+    assert len(caught) == 1
+    assert run("search", *args, "out_dir", tmp_path / "whole").code == 0
+    whole = tmp_path / "whole" / folder.relative_to(tmp_path / "out")
+    assert (folder / "result.json").read_bytes() == (whole / "result.json").read_bytes()
+
+
+def test_a_damaged_ranker_is_said_and_trained_again(run, ranked_args, folder, monkeypatch, fast_training):
+    args = [*ranked_args, "archlock.ranker", ""]
+    with monkeypatch.context() as patch:
+        interrupted_at(5, patch)
+        assert run("search", *args).code == 130
+    path = folder / "ranker.safetensors"
+    whole = path.read_bytes()
+    path.write_bytes(whole[:-1] + bytes([whole[-1] ^ 1]))
+    with pytest.warns(UserWarning, match="cannot be read \\(it does not match its checksum\\).* it is made again"):
+        assert run("search", "--resume", *args).code == 0
+    assert path.read_bytes() == whole
+
+
+def test_nothing_of_another_configurations_run_is_taken_for_this_ones(run, ranked_args, folder, monkeypatch):
+    """A ranker that was kept, and then the process killed before there was a state."""
+    with monkeypatch.context() as patch:
+        patch.setattr(pipeline, "finish", _interrupt)
+        assert run("search", *ranked_args).code == 130
+    assert sorted(os.listdir(folder)) == ["config.yaml", "ranker.safetensors"]
+    with monkeypatch.context() as patch:
+        patch.setattr(pipeline, "prepare", _interrupt)
+        assert run("search", *ranked_args, "archlock.cosine", "0.5").code == 130
+    assert os.listdir(folder) == ["config.yaml"]
 
 
 def test_another_runs_state_is_not_resumed(run, fails, toy_args, folder, monkeypatch):
@@ -576,7 +701,7 @@ def test_a_real_ctrl_c_of_a_real_process(
     assert out == ""
     assert "go on with --resume" in err
     assert "Traceback" not in err
-    assert every <= len(json.loads((folder / "state.json").read_text())["history"]) < steps
+    assert every <= n_steps_kept(folder) < steps
 
     searches = searches_of(monkeypatch)
     assert run("search", "--resume", *args).code == 0

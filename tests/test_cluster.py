@@ -23,7 +23,7 @@ import pytest
 import test_parts
 import yaml
 
-from naslib_archlock import cli
+from naslib_archlock import cli, sealed
 from naslib_archlock import cluster as cluster_module
 from naslib_archlock.cluster import DaskCluster
 from naslib_archlock.errors import ClusterError, OutputError, TableError
@@ -391,7 +391,7 @@ def files_of(out: Path) -> dict[str, Any]:
         if name == "results.csv":
             contents[name] = pd.read_csv(path).drop(columns="seconds").to_csv()
         elif name.startswith("runs"):
-            contents[name] = {**json.loads(path.read_text()), "seconds": 0}
+            contents[name] = {**sealed.read(path), "seconds": 0}
         else:
             contents[name] = path.read_bytes()
     return contents

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import stat
 from pathlib import Path
 
@@ -8,7 +9,7 @@ import pytest
 
 from naslib_archlock import files
 from naslib_archlock.errors import OutputError
-from naslib_archlock.files import make_folder, write_bytes, write_text
+from naslib_archlock.files import check_free, make_folder, remove_folder, write_bytes, write_new, write_text
 
 
 def test_content_is_replaced_and_nothing_else_is_left(tmp_path):
@@ -95,3 +96,58 @@ def test_what_cannot_be_written_is_named(tmp_path):
         write_bytes(tmp_path / "folder", b"x")
     assert sorted(os.listdir(tmp_path)) == ["file", "folder"]
     assert (tmp_path / "file").read_text() == "here"
+
+
+# -- what killed writers leave behind ----------------------------------------------------------------------------------
+
+
+def test_what_killed_writers_left_is_removed_when_it_is_old(tmp_path):
+    recent, old, folder, other = (
+        tmp_path / name
+        for name in (".a.json.x.archlock.part", ".b.json.y.archlock.part", ".parts.z.archlock.part", ".mine.part")
+    )
+    folder.mkdir()
+    (folder / "1.json").touch()
+    for path in (recent, old, other):
+        path.touch()
+    for path in (old, folder, other):
+        os.utime(path, (0, 0))
+    make_folder(tmp_path)
+    assert sorted(tmp_path.iterdir()) == sorted([recent, other])
+
+
+def test_a_folder_is_removed_by_another_name(tmp_path, monkeypatch):
+    """So that nobody takes half of it for the whole, should that be interrupted."""
+    folder = tmp_path / "parts"
+    folder.mkdir()
+    (folder / "1.json").touch()
+    seen = []
+    rmtree = shutil.rmtree
+
+    def spy(path):
+        seen.append((folder.exists(), os.listdir(path)))
+        rmtree(path)
+
+    monkeypatch.setattr(files.shutil, "rmtree", spy)
+    remove_folder(folder)
+    assert seen == [(False, ["1.json"])]
+    assert os.listdir(tmp_path) == []
+    remove_folder(folder)
+    assert os.listdir(tmp_path) == []
+
+
+def test_a_file_that_is_there_is_replaced_only_by_itself(tmp_path):
+    path, unfinished = tmp_path / "out.json", tmp_path / "parts"
+    check_free(path, False, unfinished)
+    write_new(path, b"mine", overwrite=False)
+    with pytest.raises(OutputError, match="exists; choose another name, or give --overwrite"):
+        check_free(path, False, unfinished)
+    check_free(path, True, unfinished)
+    unfinished.mkdir()
+    check_free(path, False, unfinished)
+    write_new(path, b"mine", overwrite=False)
+    with pytest.raises(OutputError, match="exists"):
+        write_new(path, b"other", overwrite=False)
+    assert path.read_bytes() == b"mine"
+    write_new(path, b"other", overwrite=True)
+    assert path.read_bytes() == b"other"

@@ -359,8 +359,7 @@ def test_the_chosen_cell_is_the_same_and_only_its_figures_differ(toy, scheme, st
         config = toy.config(tables, scheme, strategy)
         benchmark = pipeline.open_benchmark(config)
         prepared = pipeline.prepare(config, benchmark)
-        seconds = {"preparation": 0.0, "search": 0.0}
-        results.append(pipeline.finish(config, benchmark, run(prepared.search, config), seconds))
+        results.append(pipeline.finish(config, benchmark, run(prepared.search, config)))
     original, noisy = results
     assert original["cell"] == noisy["cell"]
     assert original["s"]["cell"] == noisy["s"]["cell"]
@@ -558,7 +557,7 @@ def test_a_search_asks_for_what_it_may_know_and_nothing_else(setting, scheme, st
     assert not any(isinstance(value, Benchmark) for value in vars(search).values())
 
     benchmark.calls.clear()
-    result = pipeline.finish(config, benchmark, search, {"preparation": 0.0, "search": 0.0})
+    result = pipeline.finish(config, benchmark, search)
     found, found_by_s = tuple(result["cell"]), tuple(result["s"]["cell"])
     assert found == search.best().arch
     of_others = [call for call in benchmark.calls if call[:2] != (source, "val")]

@@ -49,7 +49,13 @@ def test_a_lock_for_own_images_without_a_table(digit_images, tmp_path, capsys):
     assert result["s"]["source_position"] == 1
     assert 1 < result["source_position"] <= 0.1 * result["n_distinct"] + 1  # to rounding
     folder = tmp_path / "transbench101_micro" / "low" / "archlock" / "tu" / "0"
-    assert {p.name for p in folder.iterdir()} == {"result.json", "config.yaml", "search.png", "ranker.safetensors"}
+    assert {p.name for p in folder.iterdir()} == {
+        "result.json",
+        "config.yaml",
+        "timings.json",
+        "search.png",
+        "ranker.safetensors",
+    }
     assert len(Ranker.load(folder / "ranker.safetensors").info.tasks) == 6  # the one in the box, of all digits tasks
 
 
@@ -72,7 +78,7 @@ def test_trained_candidates_may_teach_a_bayesian_search(digit_images, tmp_path, 
     assert (result["source_queries"], result["source_position"]) == (3, None)
     assert 20 < result["source_val"] <= 100
     folder = tmp_path / "transbench101_micro" / "low" / "archlock" / "tu" / "0"
-    assert {p.name for p in folder.iterdir()} == {"result.json", "config.yaml", "search.png"}
+    assert {p.name for p in folder.iterdir()} == {"result.json", "config.yaml", "timings.json", "search.png"}
 
 
 def test_without_trained_candidates_a_bayesian_search_has_nothing_to_learn_from(digit_images, tmp_path, capsys):

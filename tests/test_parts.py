@@ -79,15 +79,30 @@ def test_what_is_there_is_not_computed_again(tmp_path):
     assert computed(tmp_path) == []
 
 
-@pytest.mark.parametrize("content", [b"", b'{"half": 1.0, "pa', b"\xff\xfe"])
-def test_a_part_that_was_cut_short_is_computed_again_and_only_that(tmp_path, content):
+@pytest.mark.parametrize("content", [b"", b'{"half": 1.0, "pa', b"\xff\xfe", None])
+@pytest.mark.parametrize("name", ["part2", "settings"])
+def test_a_file_that_is_damaged_is_said_and_made_again_and_only_that(tmp_path, name, content):
     whole = run(tmp_path)
     computed(tmp_path)
-    (tmp_path / "parts" / "part2.json").write_bytes(content)
-    assert run(tmp_path) == whole
-    assert computed(tmp_path) == [2]
+    path = tmp_path / "parts" / f"{name}.json"
+    before = path.read_bytes()
+    path.write_bytes(before.replace(b"1", b"2", 1) if content is None else content)
+    with pytest.warns(UserWarning, match=f"{name}.json .*what is lost is made again") as caught:
+        assert run(tmp_path) == whole
+    assert len(caught) == 1
+    assert path.read_bytes() == before
+    assert computed(tmp_path) == ([2] if name == "part2" else [])
     assert run(tmp_path) == whole
     assert computed(tmp_path) == []
+
+
+def test_damaged_settings_do_not_let_parts_of_others_in(tmp_path):
+    whole = run(tmp_path, n=2)
+    computed(tmp_path)
+    (tmp_path / "parts" / "settings.json").write_bytes(b"")
+    with pytest.warns(UserWarning, match="settings.json"):
+        assert run(tmp_path, n=2, settings={"seed": 1}) == whole  # the function does not look at them
+    assert computed(tmp_path) == [0, 1]
 
 
 @pytest.mark.parametrize("settings", [{}, {"seed": 1, "sizes": (1, 2)}, {**SETTINGS, "more": None}])

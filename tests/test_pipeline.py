@@ -22,7 +22,6 @@ from naslib_archlock.similarity import similarity_weights
 from naslib_archlock.spaces import NASBENCH201, TRANSBENCH101_MICRO
 from naslib_archlock.target_model import TargetModel, percentiles
 
-SECONDS = {"preparation": 0.1234, "search": 0.5678}
 pytestmark = pytest.mark.usefixtures("fast_training")
 
 
@@ -49,7 +48,7 @@ def test_a_result_holds_the_figures_of_the_cell_found(toy_config, toy_ranker, sc
     )
     benchmark = pipeline.open_benchmark(config)
     prepared = run(config, toy_ranker)
-    result = pipeline.finish(config, benchmark, prepared.search, SECONDS)
+    result = pipeline.finish(config, benchmark, prepared.search)
     assert json.loads(json.dumps(result)) == result
     for figures in (result, result["s"]):
         cell = tuple(figures["cell"])
@@ -62,10 +61,13 @@ def test_a_result_holds_the_figures_of_the_cell_found(toy_config, toy_ranker, sc
         assert 0 < figures["source_queries"] <= 15
     assert result["cell"] == list(prepared.search.best().arch)
     assert (result["scheme"], result["source"], result["seed"]) == (scheme, "class_scene", 0)
-    assert (result["seconds_preparation"], result["seconds"]) == (0.123, 0.568)
     assert "MADE UP" in result["notes"][0]
     if scheme == "s":
         assert {key: result[key] for key in result["s"]} == result["s"]
+
+
+def test_timings_are_no_part_of_a_result():
+    assert pipeline.timings(preparation=0.1234, search=0.5678) == {"seconds_preparation": 0.123, "seconds": 0.568}
 
 
 @pytest.mark.parametrize("strategy", STRATEGIES)
@@ -74,9 +76,9 @@ def test_every_result_is_compared_with_what_scheme_s_finds(toy_config, toy_ranke
     config, config_s = toy_config(*keys), toy_config(*keys, "archlock.scheme", "s")
     benchmark = pipeline.open_benchmark(config)
     prepared = run(config, toy_ranker)
-    result = pipeline.finish(config, benchmark, prepared.search, SECONDS)
+    result = pipeline.finish(config, benchmark, prepared.search)
     prepared_s = run(config_s, toy_ranker)
-    result_s = pipeline.finish(config_s, benchmark, prepared_s.search, SECONDS)
+    result_s = pipeline.finish(config_s, benchmark, prepared_s.search)
     assert result["s"] == result_s["s"]
 
 
@@ -128,7 +130,7 @@ def test_the_lock_gives_up_no_more_of_the_source_than_allowed(toy_config, toy_ra
         "archlock.strategy", "exhaustive", "archlock.source_queries", "200",
     )  # fmt: skip
     prepared = run(config)
-    result = pipeline.finish(config, pipeline.open_benchmark(config), prepared.search, SECONDS)
+    result = pipeline.finish(config, pipeline.open_benchmark(config), prepared.search)
     assert result["source_val"] >= (1 - budget / 100) * max(prepared.search.oracle.known.values())
     fitness_s, _ = prepared.search.fitness.evaluate(np.array([result["s"]["cell"]]))
     assert result["fitness"] > fitness_s[0]
@@ -142,7 +144,7 @@ def test_a_run_on_real_tables(shared_data: Path, ranked_config):
     )  # fmt: skip
     prepared = run(config)
     assert {name.split("/")[0] for name in prepared.ranker.info.tasks} == {"nasbench201", "transbench101_micro"}
-    result = pipeline.finish(config, pipeline.open_benchmark(config), prepared.search, SECONDS)
+    result = pipeline.finish(config, pipeline.open_benchmark(config), prepared.search)
     assert result["notes"] == []
     assert 10 < result["targets"]["cifar100"] < 74
     assert result["s"]["source_val"] >= result["source_val"] * 0.9
@@ -298,7 +300,7 @@ def test_a_bayesian_search_needs_no_zero_cost_file_for_an_unknown_target(toy_con
 def test_a_bayesian_lock_gives_up_source_accuracy_for_fitness(toy_config, scheme):
     config = toy_config("archlock.scheme", scheme, "archlock.source_budget_pct", "3", "search.epochs", "60")
     prepared = run(config)
-    result = pipeline.finish(config, pipeline.open_benchmark(config), prepared.search, SECONDS)
+    result = pipeline.finish(config, pipeline.open_benchmark(config), prepared.search)
     assert result["source_queries"] == result["s"]["source_queries"] == 60
     assert 0.97 * max(prepared.search.oracle.known.values()) <= result["source_val"] < result["s"]["source_val"]
     of_function = dict(zip(cell_index(TRANSBENCH101_MICRO.distinct()).tolist(), target_fitness(config)))
@@ -321,7 +323,7 @@ def test_a_bayesian_run_on_real_tables(shared_data: Path, toy_config, space, sou
     )  # fmt: skip
     benchmark = pipeline.open_benchmark(config)
     search = run(config).search
-    result = pipeline.finish(config, benchmark, search, SECONDS)
+    result = pipeline.finish(config, benchmark, search)
     best = max(search.oracle.known.values())
     assert best - 0.02 * abs(best) <= result["source_val"] <= best
     assert result["targets"][target] == benchmark.accuracy(tuple(result["cell"]), task=target, split="test")
@@ -528,7 +530,7 @@ def test_macro_architectures_are_searched_with_a_ranker_of_their_own(toy_config,
     prepared = run(config)
     assert prepared.ranker.info.family == "macro"
     benchmark = pipeline.open_benchmark(config)
-    result = pipeline.finish(config, benchmark, prepared.search, SECONDS)
+    result = pipeline.finish(config, benchmark, prepared.search)
     assert benchmark.space.from_str(result["arch"]) == tuple(result["cell"])
 
 

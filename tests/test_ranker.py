@@ -4,6 +4,7 @@ import json
 import pickle
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -15,6 +16,7 @@ from hypothesis import strategies as st
 from random_networks import DIM, make_model, sample, vectors
 
 from naslib_archlock import ranker as ranker_module
+from naslib_archlock import weights
 from naslib_archlock.cells import one_hot
 from naslib_archlock.errors import OutputError, RankerError
 from naslib_archlock.ranker import PairMLP, Ranker, RankerInfo
@@ -148,7 +150,7 @@ def test_a_file_is_safetensors_with_readable_metadata(tmp_path):
     make_ranker().save(tmp_path / "r.safetensors")
     with safetensors.safe_open(str(tmp_path / "r.safetensors"), framework="np") as f:
         ((_, text),) = f.metadata().items()
-    assert json.loads(text)["tasks"] == ["nasbench201/cifar10", "nasbench201/cifar100"]
+    assert json.loads(text)["about"]["tasks"] == ["nasbench201/cifar10", "nasbench201/cifar100"]
 
 
 def test_a_file_that_cannot_be_written(tmp_path):
@@ -166,9 +168,14 @@ def broken_files(folder: Path) -> dict[str, Path]:
     with safetensors.safe_open(str(good), framework="np") as f:
         metadata = f.metadata()
     ((key, text),) = metadata.items()
-    info = json.loads(text)
+    info = json.loads(text)["about"]
     fewer = {name: t for name, t in tensors.items() if name != "as_a.weight"}
     wrong_shape = {**tensors, "as_a.weight": tensors["as_a.weight"][:, :-1].copy()}
+
+    def whole(tensors: dict[str, np.ndarray], about: Any) -> bytes:
+        """A file that matches its checksum."""
+        return weights.encode({name: torch.from_numpy(t) for name, t in tensors.items()}, key, about)
+
     contents = {
         "empty": b"",
         "truncated header": raw[:50],
@@ -178,17 +185,17 @@ def broken_files(folder: Path) -> dict[str, Path]:
         "foreign": safetensors.numpy.save({"w": np.ones(3)}, {"format": "pt"}),
         "foreign type": safetensors.torch.save({"w": torch.ones(3, dtype=torch.bfloat16)}, {"format": "pt"}),
         "no metadata": safetensors.numpy.save(tensors),
-        "later format": safetensors.numpy.save(tensors, {key.replace("/1", "/2"): text}),
-        "tensor missing": safetensors.numpy.save(fewer, metadata),
-        "tensor too small": safetensors.numpy.save(wrong_shape, metadata),
+        "earlier format": safetensors.numpy.save(tensors, {key.replace("/2", "/1"): text}),
+        "without a checksum": safetensors.numpy.save(tensors, {key: json.dumps(info)}),
+        "another one's metadata": safetensors.numpy.save(tensors, {key: text.replace("cifar10", "cifar20")}),
+        "tensor missing": whole(fewer, info),
+        "tensor too small": whole(wrong_shape, info),
         "not JSON": safetensors.numpy.save(tensors, {key: "{"}),
-        "not an object": safetensors.numpy.save(tensors, {key: "[]"}),
-        "other layers": safetensors.numpy.save(tensors, {key: json.dumps({**info, "hidden": [16, 9]})}),
-        "no layers": safetensors.numpy.save(tensors, {key: json.dumps({**info, "hidden": []})}),
-        "unknown field": safetensors.numpy.save(tensors, {key: json.dumps({**info, "more": 1})}),
-        "field missing": safetensors.numpy.save(
-            tensors, {key: json.dumps({k: v for k, v in info.items() if k != "family"})}
-        ),
+        "not an object": whole(tensors, []),
+        "other layers": whole(tensors, {**info, "hidden": [16, 9]}),
+        "no layers": whole(tensors, {**info, "hidden": []}),
+        "unknown field": whole(tensors, {**info, "more": 1}),
+        "field missing": whole(tensors, {k: v for k, v in info.items() if k != "family"}),
     }
     paths = {}
     for what, content in contents.items():

@@ -1,4 +1,4 @@
-"""Small MADE-UP benchmarks, for tests where no real one is.
+"""Small MADE-UP benchmarks, for tests where no real one is; and folders of small images, of scikit-learn's digits.
 
 No network was trained: accuracies and zero-cost scores are formulas of the cell plus noise. Their tasks want different
 things of a cell (convolutions, short paths, shallow or deep ones), so that locks exist. Nothing found on them says
@@ -108,3 +108,25 @@ def write_tables(folder: Path, space: SearchSpace = SPACE) -> None:
     write_text(folder / NOTE, "This benchmark is MADE UP: no network was trained, its figures are formulas\n")
     scores = {task: _scores(space, wants, rngs[task]) for task, wants in tasks.items()}
     write_text(folder / zero_cost_file_name(space), json.dumps(scores))
+
+
+def write_digit_folders(root: Path) -> dict[str, Path]:
+    """Folders of PNG files, one sub-folder a class: digits 0 to 4, digits 5 to 9, and the shapes of rectangles."""
+    from PIL import Image
+    from sklearn.datasets import load_digits
+
+    rng = np.random.default_rng(0)
+    digits = load_digits()
+    pixels = (digits.images * 255 / 16).astype(np.uint8)
+    classes = {("low" if d < 5 else "high", str(d)): pixels[digits.target == d][:30] for d in range(10)}
+    for label, (height, width) in enumerate(((6, 2), (2, 6), (4, 4))):
+        images = np.zeros((30, 8, 8), dtype=np.uint8)
+        for image in images:
+            top, left = rng.integers(0, 3, size=2)
+            image[top : top + height, left : left + width] = rng.integers(100, 255)
+        classes["shapes", str(label)] = images
+    for (task, label), images in classes.items():
+        (root / task / label).mkdir(parents=True)
+        for i, image in enumerate(images):
+            Image.fromarray(image).save(root / task / label / f"{i:02}.png")
+    return {task: root / task for task in ("low", "high", "shapes")}

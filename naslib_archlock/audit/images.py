@@ -11,11 +11,10 @@ from ..benchmarks.trained import FIT
 from ..config import Config
 from ..errors import ConfigError
 from ..fit import FitSettings
-from ..seeding import stream
 from ..spaces import DIGITS, TRANSBENCH101_MICRO
 from ..tasks.base import LabelledImages
 from ..tasks.digits import digits_task
-from ..tasks.folder import read_image_folder, stratified_split
+from ..tasks.folder import read_image_folder, split_for_training
 from ..tasks.names import is_image_folder
 
 
@@ -31,7 +30,7 @@ def splits_of(config: Config, task: str, device: str = "cpu") -> Mapping[str, La
         images = read_image_folder(
             Path(task), section.image_size, section.max_images, config.seed, section.skip_unreadable
         )
-        splits = stratified_split(images, rng=stream(config.seed, "split"))
+        splits = split_for_training(images, config.seed)
     elif config.search_space == DIGITS.name:
         splits = digits_task(task)
     elif task in TRANSBENCH101_MICRO.tasks and config.search_space != "nasbench201":
@@ -42,7 +41,7 @@ def splits_of(config: Config, task: str, device: str = "cpu") -> Mapping[str, La
     else:
         from ..plugin.proxies import naslib_dataset
 
-        splits = stratified_split(naslib_dataset(task, section.max_images), rng=stream(config.seed, "split"))
+        splits = split_for_training(naslib_dataset(task, section.max_images), config.seed)
     return {split: images.to(device) for split, images in splits.items()}
 
 

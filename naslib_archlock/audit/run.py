@@ -15,11 +15,12 @@ from torch import Tensor
 from ..cells import Cell
 from ..config import Config
 from ..devices import find_device
-from ..embedding.cache import cache_key
 from ..errors import ConfigError
 from ..fit import fit, scores
 from ..parts import Workers, compute_parts
+from ..ranker import library_versions
 from ..spaces import SearchSpace, get_space
+from ..tasks.base import digest_of
 from ..tasks.names import task_name
 from ..threads import single_threaded
 from .attacks import ATTACKS, attack, drawn_images
@@ -97,9 +98,7 @@ def _settings(config: Config, targets: Sequence[str], device: str) -> dict[str, 
             )
         for fraction in config.audit.fraction_list if task in targets else ():
             drawn_images(splits["train"], fraction, [0])  # raises here, not after hours
-        facts = [[split, part.n_classes] for split, part in splits.items()]
-        tensors = [tensor for part in splits.values() for tensor in (part.images, part.targets)]
-        digests[task_name(task)] = cache_key(facts, tensors)
+        digests[task_name(task)] = digest_of(splits)
     return {
         "version": _VERSION,
         "networks": asdict(fit_settings(config)),
@@ -109,6 +108,7 @@ def _settings(config: Config, targets: Sequence[str], device: str) -> dict[str, 
         "seed": config.seed,
         "device": device.partition(":")[0],
         "images": digests,
+        "versions": library_versions(),
     }
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
+from pathlib import Path
 
 from ..cells import Cell
 from ..errors import ConfigError, unknown
@@ -35,6 +36,9 @@ class Benchmark(ABC):
     def is_measured(self) -> bool:
         """Whether every figure is there already, so that looking one up costs next to nothing."""
         return True
+
+    def keep_in(self, folder: Path) -> None:  # noqa: B027  # most have nothing to keep
+        """Keep figures that take long to get in a folder, and use what is kept there."""
 
     def check_task(self, task: str) -> str:
         """Raises: UnknownNameError: if there is no such task."""

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 
+from .. import sealed
 from ..cells import Cell
-from ..errors import ConfigError, ImageError, unknown
+from ..errors import ConfigError, unknown
+from ..files import make_folder
 from ..fit import FitSettings, fit_and_score
-from ..seeding import stream
+from ..ranker import library_versions
+from ..sealed import digest
 from ..spaces import SearchSpace
-from ..tasks.base import LabelledImages
-from ..tasks.folder import read_image_folder, stratified_split
+from ..tasks.base import LabelledImages, digest_of
+from ..tasks.folder import read_image_folder, split_for_training
 from ..tasks.names import is_image_folder, task_name
 from .base import SPLITS, Benchmark
 
@@ -24,7 +28,8 @@ class TrainedBenchmark(Benchmark):
     """Top-1 accuracy in % of a small network of the cell (``networks``), trained on a folder of images.
 
     Each folder is split by class into 60% for training, 20% for validation and 20% for testing. A folder is read, and a
-    network trained, when its accuracy is first asked for; cells that compute the same function are trained once.
+    network trained, when its accuracy is first asked for; cells that compute the same function are trained once, and
+    what came of it is kept (``keep_in``).
     """
 
     def __init__(
@@ -50,11 +55,16 @@ class TrainedBenchmark(Benchmark):
         self._image_size, self._max_images, self._skip_unreadable = image_size, max_images, skip_unreadable
         self._seed, self._settings = seed, settings
         self._splits: dict[str, Mapping[str, LabelledImages]] = {}
+        self._digests: dict[str, str] = {}
         self._metrics: dict[tuple[str, Cell], dict[str, list[float]]] = {}
+        self._folder: Path | None = None
 
     @property
     def is_measured(self) -> bool:
         return False
+
+    def keep_in(self, folder: Path) -> None:
+        self._folder = folder
 
     def accuracy(self, arch: Cell, *, task: str, split: str) -> float:
         """Raises also: ImageError: if the folder cannot be read, or a split of it is empty."""
@@ -63,17 +73,42 @@ class TrainedBenchmark(Benchmark):
             raise unknown("split", split, SPLITS)
         key = (task, tuple(self.space.representatives([arch])[0].tolist()))
         if key not in self._metrics:
-            print(f"training {self.space.to_str(key[1])} on {task_name(task)}", file=sys.stderr)  # it takes seconds
-            self._metrics[key], _ = fit_and_score(key[1], self._images(task), self._settings, [self._seed])
+            self._metrics[key] = self._kept(*key)
         return self._metrics[key][split][0]
+
+    def _kept(self, task: str, cell: Cell) -> dict[str, list[float]]:
+        """Figures of a network by split, read where they are kept whole, else measured and kept."""
+        if self._folder is None:
+            return self._measured(task, cell)
+        facts = {
+            "arch": self.space.to_str(cell),
+            "images": self._digest(task),
+            "settings": asdict(self._settings),
+            "seed": self._seed,
+            "versions": library_versions(),
+        }
+        path = self._folder / f"{digest(facts)[:32]}.json"
+        figures: dict[str, list[float]] | None = sealed.read_all([path]).get(path, {}).get("figures")
+        if figures is None:
+            figures = self._measured(task, cell)
+            make_folder(self._folder)
+            sealed.write(path, {**facts, "figures": figures})
+        return figures
+
+    def _measured(self, task: str, cell: Cell) -> dict[str, list[float]]:
+        images = self._images(task)
+        print(f"training {self.space.to_str(cell)} on {task_name(task)}", file=sys.stderr)  # it takes seconds
+        return fit_and_score(cell, images, self._settings, [self._seed])[0]
+
+    def _digest(self, task: str) -> str:
+        if task not in self._digests:
+            self._digests[task] = digest_of(self._images(task))
+        return self._digests[task]
 
     def _images(self, task: str) -> Mapping[str, LabelledImages]:
         if task not in self._splits:
             images = read_image_folder(
                 Path(task), self._image_size, self._max_images, self._seed, self._skip_unreadable
             )
-            splits = stratified_split(images, rng=stream(self._seed, "split"))
-            if not all(len(part) for part in splits.values()):
-                raise ImageError(f"{task} has too few images to train, validate and test on; 5 a class are enough")
-            self._splits[task] = splits
+            self._splits[task] = split_for_training(images, self._seed)
         return self._splits[task]

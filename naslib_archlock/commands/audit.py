@@ -13,15 +13,16 @@ from .. import pipeline
 from ..audit.cells import cells_to_attack
 from ..audit.results import by_role, chosen_attacks, summarise
 from ..audit.run import archs_of, run_audit
-from ..config import Config, load_config
+from ..config import load_config
 from ..devices import find_device
 from ..errors import ConfigError
 from ..files import make_folder, write_bytes, write_text
 from ..parts import LocalProcesses
 from ..report.audit import audit_picture, audit_text
+from ..report.text import summary
 from ..studies.results import to_records
 from ..tasks.names import task_name
-from .search import is_same_run, run_search
+from .search import RunFolder, is_same_run, made
 
 # Without a config: the embedded benchmark, which needs nothing else.
 _DEFAULT = ("search_space", "digits", "dataset", "digit")
@@ -35,7 +36,8 @@ def run_audit_command(args: argparse.Namespace) -> int:
     targets = pipeline.report_targets(config, benchmark.tasks)
     if not targets:
         raise ConfigError("there is no target to attack: name some with archlock.target")
-    result = search_result(config, args, given)
+    result = made(config, benchmark, RunFolder(config, resume=is_same_run(config), overwrite=False))
+    print(summary(result, benchmark.space))
     out: Path = args.out or config.save / "audit"
     make_folder(out)
     roles = cells_to_attack(config, benchmark, result)
@@ -66,17 +68,3 @@ def run_audit_command(args: argparse.Namespace) -> int:
     if args.json:
         print(json.dumps(about))
     return 0
-
-
-def search_result(config: Config, args: argparse.Namespace, overrides: list[str]) -> dict[str, Any]:
-    """The result of the search that the config describes; it is made now where it is not there."""
-    path = config.save / "result.json"
-    if not (path.is_file() and is_same_run(config.save / "config.yaml", config)):
-        run_search(
-            argparse.Namespace(
-                config_file=args.config_file, overrides=overrides, train_top=None, skip_unreadable=False, resume=False,
-                overwrite=False, json=False,
-            )
-        )  # fmt: skip
-    result: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    return result

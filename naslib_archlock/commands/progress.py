@@ -23,7 +23,7 @@ def training_bar(config: Config) -> Iterator[Progress]:
 
     def progress(step: int, loss: float) -> None:
         bar.set_postfix(loss=f"{loss:.3f}", refresh=False)
-        bar.update(1)
+        bar.update(step + 1 - bar.n)  # a training that goes on does not begin with the first step
 
     with bar:
         yield progress

@@ -4,22 +4,21 @@ from __future__ import annotations
 
 import argparse
 import json
-import shutil
 import time
 from pathlib import Path
 
 from ..embedding.file import embedding_bytes
 from ..embedding.probes import load_probe
 from ..embedding.task2vec import Task2VecSettings, cached_task2vec, ranker_input
-from ..errors import ConfigError, OutputError
-from ..files import make_folder, write_bytes
+from ..errors import ConfigError
+from ..files import check_free, make_folder, remove_folder, write_bytes, write_new
 from ..seeding import stream
 from ..spaces import get_space
 from ..tasks.base import LabelledImages
 from ..tasks.folder import class_subset, read_image_folder
 from ..tasks.names import is_image_folder
 from ..votes import parse_proxies
-from ..zerocost import PROXIES, write_zero_cost, zero_cost_file_name
+from ..zerocost import PROXIES, encode_zero_cost, zero_cost_file_name
 from .workers import workers_of
 
 
@@ -30,8 +29,8 @@ def run_proxies(args: argparse.Namespace) -> int:
     space = get_space(args.space)
     proxies = tuple(parse_proxies(args.proxies)) if args.proxies else PROXIES
     table = args.out / zero_cost_file_name(space)
-    if table.exists() and not args.overwrite:
-        raise OutputError(f"{table} exists; choose another folder, or give --overwrite to replace it")
+    parts = args.out / "parts"
+    check_free(table, args.overwrite, parts)
     if args.image_size % 4:
         raise ConfigError(f"--image-size {args.image_size} must be a multiple of 4: NASLib's networks halve it twice")
     workers = workers_of(args, default_jobs=2)
@@ -40,7 +39,6 @@ def run_proxies(args: argparse.Namespace) -> int:
     tasks = sampled_tasks(args)
     print(f"{len(tasks)} tasks x {len(cells)} cells x {len(proxies)} proxies, {workers}")
     start = time.perf_counter()
-    parts = args.out / "parts"
     scores = score_tasks(space, tasks, cells, proxies, parts, workers, args.batch_size, args.seed)
     seconds = time.perf_counter() - start
     settings = Task2VecSettings(probe=args.probe, seed=args.seed)
@@ -48,8 +46,8 @@ def run_proxies(args: argparse.Namespace) -> int:
         write_bytes(
             args.out / f"{task.name}.npy", embedding_bytes(ranker_input(cached_task2vec(task, settings).vector))
         )
-    write_zero_cost(table, scores)
-    shutil.rmtree(parts)
+    write_new(table, encode_zero_cost(scores, compressed=False), args.overwrite)
+    remove_folder(parts)
     print(f"{seconds:.0f} s; written to {args.out}: {table.name}, {', '.join(f'{task.name}.npy' for task in tasks)}")
     print(
         f"train a ranker:  archlock train-ranker --out ranker.safetensors search_space {space.name} "

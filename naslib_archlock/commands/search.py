@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 import argparse
+import hashlib
 import json
 import sys
 import time
-from collections.abc import Mapping
-from pathlib import Path
+import warnings
 from typing import TYPE_CHECKING, Any
 
 import yaml
 
-from .. import pipeline
+from .. import checkpoint, pipeline, sealed
 from ..benchmarks.base import Benchmark
 from ..config import Config, load_config
-from ..errors import OutputError
-from ..files import make_folder, write_bytes, write_text
+from ..errors import OutputError, RankerError
+from ..files import make_folder, remove_folder, write_bytes, write_text
 from ..report.text import summary
 from ..search import Search, budget_floor
 from .progress import training_bar
@@ -26,99 +26,161 @@ if TYPE_CHECKING:
 
 
 def run_search(args: argparse.Namespace) -> int:
-    """Search, print the summary, and write ``result.json``, ``config.yaml`` and ``search.png`` to the run's folder."""
+    """Search, print the summary, and write ``result.json``, ``config.yaml`` and pictures to the run's folder."""
     options = {"archlock.train_top": args.train_top, "archlock.skip_unreadable": args.skip_unreadable or None}
     given = [str(part) for option in options.items() if option[1] is not None for part in option]
     config = load_config(args.config_file, [*given, *args.overrides])
     benchmark = pipeline.open_benchmark(config)
     run = RunFolder(config, args.resume, args.overwrite)
-    start = time.perf_counter()
-    with training_bar(config) as progress:
-        prepared = pipeline.prepare(config, benchmark, run.ranker(), progress)
-    run.keep_ranker(prepared.ranker)
-    ready = time.perf_counter()
-    search = prepared.search
-    if args.resume:
-        run.restore(search)
-    state = search.state()
-    try:
-        for step in range(len(search.history), config.search.epochs):
-            search.step()
-            state = search.state()  # between steps, where the history and the random numbers agree
-            if (step + 1) % config.search.checkpoint_freq == 0:
-                run.keep_state(state)
-    except KeyboardInterrupt:
-        run.keep_state(state)
-        print(f"\nstate saved in {run.folder}; go on with --resume", file=sys.stderr)
-        raise
-    seconds = {"preparation": ready - start, "search": time.perf_counter() - ready}
-    result = pipeline.finish(config, benchmark, search, seconds)
-    files = run.keep_result(result, search, benchmark)
+    result = made(config, benchmark, run)
     print(summary(result, benchmark.space))
-    print(f"written to {run.folder}: {', '.join(files)}")
+    print(f"written to {run.folder}: {', '.join(run.files())}")
     if args.json:
         print(json.dumps(result))
     return 0
 
 
-def is_same_run(path: Path, config: Config) -> bool:
-    """Whether a run's ``config.yaml`` says the same as a config."""
+def made(config: Config, benchmark: Benchmark, run: RunFolder) -> dict[str, Any]:
+    """The result of a run, with its timings; what is missing of it is made."""
+    result = run.result()
+    if result:
+        print(f"this run is finished, in {run.folder}")
+    else:
+        benchmark.keep_in(run.networks)
+        result = _search(config, benchmark, run)
+    run.tidy()
+    return result
+
+
+def _search(config: Config, benchmark: Benchmark, run: RunFolder) -> dict[str, Any]:
+    """Make the run, or what is missing of it; returns its result, with its timings."""
+    start = time.perf_counter()
+    with training_bar(config) as progress:
+        prepared = pipeline.prepare(config, benchmark, run.ranker(), progress, run.training)
+    run.keep_ranker(prepared.ranker)
+    ready = time.perf_counter()
+    search = prepared.search
+    run.restore(search)
+    state = search.state()
+    clock = checkpoint.Clock()
     try:
+        for step in range(len(search.history), config.search.epochs):
+            search.step()
+            state = search.state()  # between steps, where the history and the random numbers agree
+            if (step + 1) % config.search.checkpoint_freq == 0 or clock.is_due():
+                run.keep_state(state)
+    except KeyboardInterrupt:
+        run.keep_state(state)
+        print(f"\nstate saved in {run.folder}; go on with --resume", file=sys.stderr)
+        raise
+    timings = pipeline.timings(ready - start, time.perf_counter() - ready)
+    result = pipeline.finish(config, benchmark, search)
+    run.keep_result(result, timings, search, benchmark)
+    return {**result, **timings}
+
+
+def is_same_run(config: Config) -> bool:
+    """Whether the folder of a config's run says that it is this run."""
+    try:
+        path = config.save / "config.yaml"
         return bool(yaml.safe_load(path.read_text(encoding="utf-8")) == yaml.safe_load(config.to_yaml()))
     except (OSError, UnicodeDecodeError, yaml.YAMLError):
         return False
 
 
 class RunFolder:
-    """The output folder of one run. Nothing in it is replaced by a run with another configuration."""
+    """The output folder of one run. Nothing in it is replaced by a run with another configuration.
+
+    A run that was killed at any moment goes on with what is there: its ranker or the checkpoint of its training, the
+    state of the search, figures of networks that it trained. It is finished as soon as ``result.json`` is there.
+    """
+
+    _FILES = ("result.json", "config.yaml", "timings.json", "search.png", "lock.png", "ranker.safetensors")
 
     def __init__(self, config: Config, resume: bool, overwrite: bool) -> None:
-        """Raises: OutputError: if the folder cannot be written, or holds another run and that was not allowed for."""
+        """Raises: OutputError: if the folder cannot be written, or holds another run and that was not allowed for, or
+        holds no run to resume.
+        """
         self.folder = config.save
+        self.networks = self.folder / "networks"
         self._config, self._resume = config, resume
+        self._state, self._ranker = self.folder / "state.json", self.folder / "ranker.safetensors"
+        self.training = checkpoint.beside(self._ranker)
+        self._made_with: str | None = None  # a digest of the ranker
         existing = self.folder / "config.yaml"
-        holds_a_run = any((self.folder / name).exists() for name in ("result.json", "state.json"))
-        if holds_a_run and not is_same_run(existing, config):
-            if resume or not overwrite:
-                raise OutputError(
-                    f"{self.folder} holds a run with another configuration (see its config.yaml); "
-                    "choose another out_dir, or give --overwrite to replace it"
-                )
-            make_folder(self.folder)
-            # nothing of the other run may be taken for this one's, should this one be interrupted
-            for name in ("result.json", "search.png", "lock.png", "state.json", "ranker.safetensors"):
-                (self.folder / name).unlink(missing_ok=True)
-        if resume and not (self.folder / "state.json").is_file():
-            raise OutputError(f"{self.folder} holds no state.json to resume from; run without --resume")
+        is_same = is_same_run(config)
+        holds_a_run = any(path.exists() for path in (self.folder / "result.json", self._state, self.networks))
+        if holds_a_run and not is_same and (resume or not overwrite):
+            raise OutputError(
+                f"{self.folder} holds a run with another configuration (see its config.yaml); "
+                "choose another out_dir, or give --overwrite to replace it"
+            )
+        if resume and not is_same:
+            raise OutputError(f"{self.folder} holds no run to resume; run without --resume")
         make_folder(self.folder)
+        if not is_same:
+            # Nothing of another run may be taken for this one's. Its result goes first: without it, and with its
+            # config.yaml, the rest is that run, interrupted.
+            for name in self._FILES:
+                if name != existing.name:
+                    (self.folder / name).unlink(missing_ok=True)
+            self.tidy()
         write_text(existing, config.to_yaml())
+
+    def result(self) -> dict[str, Any] | None:
+        """The result and the timings of the run to resume, if it is finished."""
+        path = self.folder / "result.json"
+        if not self._resume or not path.exists():
+            return None
+        try:
+            contents = [json.loads((self.folder / name).read_bytes()) for name in (path.name, "timings.json")]
+        except (OSError, ValueError) as err:
+            warnings.warn(f"{path} or timings.json cannot be read ({err}); the run is made again", stacklevel=2)
+            return None
+        return {key: value for content in contents for key, value in content.items()}
 
     def ranker(self) -> Ranker | None:
         """The ranker of the run to resume."""
-        path = self.folder / "ranker.safetensors"
-        if not self._resume or not path.is_file():
+        if not self._resume or not self._ranker.is_file():
             return None
         from ..ranker import Ranker
 
-        return Ranker.load(path)
+        try:
+            return Ranker.load(self._ranker)
+        except RankerError as err:
+            warnings.warn(f"{err}; it is made again", stacklevel=2)
+            return None
 
     def keep_ranker(self, ranker: Ranker | None) -> None:
+        """Raises: OutputError."""
         if ranker:
-            ranker.save(self.folder / "ranker.safetensors")
+            content = ranker.to_bytes()
+            self._made_with = hashlib.sha256(content).hexdigest()
+            write_bytes(self._ranker, content)
+        self.training.unlink(missing_ok=True)
 
-    def keep_state(self, state: Mapping[str, Any]) -> None:
-        write_text(self.folder / "state.json", json.dumps(state))
+    def keep_state(self, state: dict[str, Any]) -> None:
+        """Raises: OutputError."""
+        sealed.write(self._state, {"ranker": self._made_with, "search": state})
 
     def restore(self, search: Search) -> None:
-        """Raises: OutputError: if the state cannot be read."""
-        path = self.folder / "state.json"
+        """Put the search of the run to resume where its state was kept; one that cannot be used is a warning."""
+        if not self._resume or not self._state.exists():
+            return
+        start = search.state()
         try:
-            search.restore(json.loads(path.read_text(encoding="utf-8")))
-        except (OSError, ValueError, KeyError, TypeError) as err:
-            raise OutputError(f"{path} cannot be resumed from ({err}); run without --resume") from err
+            state = sealed.read(self._state)
+            if state["ranker"] != self._made_with:
+                raise ValueError("it was made with another ranker")
+            search.restore(state["search"])
+        except (OSError, ValueError, LookupError, TypeError) as err:  # DamagedError, too
+            warnings.warn(f"{self._state} cannot be used ({err}); the search starts again", stacklevel=2)
+            search.restore(start)
 
-    def keep_result(self, result: dict[str, Any], search: Search, benchmark: Benchmark) -> list[str]:
-        """Write the result and its pictures; returns the names of the run's files."""
+    def keep_result(
+        self, result: dict[str, Any], timings: dict[str, float], search: Search, benchmark: Benchmark
+    ) -> None:
+        """Write the result, its pictures and its timings. Raises: OutputError."""
         from ..report.plot import lock_picture, search_picture
 
         pictures = {"search.png": search_picture(search, result["source"])}
@@ -128,7 +190,16 @@ class RunFolder:
             pictures["lock.png"] = lock_picture(benchmark, self._config.dataset, result, floor)
         for name, picture in pictures.items():
             write_bytes(self.folder / name, picture)
-        write_text(self.folder / "result.json", json.dumps(result, indent=2) + "\n")
-        (self.folder / "state.json").unlink(missing_ok=True)
-        ranker = [path.name for path in [self.folder / "ranker.safetensors"] if path.is_file()]
-        return ["result.json", "config.yaml", *pictures, *ranker]
+        for name, content in (("timings.json", timings), ("result.json", result)):  # the result last
+            write_text(self.folder / name, json.dumps(content, indent=2) + "\n")
+
+    def tidy(self) -> None:
+        """Remove what only an interrupted run needs. Raises: OutputError."""
+        self._state.unlink(missing_ok=True)
+        self.training.unlink(missing_ok=True)
+        if self.networks.exists():
+            remove_folder(self.networks)
+
+    def files(self) -> list[str]:
+        """The names of the run's files."""
+        return [name for name in self._FILES if (self.folder / name).is_file()]

@@ -8,9 +8,9 @@ import shlex
 from dataclasses import replace
 
 from .. import pipeline
+from ..checkpoint import beside
 from ..config import load_config
-from ..errors import OutputError
-from ..files import make_folder
+from ..files import check_free, make_folder, write_new
 from ..knowledge import Knowledge
 from ..ranker import Ranker
 from ..report.text import table
@@ -18,16 +18,20 @@ from .progress import training_bar
 
 
 def run_train_ranker(args: argparse.Namespace) -> int:
-    """Train a ranker on zero-cost tables, report its pair accuracies and cost, and write it."""
+    """Train a ranker on zero-cost tables, report its pair accuracies and cost, and write it.
+
+    If it is killed, the same command goes on from the checkpoint beside the file that it was to write.
+    """
     config = load_config(args.config_file, args.overrides)
-    if args.out.exists() and not args.overwrite:
-        raise OutputError(f"{args.out} exists; choose another name, or give --overwrite to replace it")
+    checkpoint = beside(args.out)
+    check_free(args.out, args.overwrite, checkpoint)
     make_folder(args.out.absolute().parent)
     tables, left_out = Knowledge(config).training_tables()
     with training_bar(config) as progress:
-        ranker, report = pipeline.train(config, tables, left_out, progress)
+        ranker, report = pipeline.train(config, tables, left_out, progress, checkpoint)
     ranker = Ranker(ranker.model, replace(ranker.info, command=command_of(args)))
-    ranker.save(args.out)
+    write_new(args.out, ranker.to_bytes(), args.overwrite)
+    checkpoint.unlink(missing_ok=True)
     print(
         table(
             [["task", "pair accuracy", "on"]]

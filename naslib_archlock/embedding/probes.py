@@ -29,7 +29,7 @@ _TORCHVISION_PROBES = {"resnet34": "ResNet34_Weights", "resnet50": "ResNet50_Wei
 _TIMM = "timm:"
 PROBES = ("digits", *_TORCHVISION_PROBES, f"{_TIMM}NAME")
 
-_FORMAT = "naslib_archlock.probe/1"
+_FORMAT = "naslib_archlock.probe/2"
 FILE = "probe.safetensors"
 _IMAGENET_MEAN, _IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 _DIGITS_MEAN, _DIGITS_STD = (0.305,), (0.377,)  # of the training pixels

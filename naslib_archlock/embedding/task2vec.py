@@ -26,17 +26,17 @@ import time
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict, dataclass
-from pathlib import Path
 
 import numpy as np
 import torch
 from torch import Tensor
 from torch.nn.functional import cross_entropy, linear
 
+from ..cache import kept_array
 from ..errors import ConfigError, EmbeddingError, unknown
+from ..sealed import digest
 from ..tasks.base import LabelledImages
 from ..threads import single_threaded
-from .cache import cache_key, default_folder, keep_vector, read_vector
 from .probes import Probe, load_probe
 
 try:
@@ -91,7 +91,7 @@ class Task2VecSettings:
 class Embedded:
     """An embedding, and what it took.
 
-    Attributes: vector: as ``task2vec`` returns it; seconds: of wall time; from_cache: read rather than computed.
+    Attributes: vector: read-only; seconds: of wall time; from_cache: read rather than computed.
     """
 
     vector: np.ndarray
@@ -99,26 +99,29 @@ class Embedded:
     from_cache: bool
 
 
-def cached_task2vec(data: LabelledImages, settings: Task2VecSettings, folder: Path | None = None) -> Embedded:
-    """``task2vec`` with the probe that the settings name; read from ``folder`` where it was computed before.
+def cached_task2vec(data: LabelledImages, settings: Task2VecSettings) -> Embedded:
+    """``task2vec`` with the probe that the settings name; read from the user's cache (``cache``) if it is there whole.
 
-    A file there that is cut short, or otherwise no embedding of this probe, is computed anew and replaced. If the
-    folder cannot be written, there is a warning and the embedding is returned all the same.
-
-    Args: folder: ``cache.default_folder()`` unless given.
     Raises: UnknownNameError; EmbeddingError.
     """
     start = time.perf_counter()
     probe = load_probe(settings.probe)
-    # not the task's name: nothing depends on it
-    key = cache_key([_FORMAT, probe.identity, asdict(settings), data.n_classes], (data.images, data.targets))
-    path = (folder or default_folder()) / f"{key}.npy"
-    vector = read_vector(path, probe.n_filters)
-    from_cache = vector is not None
-    if vector is None:
-        vector = task2vec(data, probe, settings)
-        keep_vector(path, vector)
-    return Embedded(vector, time.perf_counter() - start, from_cache)
+    computed = False
+
+    def compute() -> np.ndarray:
+        nonlocal computed
+        computed = True
+        return task2vec(data, probe, settings)
+
+    facts = {
+        "embedding": _FORMAT,
+        "probe": probe.identity,
+        "settings": asdict(settings),
+        # not the task's name: nothing depends on it
+        "data": digest(data.n_classes, [data.images.numpy(), data.targets.numpy()]),
+    }
+    vector = kept_array(facts, compute)
+    return Embedded(vector, time.perf_counter() - start, from_cache=not computed)
 
 
 def task2vec(data: LabelledImages, probe: Probe, settings: Task2VecSettings) -> np.ndarray:

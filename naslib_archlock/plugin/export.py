@@ -25,6 +25,7 @@ from ..cells import as_cell
 from ..errors import ConfigError, unknown
 from ..files import make_folder, write_bytes
 from ..ranker import library_versions
+from ..sealed import DamagedError
 from ..spaces import NASBENCH201, TRANSBENCH101_MICRO, SearchSpace, get_space
 from ..threads import single_threaded
 from .compat import load_naslib
@@ -33,7 +34,7 @@ from .zerocost import build_network, global_generators_restored
 WEIGHTS, ABOUT, SCRIPT = "network.safetensors", "network.json", "network.pt"
 TRAIN_PROGRAM, EVAL_PROGRAM = "network.pt2", "network_eval.pt2"
 
-_FORMAT = "naslib_archlock.network/1"
+_FORMAT = "naslib_archlock.network/2"
 _ANY_TASK = ""  # of the names that no benchmark has: NASLib then builds the network for images of any size
 _READABLE = str.maketrans("-(,", "___", ")")
 
@@ -111,7 +112,7 @@ def load_network(folder: Path) -> nn.Module:
     path = folder / WEIGHTS
     try:
         metadata, tensors = weights.decode(path, _FORMAT)
-    except (OSError, safetensors.SafetensorError) as err:
+    except (OSError, safetensors.SafetensorError, DamagedError) as err:
         raise ConfigError(f"network file {path} cannot be read ({err}); export the network again") from err
     if _FORMAT not in metadata:
         raise ConfigError(

@@ -19,6 +19,7 @@ from ..cells import Cell
 from ..config import config_from
 from ..files import write_text
 from ..report.text import summary
+from ..sealed import seal, unseal
 from ..search import Search
 from ..spaces import get_space
 
@@ -28,8 +29,8 @@ logger = logging.getLogger("naslib.archlock")  # NASLib's loggers all hang from 
 class SearchCheckpoint(torch.nn.Module):
     """A search's state, for NASLib's checkpointer, which keeps what is in one module's ``state_dict`` and nothing else.
 
-    The state is JSON in a tensor of bytes. It has no parameters, and no entry before the search has begun, so that a
-    checkpoint of any length can be loaded.
+    The state is sealed JSON in a tensor of bytes. It has no parameters, and no entry before the search has begun, so
+    that a checkpoint of any length can be loaded.
     """
 
     KEY = "archlock_search"
@@ -41,12 +42,11 @@ class SearchCheckpoint(torch.nn.Module):
     def _save_to_state_dict(self, destination: Any, prefix: str, keep_vars: bool) -> None:
         search = self._search[0]
         if search.history:
-            data = json.dumps(search.state()).encode()
-            destination[prefix + self.KEY] = torch.frombuffer(bytearray(data), dtype=torch.uint8)
+            destination[prefix + self.KEY] = torch.frombuffer(bytearray(seal(search.state())), dtype=torch.uint8)
 
     def _load_from_state_dict(self, state_dict: Any, prefix: str, *args: Any) -> None:
         if prefix + self.KEY in state_dict:
-            self._search[0].restore(json.loads(bytes(state_dict[prefix + self.KEY].tolist())))
+            self._search[0].restore(unseal(bytes(state_dict[prefix + self.KEY].tolist())))
 
 
 class ArchLock(MetaOptimizer):
@@ -54,7 +54,7 @@ class ArchLock(MetaOptimizer):
 
     Follows NASLib's Trainer: one step of the search an epoch. The search never builds a network; NASLib's statistics
     of each epoch are queried for the log and do not reach it. At the end ``result.json`` in ``config.save`` holds what
-    ``archlock search`` reports, with the accuracies on the targets.
+    ``archlock search`` reports, with the accuracies on the targets, and ``timings.json`` how long it took.
     """
 
     using_step_function = False
@@ -100,10 +100,12 @@ class ArchLock(MetaOptimizer):
         self._seconds["search"] += time.perf_counter() - start
 
     def after_training(self) -> None:
-        """Run scheme S for comparison, measure both results, and write ``result.json``."""
-        result = pipeline.finish(self._settings, self._benchmark, self._search, self._seconds)
-        write_text(Path(self.config.save) / "result.json", json.dumps(result, indent=2) + "\n")
-        logger.info("archlock result:\n%s", summary(result, self._benchmark.space))
+        """Run scheme S for comparison, measure both results, and write ``result.json`` and ``timings.json``."""
+        result = pipeline.finish(self._settings, self._benchmark, self._search)
+        timings = pipeline.timings(**self._seconds)
+        for name, content in (("timings.json", timings), ("result.json", result)):
+            write_text(Path(self.config.save) / name, json.dumps(content, indent=2) + "\n")
+        logger.info("archlock result:\n%s", summary({**result, **timings}, self._benchmark.space))
 
     def train_statistics(self, report_incumbent: bool = True) -> tuple[float, float, float, float]:
         """Train, validation and test accuracy and training time on the source, as NASLib answers, for its log."""

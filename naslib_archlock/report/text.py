@@ -24,15 +24,17 @@ def table(rows: Sequence[Sequence[str]]) -> str:
 
 
 def summary(result: Mapping[str, Any], space: SearchSpace) -> str:
-    """The report of ``pipeline.finish`` for people."""
+    """The report of ``pipeline.finish`` for people, with the run's ``pipeline.timings`` where they are known."""
     arch: Cell = tuple(result["cell"])
-    looked_up = f"{result['source_queries']} source look-ups; " if result["source_queries"] else ""
+    costs = [f"{result['source_queries']} source look-ups"] if result["source_queries"] else []
+    if "seconds" in result:
+        costs.append(f"search {result['seconds']:.2f} s, preparation {result['seconds_preparation']:.2f} s")
     parts = [
         f"{result['search_space']}, source {result['source']}, scheme {result['scheme']}, seed {result['seed']}",
         textwrap.indent(space.draw(arch), "  "),
         f"  {result['arch']}   (canonical {arch})",
         *(_measured(result) if result["source_val"] is not None else _estimated(result)),
-        f"{looked_up}search {result['seconds']:.2f} s, preparation {result['seconds_preparation']:.2f} s",
+        *(["; ".join(costs)] if costs else []),
         *(textwrap.fill(f"Note: {note}.", _WIDTH) for note in result["notes"]),
     ]
     return "\n".join(parts)

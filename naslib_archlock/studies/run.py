@@ -10,6 +10,7 @@ import json
 import re
 import tempfile
 import time
+import warnings
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
@@ -20,16 +21,17 @@ from typing import Any, NamedTuple
 import filelock
 import pandas as pd
 
-from .. import data
+from .. import data, sealed
 from ..benchmarks.base import Benchmark
 from ..benchmarks.digits import FILE as DIGITS_FILE
 from ..benchmarks.table import find_table
 from ..errors import ArchLockError, OutputError, RankerError, StudyError, TableError
 from ..files import make_folder, write_bytes, write_text
-from ..parts import LocalProcesses, Workers, in_parallel, read_json
+from ..parts import LocalProcesses, Workers, in_parallel
 from ..pipeline import tabular_benchmark
 from ..ranker import Ranker
 from ..scoring import LockScale
+from ..sealed import read_all
 from ..spaces import DIGITS, SearchSpace, get_space
 from ..threads import single_threaded, single_threaded_blas
 from .methods import N_PICKS, Job, Picks, digests, hash_of
@@ -138,7 +140,7 @@ def run_study(study: Study, out: Path, tables: str = "", workers: Workers | None
     with _alone_in(out):
         folder = _Runs(study, out, tables, workers or LocalProcesses())
         runs = study.runs()
-        found = {run: folder.read(run) for run in runs}
+        found = folder.read(runs)
         missing = [run for run, made in found.items() if made is None]
         folder.train_rankers(missing)
         made = folder.make(missing, n_done=len(runs) - len(missing))
@@ -198,11 +200,14 @@ class _Runs:
                 self._settings[key] = _settings(self._study, self._job(run), run, self._tables)
         return self._settings[key]
 
-    def read(self, run: Run) -> Made | None:
-        """What is kept of a run; None if it has to be made."""
-        settings, content = self.settings(run), read_json(self.file(run))
+    def read(self, runs: list[Run]) -> dict[Run, Made | None]:
+        """What is kept of runs; None for one that has to be made."""
+        contents = read_all(map(self.file, runs))
+        return {run: self._made(run, contents.get(self.file(run))) for run in runs}
+
+    def _made(self, run: Run, content: Any) -> Made | None:
         try:
-            if content["settings"] != settings or content["run"] != list(run):
+            if content["settings"] != self.settings(run) or content["run"] != list(run):
                 return None
             archs = [get_space(run.space).from_str(text) for text in content["archs"]]
             picks = Picks(archs, int(content["source_queries"]), int(content["target_queries"]))
@@ -221,7 +226,7 @@ class _Runs:
             "seconds": made.seconds,
             "settings": self.settings(run),
         }
-        write_text(self.file(run), json.dumps(content, indent=1) + "\n")
+        sealed.write(self.file(run), content)
 
     def train_rankers(self, runs: list[Run]) -> None:
         """Train what several runs need once, before them. Rankers travel with calls: workers may not see the folder."""
@@ -278,11 +283,14 @@ class _Runs:
 
 
 def _ranker_in(path: Path) -> bytes | None:
-    """The content of the file of a ranker; None if it is not there or damaged."""
+    """The content of the file of a ranker; None if it is not there or damaged, of which a warning speaks."""
+    if not path.exists():
+        return None
     try:
         Ranker.load(path)
         return path.read_bytes()
-    except RankerError:
+    except RankerError as err:
+        warnings.warn(f"{err}; it is trained again", stacklevel=2)
         return None
 
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 import torch
 from torch import Tensor
 from torch.nn.functional import cross_entropy, mse_loss
+
+from ..sealed import digest
 
 
 @dataclass(frozen=True)
@@ -80,3 +83,9 @@ class LabelledImages:
         if variance == 0:
             return 100.0 if unexplained == 0 else 0.0
         return 100.0 * (1.0 - unexplained / variance)
+
+
+def digest_of(splits: Mapping[str, LabelledImages]) -> str:
+    """A hash of the images and targets of a task, whatever it is called."""
+    arrays = [values.numpy() for part in splits.values() for values in (part.images, part.targets)]
+    return digest([part.n_classes for part in splits.values()], arrays)

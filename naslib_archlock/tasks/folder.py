@@ -19,6 +19,7 @@ from PIL import Image, ImageOps
 
 from ..benchmarks.base import SPLITS
 from ..errors import ConfigError, ImageError
+from ..seeding import stream
 from .base import LabelledImages
 from .names import SUBSET_MARK, task_name
 
@@ -126,6 +127,14 @@ def stratified_split(
         for split, part in zip(SPLITS, np.split(rows, (val_from, test_from))):
             parts[split].append(part)
     return {split: data.take(torch.from_numpy(rng.permutation(np.concatenate(rows)))) for split, rows in parts.items()}
+
+
+def split_for_training(data: LabelledImages, seed: int) -> dict[str, LabelledImages]:
+    """``stratified_split`` as networks are trained on own images: each split has images. Raises also: ImageError."""
+    splits = stratified_split(data, rng=stream(seed, "split"))
+    if not all(len(part) for part in splits.values()):
+        raise ImageError(f"{data.name} has too few images to train, validate and test on; 5 a class are enough")
+    return splits
 
 
 # -- what is in a folder -----------------------------------------------------------------------------------------------

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from naslib_archlock import pipeline
 from naslib_archlock.cli import main
 
 QUICK = [
@@ -22,7 +23,7 @@ def files_in(folder: Path) -> dict[str, bytes]:
     return {str(p.relative_to(folder)): p.read_bytes() for p in sorted(folder.rglob("*")) if p.is_file()}
 
 
-def test_a_search_is_made_and_audited_and_the_same_again(tmp_path, capsys):
+def test_a_search_is_made_and_audited_and_the_same_again(tmp_path, capsys, monkeypatch):
     assert audit(tmp_path, "--json", "--jobs", "1") == 0
     out = tmp_path / "digits" / "digit" / "archlock" / "tu" / "0" / "audit"
     printed = capsys.readouterr().out
@@ -41,8 +42,8 @@ def test_a_search_is_made_and_audited_and_the_same_again(tmp_path, capsys):
     assert (out / "audit.png").read_bytes().startswith(b"\x89PNG")
 
     before = files_in(out)
+    monkeypatch.setattr(pipeline, "prepare", None)  # the search is there
     assert audit(tmp_path, "--jobs", "1") == 0
-    assert "scheme S finds" not in capsys.readouterr().out  # the search is there
     assert files_in(out) == before
 
 

@@ -126,7 +126,7 @@ TASKS = [("nasbench201", "cifar10"), ("transbench101_micro", "autoencoder")]
 
 def kept_names(own_cache: Path) -> set[str]:
     """What is kept of NASLib's answers, and the names of the files that were read for it."""
-    beside = [json.loads(path.read_text()) for path in (own_cache / "naslib_archlock" / "benchmarks").glob("*.json")]
+    beside = [json.loads(path.read_text()) for path in (own_cache / "naslib_archlock" / "kept").glob("*.json")]
     return {facts.get("name") or Path(facts.get("content of", "")).name for facts in beside} - {""}
 
 
@@ -237,7 +237,7 @@ def test_a_hidden_tasks_answers_are_first_asked_for_after_the_search(own_cache, 
         search.step()
     of_benchmarks = {name for name in kept_names(own_cache) if "/" in name or name.startswith("nb201")}
     assert of_benchmarks == {"cifar10/val", "nb201_cifar10_full_training.pickle"}
-    pipeline.finish(config, benchmark, search, {"preparation": 0.0, "search": 0.0})
+    pipeline.finish(config, benchmark, search)
     added = {"cifar10/test", "cifar100/test", "nb201_cifar100_full_training.pickle"}
     assert {name for name in kept_names(own_cache) if "/" in name or name.startswith("nb201")} == of_benchmarks | added
 
@@ -253,8 +253,7 @@ def test_a_search_with_kept_answers_does_not_import_naslib(name, run_watched, so
         assert ("naslib" in found["modules"]) == has_naslib
         assert (benchmark_files(get_space(name))[sources[name]] in found["opened"]) == has_naslib
         (path,) = out.rglob("result.json")
-        result = json.loads(path.read_text())
-        results.append({key: value for key, value in result.items() if not key.startswith("seconds")})
+        results.append(path.read_bytes())
     assert results[0] == results[1]
 
 

@@ -17,6 +17,7 @@ import safetensors.numpy
 import torch
 from sklearn.datasets import load_digits
 
+from naslib_archlock import weights
 from naslib_archlock.errors import CellError, ConfigError, OutputError, UnknownNameError
 from naslib_archlock.plugin.export import export_network, load_network
 from naslib_archlock.plugin.zerocost import build_network
@@ -170,7 +171,7 @@ def test_files_and_their_metadata(tmp_path):
     assert about["versions"]["torch"] == torch.__version__
     with safetensors.safe_open(str(folder / "network.safetensors"), framework="np") as f:
         metadata = f.metadata()
-    assert {"format": next(iter(metadata)), **json.loads(next(iter(metadata.values())))} == {
+    assert {"format": next(iter(metadata)), **json.loads(next(iter(metadata.values())))["about"]} == {
         key: value for key, value in about.items() if key != "drawing"
     }
 
@@ -286,18 +287,29 @@ def test_files_that_are_no_network(tmp_path):
 def test_weights_that_contradict_their_metadata(tmp_path):
     export(tmp_path)
     path = tmp_path / "network.safetensors"
-    weights = safetensors.numpy.load_file(str(path))
+    tensors = {name: torch.from_numpy(t) for name, t in safetensors.numpy.load_file(str(path)).items()}
     with safetensors.safe_open(str(path), framework="np") as f:
         ((key, text),) = f.metadata().items()
-    less = {name: tensor for name, tensor in weights.items() if name != "makrograph_edge_1_2.seq.0.weight"}
-    more = {**weights, "extra": np.zeros(1, np.float32)}
-    for tensors, about in (
-        (less, text),
-        (more, text),
-        (weights, text.replace('"n_classes": 5', '"n_classes": 6')),
-        (weights, text.replace('"nasbench201"', '"nowhere"')),
-        (weights, text[:-1]),
+    about = json.loads(text)["about"]
+    less = {name: tensor for name, tensor in tensors.items() if name != "makrograph_edge_1_2.seq.0.weight"}
+    more = {**tensors, "extra": torch.zeros(1)}
+    for found, said in (
+        (less, about),
+        (more, about),
+        (tensors, {**about, "n_classes": 6}),
+        (tensors, {**about, "space": "nowhere"}),
+        (tensors, {}),
     ):
-        path.write_bytes(safetensors.numpy.save(tensors, {key: about}))
+        path.write_bytes(weights.encode(found, key, said))
         with pytest.raises(ConfigError, match="contradicts itself"):
+            load_network(tmp_path)
+
+
+def test_weights_that_do_not_match_their_checksum(tmp_path):
+    export(tmp_path)
+    path = tmp_path / "network.safetensors"
+    whole = path.read_bytes()
+    for at in range(0, len(whole), len(whole) // 50):
+        path.write_bytes(whole[:at] + bytes([whole[at] ^ 1]) + whole[at + 1 :])
+        with pytest.raises(ConfigError, match="export the network again"):
             load_network(tmp_path)

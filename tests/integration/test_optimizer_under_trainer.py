@@ -48,11 +48,8 @@ class Run:
         return self
 
     def result(self) -> dict[str, Any]:
-        return without_times(json.loads((self.folder / "result.json").read_text()))
-
-
-def without_times(result: dict[str, Any]) -> dict[str, Any]:
-    return {key: value for key, value in result.items() if not key.startswith("seconds")}
+        assert set(json.loads((self.folder / "timings.json").read_text())) == {"seconds", "seconds_preparation"}
+        return json.loads((self.folder / "result.json").read_text())
 
 
 @pytest.fixture
@@ -80,8 +77,7 @@ def direct_run(naslib_config: Any) -> tuple[Config, dict[str, Any]]:
     prepared = pipeline.prepare(config, benchmark)
     for _ in range(config.search.epochs):
         prepared.search.step()
-    result = pipeline.finish(config, benchmark, prepared.search, {"preparation": 0.0, "search": 0.0})
-    return config, json.loads(json.dumps(without_times(result)))
+    return config, json.loads(json.dumps(pipeline.finish(config, benchmark, prepared.search)))
 
 
 @pytest.mark.parametrize("space", SPACES)

@@ -39,10 +39,16 @@ def test_a_summary_says_what_was_found_and_what_it_does_not_say():
     assert rows["difference"][-4:] == ["-0.50", "-1.00", "-10.50", "-0.2500"]
     assert "node3 = skip(node0) + conv3x3(node1) + skip(node2)" in text
     assert "|the official string|   (canonical (3, 3, 4, 1, 3, 1))" in text
-    assert "42 source look-ups" in text
+    assert "42 source look-ups; search 1.25 s, preparation 6.50 s" in lines
     assert "Note: these figures are for a test." in text
     assert LIMIT in " ".join(lines)
     assert all(len(line) <= 100 for line in lines)
+
+
+def test_a_summary_without_timings_and_look_ups():
+    timeless = {key: value for key, value in RESULT.items() if not key.startswith("seconds")}
+    assert "42 source look-ups" in summary(timeless, NASBENCH201).splitlines()
+    assert "look-ups" not in summary({**timeless, "source_queries": 0}, NASBENCH201)
 
 
 @pytest.mark.parametrize("word", ["trained from scratch", "transfer"])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -12,6 +11,7 @@ import pandas as pd
 import pytest
 import yaml
 
+from naslib_archlock import sealed
 from naslib_archlock.benchmarks.digits import digits_benchmark
 from naslib_archlock.errors import OutputError, StudyError, TableError
 from naslib_archlock.parts import LocalProcesses
@@ -46,9 +46,7 @@ def made_by(done: Done) -> tuple[int, int]:
 
 
 def files_of(out: Path, label: str = "") -> list[Path]:
-    return [
-        path for path in sorted((out / "runs").iterdir()) if json.loads(path.read_text())["run"][0].startswith(label)
-    ]
+    return [path for path in sorted((out / "runs").iterdir()) if sealed.read(path)["run"][0].startswith(label)]
 
 
 def without_seconds(out: Path) -> str:
@@ -99,7 +97,7 @@ def test_rows_say_what_the_benchmark_says(finished):
 
 
 def test_the_mean_of_the_picks_is_that_of_their_scores(finished):
-    content = json.loads(files_of(finished, "ceiling")[0].read_text())
+    content = sealed.read(files_of(finished, "ceiling")[0])
     _, _, source, target, budget, _ = content["run"]
     scale = LockScale(digits_benchmark(), source, target, budget)
     scores = [scale.score(DIGITS.from_str(text)).lock_score for text in content["archs"]]
@@ -139,7 +137,7 @@ def test_the_study_is_kept_with_its_notes(finished):
 def test_files_of_runs_hold_no_accuracy(finished):
     """Picks are scored when all are there."""
     for path in files_of(finished):
-        assert set(json.loads(path.read_text())) == {
+        assert set(sealed.read(path)) == {
             "run", "archs", "source_queries", "target_queries", "seconds", "settings"
         }  # fmt: skip
 
@@ -160,13 +158,19 @@ def cut(content: str) -> str:
 
 
 def changed(**values: Any) -> Any:
-    return lambda content: json.dumps({**json.loads(content), **values})
+    return lambda content: sealed.seal({**sealed.unseal(content.encode()), **values}).decode()
+
+
+def flipped(content: str) -> str:
+    """A look-up more."""
+    n = sealed.unseal(content.encode())["source_queries"]
+    return content.replace(f'"source_queries": {n}', f'"source_queries": {n + 1}')
 
 
 @pytest.mark.parametrize(
     "spoil",
     [
-        lambda content: "", cut, lambda content: "[]", lambda content: "null", lambda content: "\ufffd\x00",
+        lambda content: "", cut, flipped, lambda content: "[]", lambda content: "null", lambda content: "\ufffd\x00",
         changed(archs=[]), changed(archs=["x"]), changed(archs="x"), changed(archs=None), changed(archs=[3]),
         changed(archs=["|none~0|+|none~0|none~1|+|none~0|none~1|none~2|"] * 2), changed(source_queries="many"),
         changed(seconds=None), changed(run=["S"]), changed(settings={}), changed(settings=None),
@@ -175,10 +179,10 @@ def changed(**values: Any) -> Any:
 )  # fmt: skip
 def test_a_file_that_is_damaged_or_another_versions_is_made_again_and_only_that(out, finished, spoil):
     path = files_of(out, "fewest weights")[0]
-    whole = json.loads(path.read_text())
+    whole = sealed.read(path)
     path.write_text(spoil(path.read_text()))
     assert made_by(run_study(study(), out, workers=LocalProcesses(1))) == (N_RUNS, 1)
-    assert {**json.loads(path.read_text()), "seconds": 0} == {**whole, "seconds": 0}
+    assert {**sealed.read(path), "seconds": 0} == {**whole, "seconds": 0}
     assert without_seconds(out) == without_seconds(finished)
 
 
@@ -186,7 +190,9 @@ def test_a_file_that_is_no_text_is_made_again(out):
     missing, damaged = files_of(out, "random")[0], files_of(out, "ceiling")[0]
     missing.unlink()
     damaged.write_bytes(b"\xff\xfe\x00")
-    assert run_study(study(), out, workers=LocalProcesses(1)).n_made == 2
+    with pytest.warns(UserWarning, match="what is lost is made again") as caught:
+        assert run_study(study(), out, workers=LocalProcesses(1)).n_made == 2
+    assert len(caught) == 1 and str(damaged) in str(caught[0].message)
 
 
 def test_results_of_another_version_are_made_again(out, monkeypatch):

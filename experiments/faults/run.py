@@ -1,0 +1,110 @@
+"""How many kills of how many are survived, and how many changed bytes of how many are noticed?
+
+python experiments/faults/run.py [--kills 300] [--bytes N]      # proxies are killed where NASLib is found
+
+Real processes of every command that takes long are killed with SIGKILL at random moments, and before each of their
+operations on files, and then go on; what they write is compared, byte for byte, with an uninterrupted run. Then every
+byte of a file of each kind that is read back is changed, one after the other.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+import tempfile
+from collections import Counter
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+FOLDER = Path(__file__).resolve().parent
+sys.path[:0] = [str(FOLDER.parent), str(FOLDER.parents[1] / "tests")]
+from common import write_results  # noqa: E402
+from damage import flip, kinds, spread  # noqa: E402
+from killing import (  # noqa: E402
+    Command,
+    Kill,
+    by_steps,
+    commands,
+    kill_at_operations,
+    kill_at_random,
+    proxies,
+    run_whole,
+)
+from toy import write_digit_folders, write_tables  # noqa: E402
+
+from naslib_archlock.errors import NaslibError  # noqa: E402
+from naslib_archlock.plugin.compat import naslib_home  # noqa: E402
+
+# How the kills are shared out: most to what starts quickest.
+SHARES = {
+    "search, bayesian": 0.3, "search, evolution, training a ranker": 0.15,
+    "search, exhaustive, training a ranker": 0.1, "search --train-top": 0.1, "train-ranker": 0.15, "compare": 0.15,
+    "proxies": 0.05,
+}  # fmt: skip
+BY_OPERATION = "search, bayesian"  # each operation of a process that starts in a moment
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description="Kill commands, and change bytes of files.")
+    parser.add_argument("--kills", type=int, default=300, help="at random moments (default 300)")
+    parser.add_argument("--bytes", type=int, default=10**9, metavar="N", help="so many of each file (default: all)")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--out", type=Path, default=FOLDER / "results.json")
+    args = parser.parse_args()
+    results: dict[str, Any] = {"command": f"python experiments/faults/run.py --kills {args.kills}", "seed": args.seed}
+    with tempfile.TemporaryDirectory() as name:
+        base = Path(name)
+        os.environ["XDG_CACHE_HOME"] = str(base / "cache")
+        write_tables(base / "tables")
+        images = write_digit_folders(base / "images")["low"]
+        results["bytes changed"] = {}
+        (base / "files").mkdir()
+        for kind in kinds(base / "files", base / "tables", images):
+            results["bytes changed"][kind.name] = dict(flip(kind, spread(kind, args.bytes), args.seed))
+            print(kind.name, results["bytes changed"][kind.name], flush=True)
+        results["kills"] = {}
+        for command in _commands(base, images):
+            folder = base / command.name.replace(" ", "-").replace(",", "")
+            n_kills = round(SHARES[command.name] * args.kills)
+            kills = kill_at_random(command, run_whole(command, folder / "a"), folder / "a", n_kills, args.seed)
+            _report(results["kills"], command.name, kills)
+            if command.name == BY_OPERATION:
+                command = by_steps(command)
+                whole = run_whole(command, folder / "b")
+                kills = kill_at_operations(command, whole, folder / "b", range(1, whole.operations + 1))
+                _report(results["kills"], f"{command.name}, before each operation on files", kills)
+            write_results(args.out, {**results, "sum": _sum(results)})
+    print(_sum(results))
+
+
+def _commands(base: Path, images: Path) -> Iterable[Command]:
+    yield from commands(base / "tables", images, base / "study.yaml")
+    try:
+        naslib_home()
+    except NaslibError as err:
+        print(f"proxies are not killed: {err}")
+    else:
+        yield proxies(images)
+
+
+def _report(results: dict[str, Any], name: str, kills: list[Kill]) -> None:
+    tried, survived = Counter(k.stage for k in kills), Counter(k.stage for k in kills if k.survived)
+    results[name] = {stage: {"kills": n, "survived": survived[stage]} for stage, n in tried.items()}
+    print(name, results[name], flush=True)
+
+
+def _sum(results: dict[str, Any]) -> dict[str, int]:
+    stages = [stage for of_command in results["kills"].values() for stage in of_command.values()]
+    changed = sum((Counter(found) for found in results["bytes changed"].values()), Counter())
+    return {
+        "kills": sum(stage["kills"] for stage in stages),
+        "survived": sum(stage["survived"] for stage in stages),
+        "bytes changed": sum(changed.values()),
+        **{what: changed[what] for what in ("noticed", "harmless: the same content", "missed")},
+    }
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,76 @@
+"""JSON that is read back later, with a checksum: any changed byte of such a file is noticed.
+
+A file is one object of the content and its SHA-256, indented for people. It is taken for whole only if sealing the
+content that was read gives exactly the bytes of the file again.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import warnings
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from .files import write_bytes
+
+
+class DamagedError(ValueError):
+    """What was read is not what was sealed."""
+
+
+def seal(content: Any) -> bytes:
+    """A file of ``content``, which JSON must be able to hold."""
+    return (json.dumps({"sha256": digest(content), "content": content}, indent=1) + "\n").encode()
+
+
+def unseal(data: bytes) -> Any:
+    """The content, as JSON gives it back. Raises: DamagedError: if one byte is not as it was sealed."""
+    try:
+        content = json.loads(data)["content"]
+    except (ValueError, LookupError, TypeError, RecursionError):
+        content = None
+    if seal(content) != data:
+        raise DamagedError("it is cut short, damaged, or of another version")
+    return content
+
+
+def write(path: Path, content: Any) -> None:
+    """Replace a file by sealed content. Raises: OutputError."""
+    write_bytes(path, seal(content))
+
+
+def read(path: Path) -> Any:
+    """The content of a file that ``write`` wrote. Raises: OSError; DamagedError."""
+    return unseal(path.read_bytes())
+
+
+def read_all(paths: Iterable[Path]) -> dict[Path, Any]:
+    """The content of those files that are there whole; a warning speaks of the others, but for those that are missing.
+
+    For work that is done again where it is not there.
+    """
+    contents, damaged = {}, []
+    for path in paths:
+        try:
+            contents[path] = read(path)
+        except FileNotFoundError:
+            pass
+        except (OSError, DamagedError) as err:
+            damaged.append(f"{path} ({err})")
+    if damaged:
+        more = f" and {len(damaged) - 1} more" if len(damaged) > 1 else ""
+        warnings.warn(f"cannot use {damaged[0]}{more}; what is lost is made again", stacklevel=3)
+    return contents
+
+
+def digest(facts: Any, arrays: Iterable[np.ndarray] = ()) -> str:
+    """SHA-256, in hexadecimal, of facts, which JSON can hold, and of types, shapes and bytes of arrays."""
+    found = hashlib.sha256(json.dumps(facts, sort_keys=True).encode())
+    for values in arrays:
+        found.update(f"\n{values.dtype.str} {values.shape}\n".encode())
+        found.update(values.tobytes())
+    return found.hexdigest()

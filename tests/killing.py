@@ -1,0 +1,350 @@
+"""Real processes of a command, killed again and again, and what they leave compared with an uninterrupted run.
+
+As a script, it is that process: the command line with short trainings and frequent checkpoints, which may kill itself
+just before its n-th operation on the files of the folder that it runs in.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+_OPERATIONS = ("os.rename", "os.remove", "os.rmdir", "os.mkdir")  # names of audit events; os.replace is a rename
+_COUNT = "operations on files: "
+_REPO = Path(__file__).resolve().parents[1]
+_DEADLINE = 600.0
+
+
+@dataclass(frozen=True)
+class Command:
+    """A command to be killed, which writes below the folder that it runs in.
+
+    Attributes: argv: its arguments; stages: what a kill may find, as (name, pattern of a file), the latest first;
+        resume: whether it needs ``--resume`` to go on with a folder that has a config.yaml; once: the file that it
+        refuses to write again, once it is there and nothing that matches ``unfinished`` is; seconds: between
+        checkpoints by the clock.
+    """
+
+    name: str
+    argv: tuple[str, ...]
+    stages: tuple[tuple[str, str], ...]
+    resume: bool = False
+    once: str = ""
+    unfinished: str = ""
+    seconds: float = 0.05
+
+    def arguments(self, root: Path) -> list[str]:
+        """Of the process that begins, or goes on, in a folder."""
+        goes_on = self.resume and any(root.rglob("config.yaml"))
+        return [*self.argv, *(["--resume"] if goes_on else [])]
+
+    def is_done(self, root: Path) -> bool:
+        """Whether the command has nothing left to do, and would say so."""
+        return bool(self.once) and (root / self.once).exists() and not any(root.rglob(self.unfinished))
+
+    def stage(self, root: Path) -> str:
+        """How far it got."""
+        found = (name for name, pattern in self.stages if any(root.rglob(pattern)))
+        return next(found, "before it wrote anything")
+
+
+class Kill(NamedTuple):
+    """One kill: of what, what it found, and whether the command then went on to the same bytes."""
+
+    command: str
+    stage: str
+    survived: bool
+
+
+class Whole(NamedTuple):
+    """An uninterrupted run.
+
+    Attributes: contents: what it wrote; seconds: how long it took; seconds_before: how much of that before it wrote
+        anything; operations: how many on files it made.
+    """
+
+    contents: dict[str, Any]
+    seconds: float
+    seconds_before: float
+    operations: int
+
+
+def run_whole(command: Command, base: Path) -> Whole:
+    """Run a command without interruption. Raises: RuntimeError: if it fails."""
+    root = _new(base / "whole")
+    start = time.monotonic()
+    process = _start(root, command)
+    while process.poll() is None and not any(root.iterdir()):
+        time.sleep(0.005)
+    seconds_before = time.monotonic() - start
+    process.wait(_DEADLINE)
+    seconds = time.monotonic() - start
+    _check(process, root)
+    return Whole(contents(root), seconds, seconds_before, int(_log(root).read_text().rpartition(_COUNT)[2]))
+
+
+def kill_at_random(command: Command, whole: Whole, base: Path, n_kills: int, seed: int, at_once: int = 2) -> list[Kill]:
+    """Kill processes at random moments until ``n_kills`` were, each run up to five times before it may end.
+
+    A third of the moments are drawn from the whole time that an uninterrupted run takes, the others from what is left
+    of it once a process has begun to write: most of a short run is spent on imports.
+    Args: at_once: so many runs side by side.
+    """
+
+    def runs(worker: int) -> list[Kill]:
+        rng = np.random.default_rng([seed, worker])
+        kills: list[Kill] = []
+        wanted = n_kills // at_once + (worker < n_kills % at_once)
+        while len(kills) < wanted:
+            root = _new(base / f"killed-{worker}-{len(kills)}-{rng.integers(10**9)}")
+            stages: list[str] = []
+            while len(stages) < min(5, wanted - len(kills)) and not command.is_done(root):
+                before = _last_change(root)
+                process = _start(root, command)
+                seconds = whole.seconds
+                if rng.random() > 1 / 3:
+                    while process.poll() is None and _last_change(root) == before:
+                        time.sleep(0.005)
+                    seconds -= whole.seconds_before
+                try:
+                    process.wait(seconds * rng.random())
+                except subprocess.TimeoutExpired:
+                    _kill(process)
+                    stages.append(command.stage(root))
+                else:
+                    _check(process, root)
+                    break  # it was quicker
+            kills += _judged(command, whole, root, stages)
+        return kills
+
+    with ThreadPoolExecutor(at_once) as threads:
+        return [kill for kills in threads.map(runs, range(at_once)) for kill in kills]
+
+
+def by_steps(command: Command) -> Command:
+    """The command without checkpoints by the clock, so that its operations on files are always the same."""
+    return replace(command, seconds=1e9)
+
+
+def kill_at_operations(command: Command, whole: Whole, base: Path, at: Sequence[int], at_once: int = 2) -> list[Kill]:
+    """Kill a process just before each of these operations on files. Args: command: one of ``by_steps``."""
+
+    def run(n: int) -> list[Kill]:
+        root = _new(base / f"operation-{n}")
+        process = _start(root, command, n)
+        process.wait(_DEADLINE)
+        killed = process.returncode == -signal.SIGKILL
+        if not killed:
+            _check(process, root)
+        else:
+            _kill(process)  # what it has started, too
+        return _judged(command, whole, root, [command.stage(root)] if killed else [])
+
+    with ThreadPoolExecutor(at_once) as threads:
+        return [kill for kills in threads.map(run, at) for kill in kills]
+
+
+def contents(root: Path) -> dict[str, Any]:
+    """What a command wrote, but for wall times, locks, and what killed writers leave until it is old."""
+    import pandas as pd
+
+    from naslib_archlock import sealed
+
+    found: dict[str, Any] = {}
+    for path in sorted(root.rglob("*")):
+        name = str(path.relative_to(root))
+        if not path.is_file() or path.name in ("timings.json", ".lock") or ".archlock.part" in name:
+            continue
+        if path.name == "results.csv":
+            found[name] = pd.read_csv(path).drop(columns="seconds").to_csv()
+        elif path.parent.name == "runs":
+            found[name] = {**sealed.read(path), "seconds": 0}
+        else:
+            found[name] = path.read_bytes()
+    return found
+
+
+def _judged(command: Command, whole: Whole, root: Path, stages: list[str]) -> list[Kill]:
+    """Let the command end, and compare. Kills of one run survive together."""
+    if not command.is_done(root):
+        _finish(command, root)
+    survived = contents(root) == whole.contents
+    if survived:
+        shutil.rmtree(root)
+    return [Kill(command.name, stage, survived) for stage in stages]
+
+
+def _last_change(root: Path) -> int:
+    """When anything below a folder was last written."""
+    last = 0
+    for path in (root, *root.rglob("*")):
+        with suppress(FileNotFoundError):  # renamed meanwhile
+            last = max(last, path.stat().st_mtime_ns)
+    return last
+
+
+def _new(root: Path) -> Path:
+    root.mkdir(parents=True)
+    return root
+
+
+def _finish(command: Command, root: Path) -> None:
+    process = _start(root, command)
+    process.wait(_DEADLINE)
+    _check(process, root)
+
+
+def _start(root: Path, command: Command, kill_at: int = 0) -> subprocess.Popen[bytes]:
+    path = os.pathsep.join(filter(None, (str(_REPO), os.environ.get("PYTHONPATH"))))
+    environment = {**os.environ, "PYTHONPATH": path, "OMP_NUM_THREADS": "1"}
+    with _log(root).open("ab") as log:
+        return subprocess.Popen(
+            [sys.executable, __file__, str(kill_at), str(command.seconds), *command.arguments(root)],
+            cwd=root,
+            env=environment,
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
+        )
+
+
+def _kill(process: subprocess.Popen[bytes]) -> None:
+    """With all that it has started, and no chance to tidy up."""
+    with suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+
+
+def _check(process: subprocess.Popen[bytes], root: Path) -> None:
+    if process.returncode != 0:
+        text = _log(root).read_text(encoding="utf-8", errors="replace")
+        raise RuntimeError(f"{root} ended with {process.returncode}:\n{text}")
+
+
+def _log(root: Path) -> Path:
+    """What the processes in a folder printed."""
+    return root.with_suffix(".log")
+
+
+# -- the commands ------------------------------------------------------------------------------------------------------
+
+
+_SEARCH_STAGES = (
+    ("after its result", "result.json"),
+    ("with a state of the search", "state.json"),
+    ("with trained networks", "networks/*.json"),
+    ("with a ranker", "ranker.safetensors"),
+    ("with a checkpoint of training", ".ranker.safetensors.checkpoint"),
+    ("before its first checkpoint", "config.yaml"),
+)
+_STUDY = """
+name: small
+about: Methods on made-up tables.
+budgets: [2]
+seeds: 1
+source_queries: 30
+reference: TU
+compare_with: fewest weights
+spaces: {transbench101_micro: [class_scene -> normal, class_object -> normal]}
+methods:
+  TU: {scheme: tu}
+  ranks: {scheme: tu, strategy: evolution, epochs: 30, hidden: 8}
+  fewest weights: {method: fewest_weights}
+"""
+
+
+def commands(tables: Path, images: Path, study: Path) -> Iterator[Command]:
+    """Those to be killed. Args: tables: toy ones; images: a folder of them; study: a file that is written here."""
+    study.write_text(_STUDY, encoding="utf-8")
+    toy = (
+        "search_space", "transbench101_micro", "dataset", "class_scene", "archlock.target", "normal",
+        "archlock.tables", str(tables), "archlock.hidden", "32,16",
+    )  # fmt: skip
+    out = ("out_dir", "out")
+    digits = ("search", "search_space", "digits", "dataset", "digit", *out, "search.epochs", "60")
+    yield Command("search, bayesian", (*digits, "search.checkpoint_freq", "3"), _SEARCH_STAGES, resume=True)
+    ranked = ("search", *toy, *out, "search.epochs", "150", "search.checkpoint_freq", "10")
+    for strategy in ("evolution", "exhaustive"):
+        argv = (*ranked, "archlock.strategy", strategy, "archlock.source_queries", "100")
+        yield Command(f"search, {strategy}, training a ranker", argv, _SEARCH_STAGES, resume=True)
+    yield Command(
+        "search --train-top",
+        ("search", "search_space", "transbench101_micro", "dataset", str(images), *out, "archlock.image_size", "12",
+         "--train-top", "4"),
+        _SEARCH_STAGES,
+        resume=True,
+    )  # fmt: skip
+    yield Command(
+        "train-ranker",
+        ("train-ranker", "--out", "new/ranker.safetensors", *toy),
+        (("with its ranker", "ranker.safetensors"), ("with a checkpoint", ".*.checkpoint"), ("before one", "new")),
+        once="new/ranker.safetensors",
+        unfinished=".*.checkpoint",
+    )
+    yield Command(
+        "compare",
+        ("compare", str(study), "--tables", str(tables), "--jobs", "2", "--out", "out"),
+        (("with results", "results.csv"), ("with runs", "runs/*.json"), ("with rankers", "rankers/*.safetensors"),
+         ("before the first run", "runs")),
+    )  # fmt: skip
+
+
+def proxies(images: Path) -> Command:
+    """``archlock proxies``, which needs NASLib."""
+    return Command(
+        "proxies",
+        ("proxies", str(images), "--out", "out", "--cells", "40", "--proxies", "nwot,params", "--batch-size", "4",
+         "--image-size", "8", "--jobs", "2", "--subsets", "1"),
+        (("with its table", "zc_*.json"), ("with parts", "parts/[0-9]*.json"), ("before the first part", "out")),
+        once="out/zc_transbench101_micro.json",
+        unfinished="parts",
+    )  # fmt: skip
+
+
+# -- the process -------------------------------------------------------------------------------------------------------
+
+
+def _count_operations(kill_at: int) -> Callable[[], int]:
+    """A function that says how many operations on files below this folder were made.
+
+    Args: kill_at: the one before which this process kills itself; 0 for none.
+    """
+    here, count = os.path.join(os.getcwd(), ""), 0
+
+    def hook(event: str, args: tuple[Any, ...]) -> None:
+        nonlocal count
+        if event in _OPERATIONS and os.path.abspath(os.fsdecode(args[0])).startswith(here):
+            count += 1
+            if count == kill_at:
+                os.kill(os.getpid(), signal.SIGKILL)
+
+    sys.addaudithook(hook)
+    return lambda: count
+
+
+def _main(kill_at: int, seconds: float, arguments: Sequence[str]) -> int:
+    from naslib_archlock import checkpoint, cli
+    from naslib_archlock.train_settings import PRESETS, TrainSettings
+
+    checkpoint.SECONDS = seconds
+    PRESETS["default"] = TrainSettings(epochs=10, steps_per_epoch=30, batch_size=512)
+    operations = _count_operations(kill_at)
+    code = cli.main(arguments)
+    print(f"{_COUNT}{operations()}", flush=True)
+    return code
+
+
+if __name__ == "__main__":
+    sys.exit(_main(int(sys.argv[1]), float(sys.argv[2]), sys.argv[3:]))

@@ -1,0 +1,53 @@
+"""Real processes, killed with SIGKILL at random moments and before operations on files: they go on to the same bytes.
+
+``experiments/faults`` kills many more.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from killing import Command, by_steps, commands, kill_at_operations, kill_at_random, proxies, run_whole
+
+N_KILLS = {
+    "search, bayesian": 20, "search, evolution, training a ranker": 6, "search, exhaustive, training a ranker": 3,
+    "search --train-top": 4, "train-ranker": 8, "compare": 5,
+}  # fmt: skip
+
+
+@pytest.fixture
+def command(toy_tables: Path, digit_images: dict[str, Path], tmp_path: Path) -> Callable[[str], Command]:
+    known = {c.name: c for c in commands(toy_tables, digit_images["low"], tmp_path / "study.yaml")}
+    assert set(known) == set(N_KILLS)
+    return known.__getitem__
+
+
+@pytest.mark.parametrize("name", N_KILLS)
+def test_killed_at_random(name, command, tmp_path):
+    whole = run_whole(command(name), tmp_path / "runs")
+    kills = kill_at_random(command(name), whole, tmp_path / "runs", N_KILLS[name], seed=0)
+    assert len(kills) == N_KILLS[name]
+    assert [kill for kill in kills if not kill.survived] == []
+
+
+def test_killed_before_operations_on_files(command, tmp_path):
+    """The first state of a search and a later one; then its pictures, timings and result, and its state's removal."""
+    search = by_steps(command("search, bayesian"))
+    whole = run_whole(search, tmp_path / "runs")
+    n = whole.operations
+    kills = kill_at_operations(search, whole, tmp_path / "runs", [1, n - 24, n - 10, *range(n - 4, n + 1)])
+    assert len(kills) == 8
+    assert [kill for kill in kills if not kill.survived] == []
+    assert {kill.stage for kill in kills} == {
+        "before it wrote anything", "before its first checkpoint", "with a state of the search", "after its result"
+    }  # fmt: skip
+
+
+@pytest.mark.naslib
+def test_scores_killed_at_random(digit_images, tmp_path):
+    command = proxies(digit_images["low"])
+    whole = run_whole(command, tmp_path / "runs")
+    kills = kill_at_random(command, whole, tmp_path / "runs", 3, seed=0)
+    assert [kill.survived for kill in kills] == [True] * 3
