@@ -52,6 +52,8 @@ def content_hash(path: Path) -> str:
 
 
 def _stat(path: Path) -> list[int]:
+    if not os.path.isfile(path):
+        raise FileNotFoundError(path)  # a device could be hashed for ever
     stat = path.stat()
     return [stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns, stat.st_ino]
 

@@ -12,6 +12,7 @@ keeps the two apart.
 from __future__ import annotations
 
 import itertools
+import operator
 import re
 from collections.abc import Sequence
 from functools import cache, lru_cache
@@ -19,7 +20,7 @@ from typing import Any
 
 import numpy as np
 
-from .errors import CellError
+from .errors import CellError, shown
 
 Cell = tuple[int, ...]
 
@@ -36,8 +37,8 @@ _POWERS = N_CODES ** np.arange(N_SLOTS - 1, -1, -1)
 _NASLIB201_EDGE = (0, 1, 3, 2, 4, 5)  # its position k is our edge _NASLIB201_EDGE[k]
 _NASLIB201_OP = (SKIP, NONE, CONV_3X3, CONV_1X1, AVG_POOL)  # its op code c is our _NASLIB201_OP[c]
 
-_NB201_NODE = re.compile(r"\|((?:[a-z0-9_]+~\d\|)+)")
-_TNB_MICRO = re.compile(r"64-41414-(\d)_(\d)(\d)_(\d)(\d)(\d)")
+_NB201_NODE = re.compile(r"\|((?:[a-z0-9_]+~[0-9]\|)+)")
+_TNB_MICRO = re.compile(r"64-41414-([0-9])_([0-9])([0-9])_([0-9])([0-9])([0-9])")
 
 
 def as_cell(codes: Sequence[int], n_codes: int = N_CODES) -> Cell:
@@ -48,12 +49,11 @@ def as_cell(codes: Sequence[int], n_codes: int = N_CODES) -> Cell:
     Raises: CellError: if there are not six codes, or one is not an integer in ``[0, n_codes)``.
     """
     try:
-        cell = tuple(int(c) for c in codes)
-        exact = all(c == raw for c, raw in zip(cell, codes))
-    except (TypeError, ValueError, OverflowError):
-        cell, exact = (), False
-    if not exact or len(cell) != N_SLOTS or not all(0 <= c < n_codes for c in cell):
-        raise CellError(f"{codes!r} is not a cell: six integers from 0 to {n_codes - 1} are needed")
+        cell = tuple(map(operator.index, codes))
+    except TypeError:
+        cell = ()
+    if len(cell) != N_SLOTS or not all(0 <= c < n_codes for c in cell):
+        raise CellError(f"{shown(codes)} is not a cell: six integers from 0 to {n_codes - 1} are needed")
     return cell
 
 
@@ -64,10 +64,12 @@ def from_nasbench201_str(text: str) -> Cell:
     for j, node in enumerate(nodes, start=1):
         of_node = _codes_of_node(node, j)
         if of_node is None:
-            raise CellError(f"{text!r} is not a NAS-Bench-201 string: cannot read {node!r}; ops: {', '.join(OPS)}")
+            raise CellError(
+                f"{shown(text)} is not a NAS-Bench-201 string: cannot read {shown(node)}; ops: {', '.join(OPS)}"
+            )
         codes += of_node
     if len(nodes) != 3 or len(codes) != N_SLOTS:
-        raise CellError(f"{text!r} is not a NAS-Bench-201 string like '|op~0|+|op~0|op~1|+|op~0|op~1|op~2|'")
+        raise CellError(f"{shown(text)} is not a NAS-Bench-201 string like '|op~0|+|op~0|op~1|+|op~0|op~1|op~2|'")
     return codes
 
 
@@ -95,7 +97,7 @@ def from_transbench101_micro_str(text: str) -> Cell:
     """Canonical cell of a TransNAS-Bench-101 cell-level string ``64-41414-a_bc_def``. Raises: CellError."""
     match = _TNB_MICRO.fullmatch(text) if isinstance(text, str) else None
     if not match:
-        raise CellError(f"{text!r} is not a TransNAS-Bench-101 cell like '64-41414-3_31_212' (digits 0 to 3)")
+        raise CellError(f"{shown(text)} is not a TransNAS-Bench-101 cell like '64-41414-3_31_212' (digits 0 to 3)")
     return as_cell([int(digit) for digit in match.groups()], n_codes=4)
 
 

@@ -7,6 +7,7 @@ overrides into the type of the value that they replace; so the sections are one 
 from __future__ import annotations
 
 import ast
+import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
@@ -16,14 +17,19 @@ import yaml
 
 from .audit.settings import AuditSection
 from .devices import check_device_name
-from .errors import ConfigError, nearest, unknown
+from .errors import UNPRINTABLE, ConfigError, named, nearest, shown, unknown
 from .files import is_file_name
 from .fitness import SCHEMES
+from .reading import UnreadableError, read_yaml
 from .search import STRATEGIES, SearchSettings
 from .spaces import get_space
 from .tasks.names import task_name
 from .train_settings import OPTIMIZERS, PRESETS, TrainSettings, parse_widths
 from .votes import parse_proxies
+
+_LONGEST_LITERAL, _LONGEST_TEXT = 1000, 10_000  # characters
+_HUGE = 1 << 63
+_MOST = 1_000_000  # steps, look-ups, members: no search space has more than 15,625 cells
 
 
 @dataclass(frozen=True)
@@ -70,13 +76,13 @@ class ArchLockSection:
             if getattr(self, name) not in known:
                 raise unknown(f"archlock.{name}", getattr(self, name), known)
         for name, low, high in (
-            ("trade_off", 0, 1e6), ("source_budget_pct", 0, 100), ("source_queries", 0, float("inf")),
+            ("trade_off", 0, 1e6), ("source_budget_pct", 0, 100), ("source_queries", 0, _MOST),
             ("source_top_pct", 0, 100), ("screening", 1, 870), ("opponents", 1, 870), ("n_targets", 1, 10_000),
-            ("cosine", -1, 1), ("image_size", 8, 1024), ("max_images", 4, float("inf")), ("train_top", 0, 870),
+            ("cosine", -1, 1), ("image_size", 8, 1024), ("max_images", 4, 1_000_000_000), ("train_top", 0, 870),
             ("reference_cells", 2, 4930), ("held_out_cells", 0, 0.9),
         ):  # fmt: skip
             if not low <= getattr(self, name) <= high:  # not so for NaN either
-                raise ConfigError(f"archlock.{name}={getattr(self, name)} must lie in [{low}, {high}]")
+                raise ConfigError(f"archlock.{name}={shown(getattr(self, name))} must lie in [{low}, {high}]")
         if self.strategy:
             self._check_strategy()
         parse_proxies(self.proxies)
@@ -126,8 +132,9 @@ class NaslibSearchSection:
 
     def __post_init__(self) -> None:
         for f in fields(self):
-            if getattr(self, f.name) < 1:
-                raise ConfigError(f"search.{f.name}={getattr(self, f.name)} must be at least 1")
+            value = getattr(self, f.name)
+            if not 1 <= value <= _MOST:
+                raise ConfigError(f"search.{f.name}={shown(value)} must be at least 1 and at most {_MOST}")
 
 
 @dataclass(frozen=True)
@@ -145,14 +152,16 @@ class Config:
 
     def __post_init__(self) -> None:
         if not 0 <= self.seed < 2**32:  # what NASLib can seed NumPy with
-            raise ConfigError(f"seed={self.seed} must lie in [0, {2**32 - 1}]")
+            raise ConfigError(f"seed={shown(self.seed)} must lie in [0, {2**32 - 1}]")
         get_space(self.search_space)
         if not is_file_name(self.optimizer):
             raise ConfigError(f"optimizer {self.optimizer!r} names an output folder: a plain name, without / or \\")
         if "\0" in self.dataset or not is_file_name(task_name(self.dataset)):
             raise ConfigError(f"dataset {self.dataset!r} names an output folder, and so needs a plain name of its own")
         if self.dataset in self.archlock.targets:
-            raise ConfigError(f"archlock.target names {self.dataset}, which is the source (dataset); name other tasks")
+            raise ConfigError(
+                f"archlock.target names {named(self.dataset)}, which is the source (dataset); name other tasks"
+            )
 
     @property
     def search_settings(self) -> SearchSettings:
@@ -203,26 +212,26 @@ def split_list(text: str) -> tuple[str, ...]:
 def load_config(path: Path | None, overrides: Sequence[str] = ()) -> Config:
     """Read a YAML file and apply ``KEY VALUE`` overrides; a key is ``name`` or ``section.name``.
 
-    Raises: ConfigError: if the file is not YAML, a key is unknown (the nearest right one is named), or a value is of
-        the wrong type or out of range.
+    Raises: ConfigError: if the file is not YAML, a key is doubled or unknown (the nearest right one is named), or a
+        value is of the wrong type or out of range.
     """
-    raw: Any = {}
+    raw: Any = None
     if path is not None:
         try:
-            raw = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
-        except (OSError, UnicodeDecodeError) as err:
-            raise ConfigError(f"config file {path} cannot be read: {err}") from err
-        except yaml.YAMLError as err:
-            raise ConfigError(f"config file {path} is not YAML: {err}") from err
+            raw = read_yaml(path)
+        except UnreadableError as err:
+            raise ConfigError(f"config file {path} {err}") from err
+    if raw is None:
+        raw = {}
     if not isinstance(raw, dict):
         raise ConfigError(f"config file {path} must hold keys and values")
     if len(overrides) % 2:
-        raise ConfigError(f"overrides come in pairs KEY VALUE; {overrides[-1]!r} has no value")
+        raise ConfigError(f"overrides come in pairs KEY VALUE; {shown(overrides[-1])} has no value")
     for key, value in zip(overrides[::2], overrides[1::2]):
         section, _, name = key.rpartition(".")
         place = raw.setdefault(section, {}) if section else raw
         if not isinstance(place, dict):
-            raise ConfigError(f"{section} is not a section, so {key} cannot be set")
+            raise ConfigError(f"{named(section)} is not a section, so {named(key)} cannot be set")
         literal = _literal(value)
         # a number stays as it was typed where text is wanted: out_dir 2024_01 is not 202401
         place[name] = value if _is_text(section, name) and isinstance(literal, (bool, int, float)) else literal
@@ -253,7 +262,7 @@ def config_from(raw: Mapping[str, Any], strict: bool = True) -> Config:
     for section, cls, ignored in sections:
         content = values.pop(section, {})
         if not isinstance(content, Mapping):
-            raise ConfigError(f"{section} must be a section with keys of its own, not {content!r}")
+            raise ConfigError(f"{section} must be a section with keys of its own, not {shown(content)}")
         names = [f.name for f in fields(cls)]
         if strict or section != "search":
             _check_keys(content, names, ignored, f"{section}.")
@@ -267,30 +276,52 @@ def _check_keys(raw: Mapping[str, Any], used: Iterable[str], ignored: Iterable[s
     for key in raw:
         if key not in allowed:
             hint = nearest(key, allowed) or f"; known: {', '.join(used)}"
-            raise ConfigError(f"unknown key {prefix}{key}{hint}")
+            raise ConfigError(f"unknown key {prefix}{named(key)}{hint}")
 
 
 def _build(cls: type, values: Mapping[str, Any], prefix: str) -> Any:
-    """An instance with every value brought to its default's type; an integer is also a float."""
+    """An instance with every value brought to its default's type."""
     defaults = cls()
     typed = {}
     for name, value in values.items():
         wanted = type(getattr(defaults, name))
-        if wanted is float and isinstance(value, int) and not isinstance(value, bool):
-            value = float(value)
-        if wanted is str and isinstance(value, (int, float, tuple, list)) and not isinstance(value, bool):
-            value = ",".join(map(str, value)) if isinstance(value, (tuple, list)) else str(value)
-        if not isinstance(value, wanted) or (isinstance(value, bool) and wanted is not bool):
-            raise ConfigError(f"{prefix}{name} must be of type {wanted.__name__}, not {value!r}")
-        typed[name] = value
+        typed[name] = _brought_to(wanted, value)
+        if not isinstance(typed[name], wanted) or (isinstance(value, bool) and wanted is not bool):
+            raise ConfigError(f"{prefix}{name} must be of type {wanted.__name__}, not {shown(value)}")
+        if wanted is int and abs(value) >= _HUGE:
+            raise ConfigError(f"{prefix}{name} is out of range: {shown(value)}")
+        if wanted is str and (len(typed[name]) > _LONGEST_TEXT or UNPRINTABLE.search(typed[name])):
+            raise ConfigError(
+                f"{prefix}{name} must be text on one line that can be printed, of at most {_LONGEST_TEXT} characters, "
+                f"not {shown(value)}"
+            )
     return cls(**typed)
+
+
+def _brought_to(wanted: type, value: Any) -> Any:
+    """A value in the type that is wanted, if it has one: an integer is also a float, text may be a list."""
+    try:
+        if wanted is float and isinstance(value, (int, float)) and not isinstance(value, bool):
+            return float(value)
+        if wanted is str and type(value) in (int, float):
+            return str(value)
+    except (OverflowError, ValueError):  # an integer of hundreds of digits
+        return value
+    if wanted is str and isinstance(value, (tuple, list)):
+        parts = [part if isinstance(part, (tuple, list)) else _brought_to(str, part) for part in value]
+        return ",".join(map(str, parts)) if all(isinstance(part, str) for part in parts) else value
+    return value
 
 
 def _literal(text: str) -> Any:
     """A number, boolean or string from the command line, never evaluated as code."""
     if text.lower() in ("true", "false"):
         return text.lower() == "true"
+    if len(text) > _LONGEST_LITERAL:
+        return text
     try:
-        return ast.literal_eval(text)
-    except (ValueError, SyntaxError):
+        with warnings.catch_warnings():  # Python warns of text that looks like unhappy code
+            warnings.simplefilter("ignore")
+            return ast.literal_eval(text)
+    except (ValueError, SyntaxError, RecursionError, MemoryError):  # the last two: of nested brackets
         return text

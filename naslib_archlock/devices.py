@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import re
 
-from .errors import ConfigError
+from .errors import ConfigError, shown
 
-_KNOWN = re.compile(r"auto|cpu|cuda(:\d+)?")
+_KNOWN = re.compile(r"auto|cpu|cuda(:[0-9]{1,3})?")
 
 
 def check_device_name(name: str) -> None:
     """Raises: ConfigError: if this is no name of a device, whether or not it is here."""
     if not _KNOWN.fullmatch(name):
-        raise ConfigError(f"archlock.device={name!r} must be auto, cpu, cuda, or cuda:N with the number of a GPU")
+        raise ConfigError(f"archlock.device={shown(name)} must be auto, cpu, cuda, or cuda:N with the number of a GPU")
 
 
 def find_device(name: str) -> str:

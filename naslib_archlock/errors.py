@@ -6,11 +6,30 @@ A message says what was wrong, what is allowed, and what to do.
 from __future__ import annotations
 
 import difflib
+import re
+import reprlib
 from collections.abc import Iterable
+from typing import Any
+
+_HEAD, _TAIL = 1000, 400  # characters kept of a longer message
+_LONGEST_NAME = 100  # characters that a hint is looked for of
+_LONGEST_VALUE = 400
+_NEW_LINES = re.compile(r"\s*[\n\r]\s*")
+# control characters, marks that turn the direction of writing, halves of surrogate pairs
+UNPRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
 
 
 class ArchLockError(Exception):
-    """Base of all errors raised on purpose by this package."""
+    """Base of all errors raised on purpose by this package.
+
+    Its text is one line of bearable length that is safe to print, whatever it quotes of a file or a value.
+    """
+
+    def __str__(self) -> str:
+        text = _NEW_LINES.sub(" ", super().__str__())
+        if len(text) > _HEAD + _TAIL:
+            text = f"{text[:_HEAD]} [...] {text[-_TAIL:]}"
+        return "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
 
 
 class CellError(ArchLockError, ValueError):
@@ -57,15 +76,40 @@ class OutputError(ArchLockError, OSError):
     """An output path that cannot be written, or that holds another run's result."""
 
 
-def nearest(name: str, known: Iterable[str]) -> str:
+class _Short(reprlib.Repr):
+    """``repr`` of anything in a few hundred characters."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.maxstring = self.maxother = self.maxlong = 200
+
+    def repr_int(self, x: int, level: int) -> str:
+        """Python refuses to write out an integer of thousands of digits."""
+        digits = int(x.bit_length() * 0.30103) + 1
+        return repr(x) if digits < 40 else f"an integer of about {digits:,} digits"
+
+
+def shown(value: Any) -> str:
+    """A value that somebody gave, for a message: as ``repr``, cut in the middle where it is long."""
+    text = _Short().repr(value)
+    return text if len(text) <= _LONGEST_VALUE else f"{text[: _LONGEST_VALUE // 2]}...{text[-_LONGEST_VALUE // 2 :]}"
+
+
+def named(key: Any) -> str:
+    """A key that somebody gave, for a message: as it is if that can be read, else as ``repr``."""
+    return key if isinstance(key, str) and 0 < len(key) <= _LONGEST_NAME and key.isprintable() else shown(key)
+
+
+def nearest(name: Any, known: Iterable[str]) -> str:
     """A hint such as ``did you mean 'cifar10'?``, or an empty string where nothing is close."""
-    match = difflib.get_close_matches(str(name), list(known), n=1, cutoff=0.6)
+    near = isinstance(name, str) and len(name) <= _LONGEST_NAME
+    match = difflib.get_close_matches(name, list(known), n=1, cutoff=0.6) if near else []
     return f"; did you mean {match[0]!r}?" if match else ""
 
 
-def unknown(kind: str, name: str, known: Iterable[str], where: str = "") -> UnknownNameError:
+def unknown(kind: str, name: Any, known: Iterable[str], where: str = "") -> UnknownNameError:
     """The error for a name that is not one of ``known``: it lists them and names the nearest one."""
     known = list(known)
     place = f" in {where}" if where else ""
     listing = ", ".join(known) if known else "none"
-    return UnknownNameError(f"unknown {kind} {name!r}{place}; known: {listing}{nearest(name, known)}")
+    return UnknownNameError(f"unknown {kind} {shown(name)}{place}; known: {listing}{nearest(name, known)}")

@@ -10,7 +10,7 @@ How many comparisons are made at once is in ``comparisons``.
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -22,15 +22,23 @@ from torch import Tensor, nn
 from torch.nn.functional import normalize
 
 from . import __version__, weights
-from .cells import ENCODING_DIM
+from .cells import ENCODING_DIM, as_cell
 from .comparisons import Contest, win_rates_of_all
-from .errors import RankerError
+from .errors import RankerError, shown
 from .files import write_bytes
-from .sealed import DamagedError
 from .spaces import SPACES, SearchSpace
 from .tasks.names import whole_task
+from .train_settings import parse_widths
+from .votes import parse_proxies
 
+EMBEDDINGS = ("proxies", "task2vec", "file")
 _FORMAT = "naslib_archlock.ranker/2"
+_JSON_TYPES = {
+    "family": str, "embedding": str, "embedding_dim": int, "hidden": list, "antisymmetric": bool, "tasks": list,
+    "proxies": dict, "embedding_proxies": list, "reference_cells": list, "settings": dict, "accuracy": dict,
+    "versions": dict, "command": str,
+}  # fmt: skip
+_LARGEST_WEIGHT = 1e4  # far more than training makes; layers of such weights do not overflow
 # Embeddings are brought to this length: at 1 they hardly weigh against the cells, at 10 the ranker learns the training
 # tasks by heart (pair accuracy on left-out tasks 0.954 at 3, 0.941 at 10).
 _EMBEDDING_LENGTH = 3.0
@@ -176,7 +184,8 @@ class Ranker:
         """
         try:
             metadata, tensors = weights.decode(path, _FORMAT)
-        except (OSError, safetensors.SafetensorError, DamagedError) as err:
+        except (OSError, TypeError, ValueError, safetensors.SafetensorError) as err:
+            # TypeError: of numbers that NumPy does not have; ValueError: of a NUL in the name, or DamagedError
             raise RankerError(
                 f"ranker file {path} cannot be read ({err}); it must be a safetensors file that "
                 "'archlock train-ranker' wrote"
@@ -188,6 +197,7 @@ class Ranker:
             )
         try:
             info = _info_from_json(metadata[_FORMAT])
+            _check_weights(info, tensors)
             model = PairMLP(info.embedding_dim, info.hidden, info.antisymmetric)
             model.load_state_dict(tensors)
         except (LookupError, TypeError, ValueError, RuntimeError) as err:
@@ -196,11 +206,42 @@ class Ranker:
 
 
 def _info_from_json(text: str) -> RankerInfo:
+    """Raises: LookupError, TypeError, ValueError, RuntimeError: if it is not what ``save`` writes."""
     raw = json.loads(text)
+    for key, kind in _JSON_TYPES.items():
+        if type(raw[key]) is not kind:
+            raise TypeError(f"{key} must be of type {kind.__name__}, not {shown(raw[key])}")
+    for name in (*raw["tasks"], *raw["embedding_proxies"], *raw["versions"].values()):
+        if not isinstance(name, str):
+            raise TypeError(f"{shown(name)} must be text")
     for key in ("hidden", "tasks", "embedding_proxies"):
         raw[key] = tuple(raw[key])
-    raw["reference_cells"] = tuple(tuple(cell) for cell in raw["reference_cells"])
-    return RankerInfo(**raw)
+    raw["reference_cells"] = tuple(map(as_cell, raw["reference_cells"]))
+    info = RankerInfo(**raw)
+    if info.family not in {space.family for space in SPACES.values()}:
+        raise ValueError(f"no search space is of the family {shown(info.family)}")
+    if info.embedding not in EMBEDDINGS:
+        raise ValueError(f"the embedding is {shown(info.embedding)}, not one of {', '.join(EMBEDDINGS)}")
+    parse_widths("hidden", ",".join(map(str, info.hidden)))
+    for proxy, weight in info.proxies.items():
+        parse_proxies(f"{proxy}:{weight}")
+    if info.embedding_dim < 1:
+        raise ValueError(f"an embedding cannot have {shown(info.embedding_dim)} numbers")
+    return info
+
+
+def _check_weights(info: RankerInfo, tensors: Mapping[str, Tensor]) -> None:
+    """Raises: ValueError: if they are not as many as ``info`` says, so that a network of that size must not be made, or
+    not numbers that comparisons can be made with.
+    """
+    n_weights = info.hidden[0] * (2 * ENCODING_DIM + info.embedding_dim + 1)
+    n_weights += sum((width + 1) * following for width, following in zip(info.hidden, (*info.hidden[1:], 1)))
+    n_found = sum(tensor.numel() for tensor in tensors.values())
+    if n_found != n_weights:
+        raise ValueError(f"it holds {n_found} weights, and its layers have {shown(n_weights)}")
+    for name, tensor in tensors.items():
+        if not tensor.is_floating_point() or not (tensor.abs() <= _LARGEST_WEIGHT).all():  # not so for NaN either
+            raise ValueError(f"{shown(name)} holds what is no number, or one that is too large")
 
 
 def library_versions() -> dict[str, str]:

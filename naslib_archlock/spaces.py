@@ -17,7 +17,7 @@ import numpy as np
 
 from . import cells as c
 from .cells import Cell
-from .errors import CellError, unknown
+from .errors import CellError, shown, unknown
 
 
 class SearchSpace(ABC):
@@ -208,7 +208,7 @@ class MacroSpace(SearchSpace):
     def from_str(self, text: str) -> Cell:
         match = self._STRING.fullmatch(text) if isinstance(text, str) else None
         if not match:
-            raise CellError(f"{text!r} is not a TransNAS-Bench-101 macro architecture like '64-1234-basic'")
+            raise CellError(f"{shown(text)} is not a TransNAS-Bench-101 macro architecture like '64-1234-basic'")
         modules = [int(digit) for digit in match.group(1)]
         return self._check(modules + [0] * (c.N_SLOTS - len(modules)))
 
@@ -250,6 +250,6 @@ SPACES: dict[str, SearchSpace] = {space.name: space for space in (*NASLIB_SPACES
 
 def get_space(name: str) -> SearchSpace:
     """The search space of a name, NASLib's or ``digits``. Raises: UnknownNameError."""
-    if name not in SPACES:
+    if not isinstance(name, str) or name not in SPACES:
         raise unknown("search space", name, SPACES)
     return SPACES[name]

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from .errors import ConfigError, unknown
+from .errors import ConfigError, shown, unknown
 
 OPTIMIZERS = ("adam", "sgd")
+_MOST_LAYERS, _WIDEST = 16, 4096
 
 
 @dataclass(frozen=True)
@@ -70,6 +71,9 @@ def parse_widths(key: str, text: str) -> tuple[int, ...]:
         widths = tuple(int(part) for part in text.split(","))
     except ValueError:
         widths = ()
-    if not widths or not all(1 <= w <= 4096 for w in widths):
-        raise ConfigError(f"{key}={text[:80]!r} must be widths from 1 to 4096 with commas, like '128,64,32,16'")
+    if not 1 <= len(widths) <= _MOST_LAYERS or not all(1 <= w <= _WIDEST for w in widths):
+        raise ConfigError(
+            f"{key}={shown(text)} must be 1 to {_MOST_LAYERS} widths from 1 to {_WIDEST} with commas, like "
+            "'128,64,32,16'"
+        )
     return widths

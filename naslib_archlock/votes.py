@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .errors import ConfigError, unknown
+from .errors import ConfigError, shown, unknown
 from .zerocost import PROXIES, ZeroCostScores
 
 
@@ -32,7 +32,9 @@ def parse_proxies(text: str) -> dict[str, float]:
         except ValueError:
             weight = 0.0
         if name in weights or weight == 0.0 or not np.isfinite(weight):
-            raise ConfigError(f"proxies: {part!r} must be NAME or NAME:WEIGHT with a finite weight but 0, once each")
+            raise ConfigError(
+                f"proxies: {shown(part)} must be NAME or NAME:WEIGHT with a finite weight but 0, once each"
+            )
         weights[name] = weight
     if not weights:
         raise ConfigError("proxies: at least one must vote, for example 'nwot,jacov,params'")

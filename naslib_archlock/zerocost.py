@@ -7,10 +7,9 @@ accuracy that stands beside them must never reach a vote. Files written here hol
 
 from __future__ import annotations
 
-import ast
 import gzip
 import json
-import zlib
+import re
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache, partial
@@ -21,8 +20,9 @@ import numpy as np
 
 from .cache import KeptOf
 from .cells import N_SLOTS, cell_index, cells_at
-from .errors import CellError, TableError
+from .errors import CellError, TableError, shown
 from .files import write_bytes
+from .reading import UnreadableError, parse_json, read_regular
 from .spaces import SearchSpace
 from .tasks.names import whole_task
 
@@ -31,6 +31,9 @@ PROXIES = (
     "epe_nas", "fisher", "flops", "grad_norm", "grasp", "jacov", "l2_norm", "nwot", "params", "plain", "snip",
     "synflow", "zen",
 )  # fmt: skip
+
+_KEY = re.compile(r"\(\s*[0-9]\s*(,\s*[0-9]\s*){5},?\s*\)", re.ASCII)
+_NUMBER = re.compile("[0-9]")
 
 _VERSION = 1  # of what is kept of a file of scores: raise it when other scores are read from the same file
 
@@ -73,23 +76,32 @@ def parse_scores(space: SearchSpace, task: str, entries: Any, where: str = "zero
 
     Raises: TableError: if an entry is malformed, a cell is not of ``space``, or one occurs twice.
     """
+    if not task or not task.isprintable():
+        raise TableError(f"{where}: the name of a task must be text on one line, not {shown(task)}")
     if not isinstance(entries, Mapping) or not entries:
-        raise TableError(f"{where}: task {task!r} holds no cells")
+        raise TableError(f"{where}: task {shown(task)} holds no cells")
     cells, columns = [], {p: np.full(len(entries), np.nan) for p in PROXIES}
     for row, (key, entry) in enumerate(entries.items()):
         try:
-            cells.append(space.from_naslib(ast.literal_eval(key)))
+            cells.append(space.from_naslib(_op_indices(key)))
             if not isinstance(entry, Mapping):
                 raise TypeError(f"{type(entry).__name__} instead of proxies and their scores")
             for proxy in PROXIES:
                 if proxy in entry:
                     columns[proxy][row] = _score(entry[proxy]["score"])
-        except (CellError, SyntaxError, ValueError, TypeError, KeyError, OverflowError) as err:
-            raise TableError(f"{where}: task {task!r}, entry {key!r} cannot be read ({err})") from err
+        except (ValueError, TypeError, KeyError, OverflowError) as err:
+            raise TableError(f"{where}: task {shown(task)}, entry {shown(key)} cannot be read ({err})") from err
     if len(set(cells)) < len(cells):
-        raise TableError(f"{where}: task {task!r} holds a cell twice")
+        raise TableError(f"{where}: task {shown(task)} holds a cell twice")
     present = {p: values for p, values in columns.items() if not np.isnan(values).all()}
     return ZeroCostScores(space, task, np.array(cells, dtype=np.int64).reshape(-1, N_SLOTS), present)
+
+
+def _op_indices(key: Any) -> list[int]:
+    """The numbers of a key like ``(3, 3, 4, 1, 3, 1)``. Raises: CellError."""
+    if not isinstance(key, str) or not _KEY.fullmatch(key):
+        raise CellError(f"{shown(key)} is not a tuple of six integers")
+    return [int(number) for number in _NUMBER.findall(key)]
 
 
 def _score(raw: Any) -> float:
@@ -119,14 +131,9 @@ def read_zero_cost(path: Path, space: SearchSpace, hidden: Collection[str] = ())
 def _parse_file(path: Path) -> dict[str, Any]:
     """Task -> entries, which may be malformed. Raises: TableError."""
     try:
-        raw = path.read_bytes()
-        data = json.loads((gzip.decompress(raw) if path.suffix == ".gz" else raw).decode("utf-8"))
-    except (EOFError, zlib.error, gzip.BadGzipFile) as err:
-        raise TableError(f"zero-cost file {path} is cut short or not gzip ({err}); get it again") from err
-    except (OSError, UnicodeDecodeError) as err:
-        raise TableError(f"zero-cost file {path} cannot be read ({err})") from err
-    except json.JSONDecodeError as err:
-        raise TableError(f"zero-cost file {path} is not valid JSON ({err}); get it again") from err
+        data = parse_json(read_regular(path))
+    except UnreadableError as err:
+        raise TableError(f"zero-cost file {path} {err}; get it again") from err
     if not isinstance(data, dict):
         raise TableError(f"zero-cost file {path} must hold an object {{task: {{op_indices: scores}}}}")
     return data

@@ -196,6 +196,13 @@ def broken_files(folder: Path) -> dict[str, Path]:
         "no layers": whole(tensors, {**info, "hidden": []}),
         "unknown field": whole(tensors, {**info, "more": 1}),
         "field missing": whole(tensors, {k: v for k, v in info.items() if k != "family"}),
+        "layers that would fill the memory": whole(tensors, {**info, "hidden": [4096, 4096, 4096, 4096]}),
+        "embedding that would": whole(tensors, {**info, "embedding_dim": 10**12}),
+        "a word for a list": whole(tensors, {**info, "tasks": "cifar10"}),
+        "other ops": whole(tensors, {**info, "reference_cells": [[0, 1, 2, 3, 4, 5]]}),
+        "unknown voter": whole(tensors, {**info, "proxies": {"nwod": 1.0}}),
+        "weights not finite": whole({**tensors, "as_a.weight": tensors["as_a.weight"] + np.float32(np.nan)}, info),
+        "weights too large": whole({**tensors, "as_a.weight": tensors["as_a.weight"] + np.float32(1e30)}, info),
     }
     paths = {}
     for what, content in contents.items():

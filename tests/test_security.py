@@ -45,7 +45,6 @@ ANSWERED = {
     ("plugin/launcher.py", "exec"): "the runner script that the user named",
     ("plugin/unpickling.py", "pickle.Unpickler"): "the base of the restricted one",
     ("plugin/unpickling.py", "torch.load"): "weights_only, or the restricted unpickler",
-    ("studies/study.py", "yaml.load"): "with a subclass of SafeLoader",
 }
 
 

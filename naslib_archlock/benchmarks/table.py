@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import csv
-import gzip
 import io
-import zlib
+from collections import Counter
 from functools import cache
 from pathlib import Path
 
@@ -13,7 +12,8 @@ import numpy as np
 
 from ..cache import KeptOf
 from ..cells import N_CODES, N_SLOTS, Cell, cell_index, cells_at
-from ..errors import CellError, TableError, unknown
+from ..errors import CellError, TableError, named, unknown
+from ..reading import UnreadableError, read_regular
 from ..spaces import SearchSpace
 from .base import SPLITS, Benchmark
 
@@ -102,9 +102,17 @@ def read_table(path: Path, space: SearchSpace) -> TableBenchmark:
     names = kept.value("columns", lambda: list(parse()[1]))
     rows = kept.array("rows", lambda: _to_rows(*parse()))
     columns = {name: rows["values"][:, i] for i, name in enumerate(names)}
-    note = path.parent / NOTE
-    notes = (note.read_text(encoding="utf-8", errors="replace").strip(),) if note.is_file() else ()
-    return TableBenchmark(space, cells_at(rows["cell"]), columns, _where(path), notes)
+    return TableBenchmark(space, cells_at(rows["cell"]), columns, _where(path), _notes(path.parent / NOTE))
+
+
+def _notes(path: Path) -> tuple[str, ...]:
+    """Raises: TableError: if the note is there and cannot be read."""
+    if not path.exists():
+        return ()
+    try:
+        return (read_regular(path).decode("utf-8", errors="replace").strip(),)
+    except UnreadableError as err:
+        raise TableError(f"the note {path} on a table {err}") from err
 
 
 def _where(path: Path) -> str:
@@ -121,27 +129,40 @@ def _to_rows(cells: np.ndarray, columns: dict[str, np.ndarray]) -> np.ndarray:
 def _parse(path: Path, space: SearchSpace) -> tuple[np.ndarray, dict[str, np.ndarray]]:
     """The cells and columns of a whole table, as ``TableBenchmark`` takes them. Raises: TableError."""
     try:
-        raw = path.read_bytes()
-        text = (gzip.decompress(raw) if path.suffix == ".gz" else raw).decode("utf-8-sig")  # spreadsheets write a BOM
+        text = read_regular(path).decode("utf-8-sig")  # spreadsheets write a BOM
         header, *rows = list(csv.reader(io.StringIO(text))) or [[]]
-    except (OSError, EOFError, UnicodeDecodeError, zlib.error, csv.Error) as err:
+    except UnreadableError as err:
+        raise TableError(f"{_where(path)} {err}") from err
+    except (UnicodeDecodeError, csv.Error) as err:
         raise TableError(f"{_where(path)} cannot be read ({err})") from err
-    if "arch" not in header:
-        raise TableError(f"{_where(path)} needs a header with a column 'arch'; it has {', '.join(header) or 'nothing'}")
-    arch_at = header.index("arch")
-    wanted = {name: i for i, name in enumerate(header) if "/" in name and name.rsplit("/", 1)[1] in SPLITS}
-    if not wanted:
-        raise TableError(f"{_where(path)} has no column like TASK/val or TASK/test")
-    cells = []
-    values = np.empty((len(wanted), len(rows)))
+    arch_at, wanted = _columns(header, _where(path))
+    cells, figures = [], []
     for number, row in enumerate(rows):
         try:
             if len(row) != len(header):
                 raise ValueError(f"{len(row)} fields, where the header has {len(header)}")
             cells.append(space.from_str(row[arch_at]))
-            values[:, number] = [float(row[i]) for i in wanted.values()]
+            figures.append([float(row[i]) for i in wanted.values()])
         except (CellError, ValueError) as err:
             raise TableError(f"{_where(path)}, line {number + 2}: {err}") from err
-    array, columns = np.array(cells, dtype=np.int64).reshape(-1, N_SLOTS), dict(zip(wanted, values))
+    values = np.array(figures).reshape(-1, len(wanted))
+    array, columns = np.array(cells, dtype=np.int64).reshape(-1, N_SLOTS), dict(zip(wanted, values.T))
     TableBenchmark(space, array, columns, _where(path))  # what is not whole must not be kept
     return array, columns
+
+
+def _columns(header: list[str], where: str) -> tuple[int, dict[str, int]]:
+    """Where the architectures stand, and ``TASK/SPLIT`` -> where its values do. Raises: TableError."""
+    if "arch" not in header:
+        raise TableError(f"{where} needs a header with a column 'arch'; it has {', '.join(header) or 'nothing'}")
+    wanted = {name: i for i, name in enumerate(header) if "/" in name and name.rsplit("/", 1)[1] in SPLITS}
+    if not wanted:
+        raise TableError(f"{where} has no column like TASK/val or TASK/test")
+    times = Counter(header)
+    for name in ("arch", *wanted):
+        if times[name] > 1:
+            raise TableError(f"{where}: the header holds {times[name]} columns {named(name)}; leave one")
+        task = name.rpartition("/")[0]
+        if name != "arch" and (task != task.strip() or not task.isprintable() or not task):
+            raise TableError(f"{where}: column {named(name)} needs the name of a task before the '/', without blanks")
+    return header.index("arch"), wanted

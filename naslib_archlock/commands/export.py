@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import argparse
-import json
+import os.path
 from pathlib import Path
-from typing import Any
-
-import yaml
 
 from ..cells import Cell
-from ..errors import ConfigError
+from ..errors import ArchLockError, ConfigError, shown
+from ..reading import UnreadableError, parse_json, read_regular, read_yaml
 from ..spaces import DIGITS, NASBENCH201, SearchSpace, get_space
 from ..tasks.names import is_image_folder
 
@@ -46,7 +44,7 @@ def run_export(args: argparse.Namespace) -> int:
 def named(args: argparse.Namespace) -> tuple[SearchSpace, Cell, int]:
     """The architecture of an official string."""
     if not args.space:
-        raise ConfigError(f"{args.found} is no folder of a run; for an architecture string, give --space, too")
+        raise ConfigError(f"{shown(args.found)} is no folder of a run; for an architecture string, give --space, too")
     space = get_space(args.space)
     return space, space.from_str(args.found), 0
 
@@ -54,13 +52,15 @@ def named(args: argparse.Namespace) -> tuple[SearchSpace, Cell, int]:
 def found_by_run(folder: Path) -> tuple[SearchSpace, Cell, int]:
     """What a search found, and the number of classes where its source was a folder that is still there."""
     try:
-        result: Any = json.loads((folder / "result.json").read_text(encoding="utf-8"))
-        config: Any = yaml.safe_load((folder / "config.yaml").read_text(encoding="utf-8"))
+        result = parse_json(read_regular(folder / "result.json"))
+        config = read_yaml(folder / "config.yaml")
         space = get_space(result["search_space"])
-        arch, dataset = space.from_str(result["arch"]), str(config["dataset"])
-    except (OSError, UnicodeDecodeError, json.JSONDecodeError, yaml.YAMLError, KeyError, TypeError) as err:
+        arch, dataset = space.from_str(result["arch"]), config["dataset"]
+        if not isinstance(dataset, str):
+            raise TypeError(f"its dataset is {shown(dataset)}")
+    except (UnreadableError, ArchLockError, LookupError, TypeError) as err:
         raise ConfigError(f"{folder} does not hold the result of 'archlock search' ({err})") from err
-    if not (is_image_folder(dataset) and Path(dataset).is_dir()):
+    if not (is_image_folder(dataset) and os.path.isdir(dataset)):
         return space, arch, 0
     from ..tasks.folder import class_names
 

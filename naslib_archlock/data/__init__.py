@@ -47,7 +47,7 @@ def publish(name: str, data: bytes, folder: Path = FOLDER) -> Path:
 def _sums(folder: Path) -> dict[str, str]:
     """File name -> SHA-256, from a file as ``sha256sum`` writes it."""
     try:
-        lines = (folder / _SUMS).read_text(encoding="utf-8").splitlines()
+        lines = (folder / _SUMS).read_text(encoding="utf-8", errors="replace").splitlines()
     except OSError:
         return {}
     return {name: value for value, _, name in (line.partition("  ") for line in lines)}

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import io
+import warnings
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
-from ..errors import EmbeddingError
+from ..errors import EmbeddingError, shown
 from ..files import is_file_name
+from ..reading import UnreadableError, read_regular
 
 PLACEHOLDER = "{task}"
+_LEAST, _MOST = 1e-15, 1e15  # of the largest number: a ranker squares them in single precision
 
 
 def read_embedding(pattern: str, task: str) -> np.ndarray:
@@ -21,17 +25,37 @@ def read_embedding(pattern: str, task: str) -> np.ndarray:
     if not is_file_name(task):  # it may be from a file, and is to name one of the files meant, and no other
         raise EmbeddingError(f"embedding of task {task!r}: that cannot be part of a file's name; rename the task")
     path = Path(pattern.replace(PLACEHOLDER, task))
+    where = f"embedding of task {shown(task)}: {path}"
     try:
-        with path.open("rb") as f:
-            vector = np.lib.format.read_array(f, allow_pickle=False)
-    except (OSError, ValueError, EOFError) as err:
-        raise EmbeddingError(f"embedding of task {task!r}: {path} cannot be read as .npy ({err})") from err
-    if vector.ndim != 1 or vector.dtype.kind not in "fiu" or not np.isfinite(vector).all() or not vector.any():
+        vector = _array_in(read_regular(path))
+    except UnreadableError as err:
+        raise EmbeddingError(f"{where} {err}") from err
+    except Exception as err:  # a header is Python source, of which NumPy raises whatever it stumbles over
+        raise EmbeddingError(f"{where} cannot be read as .npy ({err})") from err
+    numbers = vector.astype(np.float64) if vector.ndim == 1 and vector.dtype.kind in "fiu" else np.zeros(0)
+    if not np.isfinite(numbers).all() or not numbers.any():
         raise EmbeddingError(
-            f"embedding of task {task!r}: {path} must hold one vector of finite numbers, not all zero; "
+            f"{where} must hold one vector of finite numbers, not all zero; "
             f"it has shape {vector.shape} and type {vector.dtype}"
         )
-    return np.asarray(vector, dtype=np.float64)
+    largest = float(np.abs(numbers).max())
+    if not _LEAST <= largest <= _MOST:
+        raise EmbeddingError(f"{where}: its largest number is {largest:g}, and must lie in [{_LEAST:g}, {_MOST:g}]")
+    return numbers
+
+
+def _array_in(raw: bytes) -> np.ndarray:
+    """The array of an ``.npy`` file. Raises: nearly anything, if it is not one."""
+    f = io.BytesIO(raw)
+    version = np.lib.format.read_magic(f)
+    read_header: Any = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # that Python 2 wrote it
+        shape, _, dtype = read_header[version](f)
+    size = int(np.prod([int(n) for n in shape], dtype=object)) * dtype.itemsize
+    if dtype.hasobject or any(n < 0 for n in shape) or size != len(raw) - f.tell():
+        raise ValueError(f"its header speaks of {shown(shape)} values of type {dtype}, which are not there")
+    return np.frombuffer(raw, dtype, offset=f.tell()).reshape(shape)
 
 
 def embedding_bytes(vector: np.ndarray) -> bytes:

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 
-from ..errors import StudyError
+from ..errors import StudyError, shown
 
 
 class Column(NamedTuple):
@@ -39,6 +39,7 @@ SCHEMA: dict[str, Column] = {
     "target_queries": Column(int, 0, "architectures whose accuracy on the target it looked up"),
     "seconds": Column(float, 2, "wall time of the run, without training a ranker, which runs share"),
 }
+_LARGEST = 1e15  # of a number: its square is finite, and a whole one exact
 KEY = ("space", "source", "target", "budget_pct", "method", "seed")  # no two rows are equal in these
 
 
@@ -79,8 +80,10 @@ def read_results(path: Path) -> pd.DataFrame:
     try:
         # as text, since a method may be called "NA"
         frame = pd.read_csv(path, dtype=str, keep_default_na=False, na_filter=False, encoding="utf-8")
-    except (OSError, UnicodeDecodeError, pd.errors.ParserError, pd.errors.EmptyDataError) as err:
+    except (OSError, ValueError) as err:  # ParserError and EmptyDataError, too
         raise StudyError(f"results {path} cannot be read: {err}") from err
+    if not isinstance(frame.index, pd.RangeIndex):  # pandas takes the first fields for names of rows
+        raise StudyError(f"results {path} hold rows with more fields than there are columns")
     missing = [name for name in SCHEMA if name not in frame]
     if missing:
         raise StudyError(f"results {path} lack the column {', '.join(missing)}; 'archlock compare' writes them")
@@ -98,7 +101,7 @@ def read_results(path: Path) -> pd.DataFrame:
 def _typed(values: pd.Series, column: Column, path: Path) -> pd.Series:
     """A column of text as what it should hold."""
     if column.type is str:
-        good = values != ""
+        good = values.map(lambda text: isinstance(text, str) and text != "")  # of a short row, NaN
         typed = values
     elif column.type is bool:
         good = values.isin(["True", "False"])
@@ -106,9 +109,10 @@ def _typed(values: pd.Series, column: Column, path: Path) -> pd.Series:
     else:
         numbers = pd.to_numeric(values, errors="coerce").astype(np.float64)
         good = np.isfinite(numbers) & ((numbers % 1 == 0) if column.type is int else True)
+        good &= numbers.abs() <= _LARGEST
         typed = numbers.where(good, 0).astype(column.type)
     if not good.all():
         row = int(np.flatnonzero(~good.to_numpy())[0])
         kind = {str: "text", bool: "True or False", int: "a whole number", float: "a number"}[column.type]
-        raise StudyError(f"results {path}, row {row + 1}: {values.name} must be {kind}, not {values.iloc[row]!r}")
+        raise StudyError(f"results {path}, row {row + 1}: {values.name} must be {kind}, not {shown(values.iloc[row])}")
     return typed

@@ -11,12 +11,14 @@ from typing import Any, NamedTuple
 
 import yaml
 
-from ..errors import ArchLockError, StudyError, nearest, unknown
+from ..errors import ArchLockError, StudyError, named, nearest, shown, unknown
+from ..reading import UnreadableError, read_yaml
 from ..spaces import get_space
 from .methods import Kind, kind_of
 
 ALL = "all"
 _MOST_SEEDS = 10_000
+_MOST_QUERIES = 1_000_000  # no search space has more than 15,625 cells
 _ARROW = "->"
 
 
@@ -93,11 +95,11 @@ class Study:
 
     def __post_init__(self) -> None:
         if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,99}", self.name):
-            raise StudyError(f"name {self.name!r} must be one of a folder: letters, digits and any of _ . -")
-        if self.source_queries < 0:
-            raise StudyError(f"source_queries={self.source_queries} must not be negative")
+            raise StudyError(f"name {shown(self.name)} must be one of a folder: letters, digits and any of _ . -")
+        if not 0 <= self.source_queries <= _MOST_QUERIES:
+            raise StudyError(f"source_queries={shown(self.source_queries)} must lie in [0, {_MOST_QUERIES}]")
         if not 1 <= self.seeds <= _MOST_SEEDS:
-            raise StudyError(f"seeds={self.seeds} must lie in [1, {_MOST_SEEDS}]")
+            raise StudyError(f"seeds={shown(self.seeds)} must lie in [1, {_MOST_SEEDS}]")
         _check_budgets(self.budgets)
         if not self.methods:
             raise StudyError("methods must name at least one method")
@@ -117,13 +119,15 @@ class Study:
                 kind = method.kind
                 kind.check_options(method.options)
             except ArchLockError as err:
-                raise StudyError(f"method {label!r}: {err}") from err
+                raise StudyError(f"method {shown(label)}: {err}") from err
             same = first.setdefault(repr((method.kind_name, sorted(method.options.items()))), label)
             if same != label:
-                raise StudyError(f"methods {same!r} and {label!r} are the same; leave one out")
+                raise StudyError(f"methods {shown(same)} and {shown(label)} are the same; leave one out")
             for space in self.spaces:
                 if space not in kind.spaces:
-                    raise StudyError(f"method {label!r}: {kind.name} works on {', '.join(kind.spaces)}, not on {space}")
+                    raise StudyError(
+                        f"method {shown(label)}: {kind.name} works on {', '.join(kind.spaces)}, not on {space}"
+                    )
 
     def resolved(self, tasks: Mapping[str, Sequence[str]]) -> Study:
         """The same study with ``all`` spelt out. Args: tasks: search space -> the tasks that its benchmark has.
@@ -209,23 +213,6 @@ def _check_pairs(space: str, pairs: tuple[Pair, ...] | None) -> None:
 # -- from YAML ---------------------------------------------------------------------------------------------------------
 
 
-class _Loader(yaml.SafeLoader):
-    """PyYAML takes the last of two equal keys without a word; this one refuses them."""
-
-    def construct_mapping(self, node: Any, deep: bool = False) -> Any:
-        seen: list[Any] = []
-        for key_node, _ in node.value:
-            if key_node.tag == "tag:yaml.org,2002:merge":
-                continue
-            key = self.construct_object(key_node, deep=True)
-            if key in seen:
-                raise yaml.constructor.ConstructorError(
-                    None, None, f"the key {key!r} occurs twice", key_node.start_mark
-                )
-            seen.append(key)
-        return super().construct_mapping(node, deep)
-
-
 def load_study(path: Path) -> Study:
     """Read and check a study.
 
@@ -233,12 +220,9 @@ def load_study(path: Path) -> Study:
         named), a value is of the wrong type or out of range, a pair, budget or method is doubled or impossible.
     """
     try:
-        raw = yaml.load(path.read_text(encoding="utf-8"), Loader=_Loader)  # nosec B506 # it is a SafeLoader
-    except (OSError, UnicodeDecodeError) as err:
-        raise StudyError(f"study {path} cannot be read: {err}") from err
-    except (yaml.YAMLError, RecursionError, ValueError, LookupError, AttributeError) as err:
-        # PyYAML's own errors, and what it lets through: of nesting, of a date in month 13, of a wrong explicit tag
-        raise StudyError(f"study {path} is not YAML: {err}") from err
+        raw = read_yaml(path)
+    except UnreadableError as err:
+        raise StudyError(f"study {path} {err}") from err
     try:
         return study_from(raw)
     except ArchLockError as err:
@@ -251,7 +235,7 @@ def study_from(raw: Any) -> Study:
     known = [f.name for f in fields(Study)]
     for key in content:
         if key not in known:
-            raise StudyError(f"unknown key {key!r}{nearest(key, known) or '; known: ' + ', '.join(known)}")
+            raise StudyError(f"unknown key {shown(key)}{nearest(key, known) or '; known: ' + ', '.join(known)}")
     for key in ("name", "about", "reference", "compare_with", "spaces", "methods"):
         if key not in content:
             raise StudyError(f"the key {key!r} is missing")
@@ -267,10 +251,11 @@ def study_from(raw: Any) -> Study:
     if "notes" in content:
         values["notes"] = tuple(_prose(item, "notes") for item in _list(content["notes"], "notes"))
     values["spaces"] = {
-        space: _pairs(pairs, f"spaces: {space}") for space, pairs in _mapping(content["spaces"], "spaces").items()
+        space: _pairs(pairs, f"spaces: {named(space)}")
+        for space, pairs in _mapping(content["spaces"], "spaces").items()
     }
     values["methods"] = {
-        label: _method(options, f"method {label!r}")
+        label: _method(options, f"method {shown(label)}")
         for label, options in _mapping(content["methods"], "methods").items()
     }
     return Study(**values)
@@ -289,36 +274,36 @@ def _pairs(raw: Any, where: str) -> tuple[Pair, ...] | None:
     if raw == ALL:
         return None
     if not isinstance(raw, list):
-        raise StudyError(f"{where} must be {ALL}, or a list of pairs like [a {_ARROW} b], not {raw!r}")
+        raise StudyError(f"{where} must be {ALL}, or a list of pairs like [a {_ARROW} b], not {shown(raw)}")
     pairs = []
     for item in raw:
         parts = [part.strip() for part in item.split(_ARROW)] if isinstance(item, str) else []
         if len(parts) != 2 or not all(parts):
-            raise StudyError(f"{where}: {item!r} is not a pair like 'a {_ARROW} b'")
+            raise StudyError(f"{where}: {shown(item)} is not a pair like 'a {_ARROW} b'")
         pairs.append(Pair(*parts))
     return tuple(pairs)
 
 
 def _mapping(raw: Any, where: str) -> dict[str, Any]:
     if not isinstance(raw, dict):
-        raise StudyError(f"{where} must hold keys and values, not {raw!r}")
+        raise StudyError(f"{where} must hold keys and values, not {shown(raw)}")
     for key in raw:
-        _text(key, f"{where}: the key {key!r}")
+        _text(key, f"{where}: the key {shown(key)}")
     return raw
 
 
 def _list(raw: Any, where: str) -> list[Any]:
     if not isinstance(raw, list):
-        raise StudyError(f"{where} must be a list, not {raw!r}")
+        raise StudyError(f"{where} must be a list, not {shown(raw)}")
     return raw
 
 
 def _text(raw: Any, where: str) -> str:
     """Text on one line; YAML reads words such as ``no`` and numbers as something else."""
     if not isinstance(raw, str):
-        raise StudyError(f"{where} must be text, not {raw!r}; put it in quotes")
+        raise StudyError(f"{where} must be text, not {shown(raw)}; put it in quotes")
     if not raw.strip() or raw != raw.strip() or not raw.isprintable():
-        raise StudyError(f"{where} must be text on one line, without blanks around it, not {raw!r}")
+        raise StudyError(f"{where} must be text on one line, without blanks around it, not {shown(raw)}")
     return raw
 
 
@@ -329,14 +314,14 @@ def _prose(raw: Any, where: str) -> str:
 
 def _integer(raw: Any, where: str) -> int:
     if not isinstance(raw, int) or isinstance(raw, bool):
-        raise StudyError(f"{where} must be an integer, not {raw!r}")
+        raise StudyError(f"{where} must be an integer, not {shown(raw)}")
     return raw
 
 
 def _number(raw: Any, where: str) -> float:
     if not isinstance(raw, (int, float)) or isinstance(raw, bool):
-        raise StudyError(f"{where} must hold numbers, not {raw!r}")
+        raise StudyError(f"{where} must hold numbers, not {shown(raw)}")
     try:
         return float(raw)
     except OverflowError as err:
-        raise StudyError(f"{where}: {raw} is too large") from err
+        raise StudyError(f"{where}: {shown(raw)} is too large") from err

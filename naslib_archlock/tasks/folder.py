@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import stat
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
@@ -18,7 +19,7 @@ import torch
 from PIL import Image, ImageOps
 
 from ..benchmarks.base import SPLITS
-from ..errors import ConfigError, ImageError
+from ..errors import UNPRINTABLE, ConfigError, ImageError, shown
 from ..seeding import stream
 from .base import LabelledImages
 from .names import SUBSET_MARK, task_name
@@ -31,6 +32,7 @@ _LAYOUT = "a task is a folder with one sub-folder of images per class"
 _NEEDED = "at least 2 are needed, for a training and a validation part"
 _SPLIT_NAMES = {"train", "training", "val", "valid", "validation", "test", "testing"}
 _N_NAMED = 5  # in a message about many
+_LARGEST = 4096  # pixels a side
 _MAX_LISTED = 32  # characters of class numbers in the name of a subset
 
 
@@ -50,12 +52,11 @@ def read_image_folder(
     Raises: ImageError: if the folder is not as above, a class has fewer than two images, or an image cannot be read;
         ConfigError: for an impossible size or number.
     """
-    if size < 1 or max_images < 0:
-        raise ConfigError(f"size={size} must be at least 1 and max_images={max_images} at least 0 (0: all images)")
-    if SUBSET_MARK in task_name(f"{folder}/"):
-        raise ImageError(
-            f"the folder {folder} must not have {SUBSET_MARK!r} in its name, which marks sampled tasks; rename it"
+    if not 1 <= size <= _LARGEST or max_images < 0:
+        raise ConfigError(
+            f"size={size} must lie in [1, {_LARGEST}] and max_images={max_images} be at least 0 (0: all images)"
         )
+    name = _checked_name(folder)
     names = class_names(folder)
     found = [_image_paths(folder, name) for name in names]
     _check_classes(folder, dict(zip(names, map(len, found))))
@@ -73,7 +74,7 @@ def read_image_folder(
     labels = labels[readable]
     _check_classes(folder, dict(zip(names, np.bincount(labels, minlength=len(names)).tolist())))
     images = torch.from_numpy(pixels).permute(0, 3, 1, 2).to(torch.float32, memory_format=torch.contiguous_format)
-    return LabelledImages(task_name(f"{folder}/"), images.div_(255), torch.from_numpy(labels), len(names))
+    return LabelledImages(name, images.div_(255), torch.from_numpy(labels), len(names))
 
 
 def class_subset(data: LabelledImages, n_classes: int, rng: np.random.Generator) -> LabelledImages:
@@ -140,12 +141,26 @@ def split_for_training(data: LabelledImages, seed: int) -> dict[str, LabelledIma
 # -- what is in a folder -----------------------------------------------------------------------------------------------
 
 
+def _checked_name(folder: Path) -> str:
+    """What results and files call the task. Raises: ImageError."""
+    name = task_name(f"{folder}/")
+    if SUBSET_MARK in name:
+        raise ImageError(
+            f"the folder {folder} must not have {SUBSET_MARK!r} in its name, which marks sampled tasks; rename it"
+        )
+    if UNPRINTABLE.search(name):
+        raise ImageError(f"the folder {shown(name)} must have a name that can be printed on one line; rename it")
+    return name
+
+
 def class_names(folder: Path) -> list[str]:
     """The sorted names of the sub-folders. Raises: ImageError: if they cannot be classes."""
     try:
         entries = sorted(entry for entry in os.listdir(folder) if not _is_hidden(entry))
     except OSError as err:
         _refuse_folder(err)
+    except ValueError as err:  # of a NUL in the name
+        raise ImageError(f"image folder {folder} cannot be listed ({err}); {_LAYOUT}") from err
     # a link that leads nowhere stays, and fails when it is read: its class would be missing from the task
     names = [entry for entry in entries if not os.path.isfile(folder / entry)]
     if not names:
@@ -229,7 +244,13 @@ def _read_images(
 
     Raises: ImageError: if some cannot be read and are not to be skipped.
     """
-    pixels = np.empty((len(paths), size, size, 3), dtype=np.uint8)
+    try:
+        pixels = np.empty((len(paths), size, size, 3), dtype=np.uint8)
+    except MemoryError as err:
+        raise ImageError(
+            f"the {len(paths)} images of {folder} do not fit into memory at {size} pixels a side; take fewer, or "
+            "smaller ones"
+        ) from err
     readable = np.zeros(len(paths), dtype=bool)
     failures = []
     for row, path in enumerate(paths):
@@ -251,7 +272,10 @@ def _read_images(
 
 def _read_image(path: Path, size: int) -> np.ndarray:
     """One image as ``size x size x 3`` bytes. Raises: nearly anything, if it cannot be read."""
+    if not stat.S_ISREG(os.stat(path).st_mode):  # a pipe would be waited for
+        raise ValueError("it is no file")
     with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of what stands beside the pixels: EXIF cut short, odd tags
         warnings.simplefilter("error", Image.DecompressionBombWarning)
         with Image.open(path, formats=_FORMATS) as image:
             rgb = _as_rgb(ImageOps.exif_transpose(image))
@@ -264,5 +288,7 @@ def _as_rgb(image: Image.Image) -> Image.Image:
         if image.mode == "F" or grey.min() < 0 or grey.max() > 65535:
             raise ValueError("its pixels are 32-bit numbers of unknown range; save it with 8 or 16 bits")
         image = Image.fromarray((grey / 257).round().astype(np.uint8))
+    if image.mode in ("1", "L", "RGB") and "transparency" not in image.info:
+        return image.convert("RGB")  # nothing to lay on white: a quarter of the memory
     rgba = image.convert("RGBA")
     return Image.alpha_composite(Image.new("RGBA", rgba.size, "white"), rgba).convert("RGB")

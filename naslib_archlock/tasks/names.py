@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os.path
-from pathlib import Path
 
 from ..spaces import SPACES
 
@@ -24,4 +23,4 @@ def whole_task(name: str) -> str:
 
 def task_name(task: str) -> str:
     """What results and file names call a task: a folder goes by its own name, without the way to it."""
-    return Path(task).resolve().name if is_image_folder(task) else task
+    return os.path.basename(os.path.realpath(task)) if is_image_folder(task) else task

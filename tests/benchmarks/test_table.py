@@ -169,6 +169,18 @@ def test_a_table_of_another_space_is_refused(write):
         read_table(write(lines()), NASBENCH201)
 
 
+@pytest.mark.parametrize(
+    ("header", "message"),
+    [("arch,a/val,a/test,a/val", "the header holds 2 columns a/val"), ("arch,a/val,arch", "2 columns arch"),
+     ("arch,/val", "column /val needs the name of a task"), ("arch, a/val", "without blanks")],
+)  # fmt: skip
+def test_doubled_and_nameless_columns_are_refused(tmp_path, header, message):
+    path = tmp_path / f"{SPACE.name}.csv"
+    path.write_text(f"{header}\n")
+    with pytest.raises(TableError, match=message):
+        read_table(path, SPACE)
+
+
 def test_missing_tables_name_the_folder_and_the_files(tmp_path):
     with pytest.raises(TableError, match=f"expected {SPACE.name}.csv.gz or {SPACE.name}.csv") as caught:
         find_table(tmp_path, SPACE)

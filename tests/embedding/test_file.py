@@ -38,6 +38,22 @@ def test_what_is_no_vector_is_refused(tmp_path, content):
         read_embedding(str(tmp_path / "e.npy"), "normal")
 
 
+@pytest.mark.parametrize("largest", [1e16, 1e300, 1e-16, 5e-324])
+def test_numbers_that_single_precision_cannot_square_are_refused(tmp_path, largest):
+    np.save(tmp_path / "e.npy", np.array([0, -largest]))
+    with pytest.raises(EmbeddingError, match="its largest number is .* must lie in"):
+        read_embedding(str(tmp_path / "e.npy"), "normal")
+
+
+def test_a_header_that_promises_more_than_there_is(tmp_path):
+    np.save(tmp_path / "e.npy", np.ones(4))
+    raw = (tmp_path / "e.npy").read_bytes()
+    for shape in (b"(1000000000000,)", b"(-4,)", b"(3,)"):
+        (tmp_path / "e.npy").write_bytes(raw.replace(b"(4,), }" + b" " * (len(shape) - 4), shape + b", }"))
+        with pytest.raises(EmbeddingError, match="which are not there"):
+            read_embedding(str(tmp_path / "e.npy"), "normal")
+
+
 @pytest.mark.parametrize("content", [b"", b"1.0, 2.0", b"\x93NUMPY\x01\x00", b"PK\x03\x04 and so on", b"\x80\x04"])
 def test_what_is_no_npy_file_is_refused(tmp_path, content):
     (tmp_path / "e.npy").write_bytes(content)

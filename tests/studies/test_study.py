@@ -83,7 +83,7 @@ def test_what_may_be_left_out():
         ("seeds: 3", "seeds: 0", "seeds=0 must lie in [1, 10000]"),
         ("seeds: 3", "seeds: 1.5", "seeds must be an integer, not 1.5"),
         ("seeds: 3", "seeds: yes", "seeds must be an integer, not True"),
-        ("source_queries: 50", "source_queries: -1", "source_queries=-1 must not be negative"),
+        ("source_queries: 50", "source_queries: -1", "source_queries=-1 must lie in [0, 1000000]"),
         ("[2, 5.5]", "2", "budgets must be a list, not 2"),
         ("[2, 5.5]", "[]", "at least one source budget"),
         ("[2, 5.5]", "[2, 2.0]", "budgets: 2 occurs 2 times"),

@@ -634,3 +634,21 @@ def test_impossible_fractions(fractions):
     with pytest.raises(ConfigError, match="three numbers, of train, val and test, that add up to 1"):
         stratified_split(task(9, 9), np.random.default_rng(0), fractions)
     assert sum(FRACTIONS) == pytest.approx(1)
+
+
+def test_a_pipe_is_not_waited_for(tmp_path):
+    folder = make(tmp_path / "f", {"a": 2, "b": 2})
+    os.mkfifo(folder / "a" / "x.png")
+    with pytest.raises(ImageError, match="it is no file"):
+        read_image_folder(folder, SIZE)
+
+
+@pytest.mark.parametrize("name", ["a\nb", "\udcff", "\x1b[2J"])
+def test_a_name_that_cannot_be_printed_is_refused(tmp_path, name):
+    with pytest.raises(ImageError, match="a name that can be printed on one line; rename it"):
+        read_image_folder(make(tmp_path / name, {"a": 2, "b": 2}), SIZE)
+
+
+def test_an_impossible_size_is_refused(tmp_path):
+    with pytest.raises(ConfigError, match=r"size=100000 must lie in \[1, 4096\]"):
+        read_image_folder(make(tmp_path / "f", {"a": 2, "b": 2}), 100_000)
