@@ -1,0 +1,90 @@
+"""The parsers of run.py under atheris, which looks for input that takes a path through them that none took before.
+
+atheris is in no requirements of this project, as it installs on Linux and on some versions of Python alone:
+
+    pip install atheris
+    python experiments/bad_input/coverage_guided.py KIND -max_total_time=300    # and other options of libFuzzer
+
+It starts from inputs of run.py, and stops at the first bug, whose input it writes to ``crash-...`` in the folder where
+it was started.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from random import Random
+from typing import Any
+
+import atheris
+
+sys.path.insert(0, str(Path(__file__).resolve().parent))
+with atheris.instrument_imports(include=["naslib_archlock", "yaml", "json", "csv"]):
+    from targets import TARGETS, outcome
+
+    from naslib_archlock.spaces import SPACES
+
+_SEEDS = 200  # inputs to start from
+
+
+def _text(raw: bytes) -> str:
+    return raw.decode("utf-8", "replace")
+
+
+def _bytes(text: str) -> bytes:
+    return text.encode("utf-8", "surrogatepass")
+
+
+_SEPARATOR = "\x1e"
+_NAMES = list(SPACES)
+
+# Kind -> from bytes to its input, and back.
+FORMS: dict[str, tuple[Callable[[bytes], Any], Callable[[Any], bytes]]] = {
+    "cell strings": (
+        lambda raw: (_NAMES[raw[0] % len(_NAMES)] if raw else _NAMES[0], _text(raw[1:])),
+        lambda given: bytes([_NAMES.index(given[0])]) + _bytes(given[1]),
+    ),
+    "overrides": (
+        lambda raw: _text(raw).split(_SEPARATOR),
+        lambda given: _bytes(_SEPARATOR.join(given)),
+    ),
+    "voters": (_text, _bytes),
+    "layers": (_text, _bytes),
+    **dict.fromkeys(
+        (
+            "config files", "tables", "packed tables", "zero-cost files", "ranker files", "embeddings", "studies",
+            "results of studies",
+        ),
+        (bytes, bytes),
+    ),
+}  # fmt: skip
+
+
+def main() -> None:
+    if len(sys.argv) < 2 or sys.argv[1] not in FORMS:
+        sys.exit(f"{__doc__}\nKIND is one of: {', '.join(FORMS)}")
+    name = sys.argv.pop(1)
+    target, (from_bytes, to_bytes) = TARGETS[name], FORMS[name]
+
+    def check(raw: bytes) -> None:
+        found = outcome(target, from_bytes(raw))
+        if found.verdict == "bug":
+            raise RuntimeError(f"{found.what}: {found.message}")
+
+    with tempfile.TemporaryDirectory() as folder:
+        os.environ["XDG_CACHE_HOME"] = f"{folder}/cache"
+        corpus = Path(folder, "corpus")
+        corpus.mkdir()
+        for i in range(_SEEDS):
+            (corpus / str(i)).write_bytes(to_bytes(target.draw(Random(i))))
+        atheris.Setup(
+            [sys.argv[0], "-timeout=60", "-rss_limit_mb=8000", "-max_len=4096", *sys.argv[1:], str(corpus)], check
+        )
+        atheris.Fuzz()
+
+
+if __name__ == "__main__":
+    main()
