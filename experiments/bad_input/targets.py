@@ -31,6 +31,8 @@ from typing import Any, NamedTuple
 from unittest import mock
 
 import numpy as np
+import safetensors.numpy
+import torch
 from mutations import (
     JSON_VALUES,
     STRANGE_TEXT,
@@ -45,7 +47,7 @@ from mutations import (
 )  # fmt: skip
 from PIL import Image
 
-from naslib_archlock import data
+from naslib_archlock import data, weights
 from naslib_archlock.audit.settings import AuditSection
 from naslib_archlock.benchmarks.table import read_table
 from naslib_archlock.commands.export import found_by_run
@@ -508,28 +510,38 @@ _RANKER_VALUES = (
 _HUGE = ({"hidden": [4096, 4096, 4096]}, {"hidden": [10**9]}, {"embedding_dim": 10**12}, {"embedding_dim": 10**9})
 
 
+def _sealed(raw: bytes) -> bytes:
+    """The same with the checksum of what it holds now, where it can be read at all: else no other check is reached."""
+    with contextlib.suppress(Exception):
+        size = int.from_bytes(raw[:8], "little")
+        ((key, text),) = json.loads(raw[8 : 8 + size])["__metadata__"].items()
+        tensors = {name: torch.from_numpy(array) for name, array in safetensors.numpy.load(raw).items()}
+        return weights.encode(tensors, key, json.loads(text)["about"])
+    return raw
+
+
 def _draw_ranker(rng: Random) -> bytes:
     raw = _good_ranker()
     kind = rng.randrange(4)
     if kind == 0:
         return mutated_bytes(rng, raw)
-    header, weights = _parts(raw)
+    header, numbers = _parts(raw)
     if kind == 1:
-        return _joined(mutated_tree(rng, header, _RANKER_VALUES), weights, rng)
+        return _sealed(_joined(mutated_tree(rng, header, _RANKER_VALUES), numbers, rng))
     if kind == 2:
-        numbers = np.frombuffer(weights, dtype="<f4").copy()
-        numbers[rng.randrange(len(numbers))] = some(rng, (np.nan, np.inf, -np.inf, 3e38, 1e10, -1e4, 1e-40, 0.0, -0.0))
-        return _joined(header, numbers.tobytes(), rng)
+        weight = np.frombuffer(numbers, dtype="<f4").copy()
+        weight[rng.randrange(len(weight))] = some(rng, (np.nan, np.inf, -np.inf, 3e38, 1e10, -1e4, 1e-40, 0.0, -0.0))
+        return _sealed(_joined(header, weight.tobytes(), rng))
     key = next(iter(header["__metadata__"]))
-    header["__metadata__"][key] = mutated_tree(rng, header["__metadata__"][key], _RANKER_VALUES)
-    return _joined(header, weights, rng)
+    header["__metadata__"][key]["about"] = mutated_tree(rng, header["__metadata__"][key]["about"], _RANKER_VALUES)
+    return _sealed(_joined(header, numbers, rng))
 
 
 def _ranker_with(**about: Any) -> bytes:
-    header, weights = _parts(_good_ranker())
+    header, numbers = _parts(_good_ranker())
     key = next(iter(header["__metadata__"]))
-    header["__metadata__"][key].update(about)
-    return _joined(header, weights)
+    header["__metadata__"][key]["about"].update(about)
+    return _sealed(_joined(header, numbers))
 
 
 def _check_ranker(ranker: Ranker, _: Path, scratch: Path) -> None:
