@@ -93,7 +93,7 @@ class Scored:
 
     lock_score: 0 is a random architecture within the source budget, 1 the best lock that exists; 0 if outside it;
     is_within_budget; source_loss_pct: source validation accuracy given up, in % of the best; target_test: of the
-    architecture, in the target's unit.
+    architecture, in the target's unit. Any loss from a best one of 0 counts as 100%.
     """
 
     lock_score: float
@@ -106,23 +106,32 @@ class LockScale(WithinBudget):
     """The scale of lock scores for one source, target and source budget.
 
     With OK the architectures whose source validation accuracy is within the budget of the best of all:
-    ``score = (mean_OK acc_t - acc_t(found)) / (mean_OK acc_t - min_OK acc_t)``, in test accuracy of the target.
+    ``score = (mean_OK acc_t - acc_t(found)) / (mean_OK acc_t - min_OK acc_t)``, in test accuracy of the target. It is
+    0 where all of OK are equal on the target, so also where OK is one architecture: no lock is better than another.
     """
 
     def __init__(self, benchmark: Benchmark, source: str, target: str, budget_pct: float) -> None:
         super().__init__(benchmark, source, budget_pct)
         self.target_val = accuracies(benchmark, target, "val")
         self.target_test = accuracies(benchmark, target, "test")
-        self._mean, self._least = self.target_test[self.within].mean(), self.target_test[self.within].min()
+        of_ok = self.target_test[self.within]
+        self._mean, self._least = of_ok.mean(), of_ok.min()
+        self._is_flat = self._least == of_ok.max()  # the mean of equal numbers is not always quite that number
 
     def score(self, arch: Cell) -> Scored:
         """The lock score of an architecture of the space, and what it is made of."""
         row = self._row[cell_index(arch)[0]]
         is_within = bool(self.within[row])
-        spread = self._mean - self._least
-        score = (self._mean - self.target_test[row]) / spread if is_within and spread > 0 else 0.0
-        loss = 100 * (self._best - self.source_val[row]) / abs(self._best)
-        return Scored(float(score), is_within, float(loss), float(self.target_test[row]))
+        score = 0.0
+        if is_within and not self._is_flat:
+            score = float((self._mean - self.target_test[row]) / (self._mean - self._least))
+        return Scored(score, is_within, self._source_loss_pct(row), float(self.target_test[row]))
+
+    def _source_loss_pct(self, row: int) -> float:
+        given_up = float(self._best - self.source_val[row])
+        if given_up == 0:
+            return 0.0
+        return 100 * given_up / abs(float(self._best)) if self._best else 100.0
 
     def ceiling(self) -> Cell:
         """The one with the least validation accuracy on the target, which no search sees."""

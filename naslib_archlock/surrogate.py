@@ -109,6 +109,11 @@ def _with_noise(covariance: np.ndarray, kernel: Kernel) -> np.ndarray:
 
 
 def _standardised(values: np.ndarray) -> tuple[np.ndarray, float, float]:
-    """Values with mean 0 and variance 1, and the mean and spread that they had; equal values stay without spread."""
-    centre, scale = values.mean(), values.std() or 1.0
+    """Values with mean 0 and variance 1, and the mean and spread that they had; equal values are 0, of spread 1.
+
+    The mean of equal numbers is not always quite that number, so they are told by their ends.
+    """
+    if values.min() == values.max():
+        return np.zeros(len(values)), float(values[0]), 1.0
+    centre, scale = values.mean(), values.std()
     return (values - centre) / scale, centre, scale

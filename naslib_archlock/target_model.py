@@ -57,9 +57,15 @@ class Moments:
 
 
 def percentiles(benchmark: Benchmark, task: str) -> np.ndarray:
-    """Percentiles in (0, 1) of validation accuracy, the mean over equal functions, by the rows of ``space.all()``."""
+    """Percentiles in (0, 1) of validation accuracy, the mean over equal functions, by the rows of ``space.all()``.
+
+    All are 0.5 where all accuracies are equal.
+    """
     function = cell_index(benchmark.space.representatives(benchmark.space.all()))
-    of_function = _group_mean(function, accuracies(benchmark, task, "val"))
+    values = accuracies(benchmark, task, "val")
+    if values.min() == values.max():  # the means of equal numbers would differ, by rounding
+        return np.full(len(values), 0.5)
+    of_function = _group_mean(function, values)
     names, first = np.unique(function, return_index=True)
     rank = np.zeros(N_CODES**N_SLOTS)
     rank[names] = (_ranks(of_function[first]) - 0.5) / len(first)

@@ -100,7 +100,10 @@ def train_ranker(
         reported on. held_out_cells: share of the distinct functions kept out of training, the same on every task.
         device: where to train; the ranker is on the CPU afterwards. checkpoint: the file in which the state of training
         is kept now and then, and from which it goes on if that is of the same training; the caller removes it.
-    Raises: RankerError: if a task has no two cells to train on; OutputError: if the checkpoint cannot be written.
+    One task is enough, and tasks may share an embedding, which then tells none of them apart: the ranker learns the
+    mean of their votes. A task whose votes all tie teaches nothing.
+    Raises: RankerError: if a task has no two cells to train on, or the votes of no task order any pair of cells;
+        OutputError: if the checkpoint cannot be written.
     """
     start = time.perf_counter()
     rng = np.random.default_rng(seed)
@@ -109,7 +112,13 @@ def train_ranker(
     for task, rows in zip(tasks, held_out):
         if (~rows).sum() < 2:
             raise RankerError(f"task {task.name} has {(~rows).sum()} cells to train on; at least 2 are needed")
-    sampler = PairSampler(tasks, [np.flatnonzero(~rows) for rows in held_out], rng)
+    usable = [np.flatnonzero(~rows) for rows in held_out]
+    if not any(_order_any(task.votes, rows) for task, rows in zip(tasks, usable)):
+        raise RankerError(
+            f"the votes on {', '.join(task.name for task in tasks)} order no pair of cells: every proxy that votes is "
+            "constant, has failed, or is outvoted by the others; let other proxies vote (archlock.proxies)"
+        )
+    sampler = PairSampler(tasks, usable, rng)
     model = _initial_model(info, seed).to(device)
     kept = None
     if checkpoint:
@@ -255,6 +264,11 @@ def _optimizer_and_schedule(model: PairMLP, settings: TrainSettings) -> tuple[to
     return optimizer, torch.optim.lr_scheduler.OneCycleLR(
         optimizer, settings.learning_rate, total_steps=settings.n_steps, cycle_momentum=False
     )
+
+
+def _order_any(votes: Votes, rows: np.ndarray) -> bool:
+    """Whether the votes order any pair among the cells at ``rows``: each with the next, with the one after it, ..."""
+    return any(votes.margin(rows, np.roll(rows, shift)).any() for shift in range(1, len(rows) // 2 + 1))
 
 
 @torch.no_grad()

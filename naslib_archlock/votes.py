@@ -15,6 +15,8 @@ import numpy as np
 from .errors import ConfigError, shown, unknown
 from .zerocost import PROXIES, ZeroCostScores
 
+_DECIMALS = 12
+
 
 def parse_proxies(text: str) -> dict[str, float]:
     """Weights of the proxies that vote, from ``"nwot, jacov:2, grasp:-1"``.
@@ -60,8 +62,11 @@ class Votes:
         """Weighted share of the votes for cell ``a`` minus that for cell ``b``.
 
         Args: a, b: positions of the paired cells, ``pairs`` each.
-        Returns: ``pairs`` numbers in [-1, 1]: 1 is unanimous for ``a``, 0 is a tie (also when all abstain).
+        Returns: ``pairs`` numbers in [-1, 1]: 1 is unanimous for ``a``, 0 is a tie (also when all abstain). They are
+        rounded to ``_DECIMALS``, so that weights such as 0.1, 0.2 and -0.3 can tie.
         """
         ballots = np.nan_to_num(np.sign(self.ranks[:, a] - self.ranks[:, b]))
-        cast = np.abs(self.weights) @ np.abs(ballots)
-        return np.divide(self.weights @ ballots, cast, out=np.zeros(len(cast)), where=cast > 0)
+        # sums over the proxies in their order: a product of matrices rounds by the processor's kernel
+        cast = (np.abs(self.weights)[:, None] * np.abs(ballots)).sum(axis=0)
+        won = (self.weights[:, None] * ballots).sum(axis=0)
+        return np.divide(won, cast, out=np.zeros(len(cast)), where=cast > 0).round(_DECIMALS)

@@ -1,11 +1,16 @@
 from __future__ import annotations
 
+import numpy as np
 import pytest
 import torch
+from scipy.stats import spearmanr
 
+from naslib_archlock import pipeline
 from naslib_archlock.config import load_config
 from naslib_archlock.devices import find_device
 from naslib_archlock.errors import ConfigError
+from naslib_archlock.knowledge import Knowledge
+from naslib_archlock.spaces import TRANSBENCH101_MICRO
 
 
 def test_auto_is_the_first_gpu_or_the_cpu(monkeypatch):
@@ -30,3 +35,22 @@ def test_a_gpu_that_is_not_there_is_refused(monkeypatch):
 def test_other_names_are_refused_when_the_config_is_read(name):
     with pytest.raises(ConfigError, match="must be auto, cpu, cuda, or cuda:N"):
         load_config(None, ["archlock.device", name])
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="torch sees no GPU")
+def test_a_gpu_trains_nearly_the_same_ranker(toy_config):
+    """From the same first weights, on the same pairs; but it rounds otherwise, as another processor does.
+
+    The tolerance is the one that ``docs/determinism.md`` states; twice on the GPU must lie within it, too.
+    """
+    cells = TRANSBENCH101_MICRO.distinct()
+    rates = []
+    for device in ("cpu", "cuda", "cuda"):
+        config = toy_config("archlock.device", device, "archlock.leave_out", "normal")
+        knowledge = Knowledge(config)
+        ranker, _ = pipeline.train(config, *knowledge.training_tables(), progress=None)
+        source = knowledge.embedding(config.dataset, ranker.info)
+        rates.append(ranker.win_rates(cells, source[None], cells[::7])[0])
+    for other in rates[1:]:
+        np.testing.assert_allclose(other, rates[0], rtol=0, atol=0.05)
+        assert spearmanr(other, rates[0])[0] > 0.99

@@ -14,13 +14,15 @@ from ..files import is_file_name
 from ..reading import UnreadableError, read_regular
 
 PLACEHOLDER = "{task}"
-_LEAST, _MOST = 1e-15, 1e15  # of the largest number: a ranker squares them in single precision
+# Rankers scale embeddings in 32 bits, whose squares overflow above 1e19, and torch takes a length below 1e-12 for zero.
+_LEAST, _MOST = 1e-9, 1e15
 
 
 def read_embedding(pattern: str, task: str) -> np.ndarray:
     """The vector in the file that ``pattern`` names, with ``{task}`` replaced, as float64.
 
-    Raises: EmbeddingError: if there is no such file, or it holds no finite vector that is not all zero.
+    Raises: EmbeddingError: if there is no such file, or it holds no vector of finite numbers, or one whose length in
+        32 bits, with which rankers compute, would be infinite or zero.
     """
     if not is_file_name(task):  # it may be from a file, and is to name one of the files meant, and no other
         raise EmbeddingError(f"embedding of task {task!r}: that cannot be part of a file's name; rename the task")
@@ -40,7 +42,10 @@ def read_embedding(pattern: str, task: str) -> np.ndarray:
         )
     largest = float(np.abs(numbers).max())
     if not _LEAST <= largest <= _MOST:
-        raise EmbeddingError(f"{where}: its largest number is {largest:g}, and must lie in [{_LEAST:g}, {_MOST:g}]")
+        raise EmbeddingError(
+            f"{where}: its largest number is {largest:g}, and must lie in [{_LEAST:g}, {_MOST:g}]; only the direction of "
+            "an embedding counts, so scale it"
+        )
     return numbers
 
 
