@@ -12,7 +12,7 @@ VERSION = $(shell $(PYTHON) -c 'import sys; print("py%d.%d" % sys.version_info[:
 CONSTRAINTS = $(wildcard constraints/$(VERSION).txt)
 INSTALL = $(BIN)/python -m pip install -q --disable-pip-version-check $(addprefix -c ,$(CONSTRAINTS))
 
-.PHONY: demo test check audit-packages bench bench-all profile clean browser
+.PHONY: demo test core check audit-packages bench bench-all profile clean browser
 
 DEMO := --config-file naslib_archlock/configs/digits.yaml
 DEMO_KEYS := out_dir build/demo
@@ -25,8 +25,19 @@ demo: $(VENV)/core
 	@echo "  $(BIN)/archlock search --config-file naslib_archlock/configs/images.yaml dataset YOUR/IMAGES    # one sub-folder a class"
 	@echo "  $(BIN)/archlock doctor    # what is here of the rest: NASLib, its benchmark files"
 
+# All tests here; unless only some were asked for, also those of the core on the other Pythons of this machine
+# (noxfile.py), among the versions that constraints/ pins.
+OTHERS = $(filter-out $(VERSION:py%=%),$(patsubst constraints/py%.txt,%,$(wildcard constraints/py3.*.txt)))
+
 test: $(VENV)/test browser
 	$(BIN)/python -m pytest $(PYTEST_ARGS)
+	$(if $(PYTEST_ARGS),,$(MAKE) core)
+
+core: $(VENV)/dev
+	@mkdir -p build
+	@for v in $(OTHERS); do echo "Python $$v is not here: not tested" > build/core-tests-$$v.txt; done
+	$(BIN)/nox -r -s core -p $(OTHERS)
+	@cat build/core-tests-*.txt
 
 # Measure, with baselines in the same run: make bench [TABLES=DIR]; bench-all adds what takes minutes.
 # The results go into benchmarks/ if all went well; those of a part, as with BENCH_ARGS='-k ranking', are only shown.
@@ -74,7 +85,7 @@ ifdef CI
 endif
 
 clean:
-	rm -rf $(VENV) build
+	rm -rf $(VENV) .nox build
 
 # Each level installs once, and again when what it installs has changed.
 $(VENV)/core: pyproject.toml $(CONSTRAINTS)

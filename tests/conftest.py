@@ -7,11 +7,14 @@ import gzip
 import io
 import json
 import os
+import platform
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from importlib.machinery import ModuleSpec
 from pathlib import Path
-from typing import Any
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
@@ -21,10 +24,12 @@ from toy import write_digit_folders, write_tables
 from naslib_archlock import pipeline
 from naslib_archlock.config import Config, load_config
 from naslib_archlock.knowledge import Knowledge
-from naslib_archlock.ranker import Ranker
 from naslib_archlock.spaces import NASBENCH201, TRANSBENCH101_MACRO, SearchSpace, get_space
 from naslib_archlock.train_settings import PRESETS, TrainSettings
 from naslib_archlock.zerocost import zero_cost_file_name
+
+if TYPE_CHECKING:
+    from naslib_archlock.ranker import Ranker
 
 # The same examples in every run, and no verdict by the clock: the machine may be shared.
 settings.register_profile("archlock", deadline=None, derandomize=True, max_examples=50)
@@ -34,6 +39,41 @@ REPO = Path(__file__).resolve().parents[1]
 FAST = TrainSettings(hidden=(32, 16), epochs=2, steps_per_epoch=30, batch_size=512)
 
 MakeConfig = Callable[..., Config]
+
+WITHOUT_TORCH = "--without-torch"
+
+
+# -- the core, which needs no torch ------------------------------------------------------------------------------------
+
+
+class _SkipWhoImports:
+    """Finds no module, but skips the test, or the whole file, that imports one of a package."""
+
+    def __init__(self, package: str) -> None:
+        self._package = package
+
+    def find_spec(self, name: str, path: Sequence[str] | None = None, target: object = None) -> ModuleSpec | None:
+        if name.partition(".")[0] == self._package:
+            pytest.skip(f"needs {self._package}", allow_module_level=True)
+        return None
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(WITHOUT_TORCH, action="store_true", help="skip what imports torch; it need not be installed")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Only where it was asked for: elsewhere, torch that cannot be imported is a failure."""
+    if config.getoption(WITHOUT_TORCH):
+        sys.meta_path.insert(0, _SkipWhoImports("torch"))
+
+
+@pytest.fixture(scope="session")
+def torch() -> ModuleType:
+    """torch, for tests whose processes import it: they are skipped where others are that import it themselves."""
+    import torch
+
+    return torch
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -265,14 +305,23 @@ def _rewrite_tables(
 # -- what a skipped test would hide ------------------------------------------------------------------------------------
 
 
-def pytest_terminal_summary(terminalreporter: Any) -> None:
-    """Say whether the tests that need NASLib ran, and keep it for the end of ``.ci/run``."""
-    reports = {
-        key: [r for r in terminalreporter.stats.get(key, []) if "naslib" in getattr(r, "keywords", {})]
-        for key in ("passed", "failed", "error", "skipped")
-    }
-    n_run = sum(len(reports[key]) for key in ("passed", "failed", "error"))
-    line = f"NASLib tests: {n_run} ran, {len(reports['skipped'])} skipped"
+def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
+    """Say what ran, and keep it for the end of ``.ci/run``: how many of the tests that need NASLib, or of the core."""
+    if config.getoption(WITHOUT_TORCH):
+        n_passed, n_failed, n_skipped = _counts(terminalreporter, "passed", "failed", "skipped")
+        version = platform.python_version()
+        line = f"Python {version} without torch: {n_passed} passed, {n_failed} failed, {n_skipped} skipped"
+        name = f"core-tests-{version.rpartition('.')[0]}.txt"
+    else:
+        n_passed, n_failed, n_skipped = _counts(terminalreporter, "passed", "failed", "skipped", naslib=True)
+        line, name = f"NASLib tests: {n_passed + n_failed} ran, {n_skipped} skipped", "naslib-tests.txt"
     terminalreporter.write_line(line)
     (REPO / "build").mkdir(exist_ok=True)
-    (REPO / "build" / "naslib-tests.txt").write_text(line + "\n", encoding="utf-8")
+    (REPO / "build" / name).write_text(line + "\n", encoding="utf-8")
+
+
+def _counts(terminalreporter: Any, *outcomes: str, naslib: bool = False) -> list[int]:
+    """Tests of each outcome, errors counted as failures; of those that need NASLib alone, if so asked."""
+    stats = {**terminalreporter.stats}
+    stats["failed"] = [*stats.get("failed", []), *stats.get("error", [])]
+    return [sum(1 for r in stats.get(o, []) if not naslib or "naslib" in getattr(r, "keywords", {})) for o in outcomes]

@@ -79,6 +79,7 @@ def test_it_warns_of_versions_that_naslib_does_not_stand(version, state, empty_h
     assert warnings == (["scikit-learn"] if state == "warning" else [])
 
 
+@pytest.mark.usefixtures("torch")
 def test_without_naslib_it_says_how_to_get_it(tmp_path, child_environment):
     command = [sys.executable, "-m", "naslib_archlock.cli", "doctor"]
     environment = {**child_environment, "NASLIB_HOME": str(tmp_path)}

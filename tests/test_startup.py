@@ -75,6 +75,7 @@ def test_a_search_of_plain_tables_imports_nothing_heavy(child_environment, toy_t
     assert others & HEAVY == set()
 
 
+@pytest.mark.usefixtures("torch")
 def test_a_search_with_a_ranker_imports_torch(child_environment, tmp_path):
     """The one in the box: so that what the others lack would be noticed if it were there."""
     _, others = imported_by(

@@ -1,0 +1,83 @@
+"""The tests on other versions of Python: those that constraints/ pins, as far as this machine has them.
+
+nox -s core             what needs no torch, on each; ``make test`` runs it on all but the main one
+nox -s tests-3.12       everything, with torch, and with NASLib where that is found
+nox -s naslib_pinned    NASLib and this plugin, with the packages that NASLib's authors pinned
+
+Environments are kept in .nox; with -R they are used again as they are.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+from pathlib import Path
+
+import nox
+
+nox.needs_version = ">=2024.4.15"  # of nox.project
+nox.options.sessions = ["core"]
+nox.options.error_on_missing_interpreters = False  # also in CI: a machine tests the versions that it has
+
+ROOT = Path(__file__).parent
+NASLIB = Path(os.environ.get("NASLIB_HOME") or Path.home() / "NASLib")
+VERSIONS = sorted(
+    (path.stem[2:] for path in ROOT.glob("constraints/py3.*.txt")), key=lambda version: int(version.partition(".")[2])
+)
+# Of an experiment rather than of the package, and slow.
+NOT_CORE = ("tests/test_patterns_study.py",)
+
+
+def _runs(command: str) -> bool:
+    try:
+        return subprocess.run([command, "-c", ""], capture_output=True).returncode == 0
+    except OSError:
+        return False
+
+
+def _put_pyenv_on_path() -> None:
+    """pyenv's commands answer only for the version that it is set to: its others go before them on the path."""
+    root = Path(os.environ.get("PYENV_ROOT") or Path.home() / ".pyenv")
+    for version in VERSIONS:
+        if not _runs(f"python{version}"):
+            found = sorted(root.glob(f"versions/{version}.*/bin/python{version}"), key=_numbers)
+            if found:
+                os.environ["PATH"] = os.pathsep.join([str(found[-1].parent), os.environ.get("PATH", "")])
+
+
+def _numbers(path: Path) -> list[int]:
+    return [int(number) for number in re.findall(r"\d+", path.parents[1].name)]
+
+
+_put_pyenv_on_path()
+
+
+def _install(session: nox.Session, *packages: str) -> None:
+    session.install("-c", f"constraints/py{session.python}.txt", *packages)
+
+
+@nox.session(python=VERSIONS)
+def core(session: nox.Session) -> None:
+    """The tests that need no torch, without it: gigabytes less."""
+    project = nox.project.load_toml(ROOT / "pyproject.toml")["project"]
+    needed = [name for name in project["dependencies"] if not name.startswith("torch")]
+    _install(session, *needed, "pytest", "hypothesis", "pymoo")
+    session.install("--no-deps", "-e", ".")
+    session.run("python", "-m", "pytest", "-q", "--without-torch", *(f"--ignore={path}" for path in NOT_CORE),
+                *session.posargs)  # fmt: skip
+
+
+@nox.session(python=VERSIONS)
+def tests(session: nox.Session) -> None:
+    """All tests; those that need NASLib where it is found."""
+    has_naslib = (NASLIB / "naslib" / "__init__.py").is_file()
+    _install(session, "-e", ".[dev,naslib]" if has_naslib else ".[dev]")
+    session.run("python", "-m", "pytest", *session.posargs)
+
+
+@nox.session(python="3.9")
+def naslib_pinned(session: nox.Session) -> None:
+    """NASLib, unmodified, under its authors' pins as far as they can be installed (constraints/naslib-pinned.txt)."""
+    session.install("-c", "constraints/naslib-pinned.txt", "-e", ".[dev,naslib]")
+    session.run("python", "-m", "pytest", "tests/integration", *session.posargs)
