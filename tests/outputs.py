@@ -1,0 +1,217 @@
+"""Outputs that must not depend on the process that makes them: ``python tests/outputs.py NAME...`` prints them as JSON.
+
+What a search decides, the architectures that it looked up and the one it chose, must moreover be the same on every
+version of Python and of the libraries; ``python tests/outputs.py --expect`` writes that to ``expected_decisions.json``.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import sys
+import tempfile
+from collections.abc import Callable, Iterable
+from contextlib import redirect_stdout
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from toy import SPACE, write_tables
+
+from naslib_archlock import cli, pipeline
+from naslib_archlock.cells import cell_index
+from naslib_archlock.config import Config, load_config
+from naslib_archlock.knowledge import Knowledge
+from naslib_archlock.spaces import DIGITS, NASBENCH201
+from naslib_archlock.target_model import TargetModel
+from naslib_archlock.votes import Votes, parse_proxies
+from naslib_archlock.zerocost import find_zero_cost, read_zero_cost
+
+EXPECTED = Path(__file__).parent / "expected_decisions.json"
+_DIGITS = ("search_space", "digits", "dataset", "digit", "archlock.target", "jigsaw")
+_MICRO = ("search_space", "transbench101_micro", "dataset", "class_scene", "archlock.target", "normal")
+_NB201 = ("search_space", "nasbench201", "dataset", "cifar10", "archlock.target", "cifar100")
+_TK = ("archlock.scheme", "tk")
+_SHORT = ("search.epochs", "40")
+_EVOLUTION = ("archlock.strategy", "evolution")
+_EXHAUSTIVE = ("archlock.strategy", "exhaustive", "archlock.source_queries", "40")
+
+# Name -> keys of a config. Those on "MICRO" and "NB201" search the made-up benchmarks.
+SEARCHES: dict[str, tuple[str, ...]] = {
+    "bayesian, source alone": (*_DIGITS, "archlock.scheme", "s", "search.epochs", "60"),
+    "bayesian, target known": (*_DIGITS, *_TK),
+    "bayesian, target unknown": _DIGITS,
+    "bayesian, target unknown, seed 1": (*_DIGITS, "seed", "1"),
+    "bayesian, target known, micro": (*_MICRO, *_TK, "search.epochs", "100"),
+    "bayesian, target unknown, nasbench201": (*_NB201, "search.epochs", "100"),
+}
+RANK_SEARCHES: dict[str, tuple[str, ...]] = {
+    "evolution, target known": (*_DIGITS, *_TK, *_EVOLUTION, *_SHORT),
+    "evolution, target unknown": (*_DIGITS, *_EVOLUTION, *_SHORT),
+    "exhaustive, target unknown": (*_DIGITS, *_EXHAUSTIVE),
+    "exhaustive, no look-ups": (*_DIGITS, *_EXHAUSTIVE[:2], "archlock.source_queries", "0"),
+}
+
+
+def search(keys: Iterable[str], folder: Path) -> dict[str, Any]:
+    """All that a search did: what it judged, in order, and its result without wall times."""
+    config = config_of(keys, folder)
+    benchmark = pipeline.open_benchmark(config)
+    search = pipeline.prepare(config, benchmark).search
+    for _ in range(config.search.epochs):
+        search.step()
+    result = pipeline.finish(config, benchmark, search, {"preparation": 0.0, "search": 0.0})
+    return {"history": [list(evaluated) for evaluated in search.history], "result": result}
+
+
+def config_of(keys: Iterable[str], folder: Path) -> Config:
+    """The config of ``keys``, on made-up tables under ``folder`` unless it is on the embedded benchmark."""
+    space = dict(zip(list(keys)[::2], list(keys)[1::2])).get("search_space")
+    tables = []
+    for made_up in (SPACE, NASBENCH201):
+        if made_up.name == space:
+            if not (folder / made_up.name).exists():
+                write_tables(folder / made_up.name, made_up)
+            tables = ["archlock.tables", str(folder / made_up.name)]
+    return load_config(None, [*keys, *tables])
+
+
+def decisions(made: dict[str, Any]) -> dict[str, Any]:
+    """What a search looked up, by ``cell_index``, and chose; and the fitness of its choice."""
+    looked_up = [arch for arch, _, _, val in made["history"] if val is not None]
+    return {
+        "chosen": made["result"]["arch"],
+        "fitness": made["result"]["fitness"],
+        "looked_up": cell_index(looked_up).tolist() if looked_up else [],
+    }
+
+
+# -- other outputs -----------------------------------------------------------------------------------------------------
+
+
+def run_folder(folder: Path) -> dict[str, str]:
+    """A hash of each file that ``archlock search`` writes."""
+    with redirect_stdout(sys.stderr):
+        code = cli.main(["search", *_DIGITS, *_SHORT, "out_dir", str(folder / "run")])
+    assert code == 0
+    files = sorted(path for path in (folder / "run").rglob("*") if path.is_file())
+    return {path.name: digest(_without_times(path, folder)) for path in files if path.name != "timings.json"}
+
+
+def _without_times(path: Path, folder: Path) -> bytes:
+    """The content of a file, without wall times, and without the name of the folder, which differs."""
+    if path.name == "result.json":
+        result = json.loads(path.read_text(encoding="utf-8"))
+        return json.dumps({key: value for key, value in result.items() if not key.startswith("seconds")}).encode()
+    return path.read_bytes().replace(str(folder).encode(), b"")
+
+
+def votes(folder: Path) -> str:
+    """The margins of all neighbouring pairs of the made-up zero-cost tables."""
+    config_of(_MICRO, folder)
+    voters = parse_proxies("nwot,jacov:0.3,params:-0.1")
+    path = find_zero_cost(folder / SPACE.name, SPACE)
+    assert path is not None
+    tables = read_zero_cost(path, SPACE).values()
+    pairs = np.arange(399), np.arange(1, 400)
+    return digest(b"".join(Votes.of(table, voters).margin(*pairs).tobytes() for table in tables))
+
+
+def target_model(folder: Path) -> str:
+    """What the model of unknown targets expects of every cell."""
+    return digest(TargetModel(DIGITS, knows_other_tasks=False).predict(DIGITS.distinct()).tobytes())
+
+
+def trained_ranker(folder: Path) -> str:
+    """The file of a ranker that is trained now, with its metadata."""
+    config = config_of([*_MICRO, "archlock.hidden", "32,16", "archlock.leave_out", "normal"], folder)
+    ranker, _ = pipeline.train(config, *Knowledge(config).training_tables(), progress=None)
+    ranker.save(folder / "ranker.safetensors")
+    return digest((folder / "ranker.safetensors").read_bytes())
+
+
+def task2vec(folder: Path) -> str:
+    """Both embeddings of a digits task."""
+    from naslib_archlock.embedding.probes import load_probe
+    from naslib_archlock.embedding.task2vec import METHODS, Task2VecSettings, task2vec
+    from naslib_archlock.tasks.digits import digits_task
+
+    data, probe = digits_task("jigsaw")["train"], load_probe("digits")
+    settings = [Task2VecSettings(method=method, max_images=200, head_steps=200, noise_steps=50) for method in METHODS]
+    return digest(b"".join(task2vec(data, probe, setting).tobytes() for setting in settings))
+
+
+def fitted_network(folder: Path) -> str:
+    """The weights of networks trained on digits, and their metrics."""
+    import torch
+
+    from naslib_archlock.fit import FitSettings, fit, scores
+    from naslib_archlock.tasks.digits import digits_task
+    from naslib_archlock.threads import single_threaded
+
+    data = digits_task("edges")["train"].take(torch.arange(200))
+    with single_threaded():  # as fit_and_score is
+        network = fit((3, 1, 2, 3, 0, 1), data, FitSettings(epochs=2), (0, 1))
+    weights = b"".join(value.numpy().tobytes() for value in network.state_dict().values())
+    return digest(weights + json.dumps(scores(network, data)).encode())
+
+
+def small_study(folder: Path) -> dict[str, str]:
+    """The results of a study without wall times."""
+    from naslib_archlock.parts import LocalProcesses
+    from naslib_archlock.studies.results import read_results
+    from naslib_archlock.studies.run import resolve, run_study
+    from naslib_archlock.studies.statistics import analyse
+    from naslib_archlock.studies.study import study_from
+
+    methods = {"TU": {"scheme": "tu"}, "ranked": {"scheme": "s", "strategy": "evolution"}, "random": {}}
+    methods["random"]["method"] = "random"
+    study = resolve(
+        study_from(
+            {
+                "name": "small", "about": "A study.", "budgets": [5], "seeds": 2, "source_queries": 12,
+                "reference": "random", "compare_with": "random", "methods": methods,
+                "spaces": {"digits": ["digit -> jigsaw", "digit -> edges"]},
+            }
+        )
+    )  # fmt: skip
+    run_study(study, folder / "study", workers=LocalProcesses(1))
+    results = read_results(folder / "study" / "results.csv")
+    results["seconds"] = 0.0
+    tables = analyse(results, list(methods), "random", "random")
+    text = "".join(table.to_csv() for table in tables)
+    return {"results": digest(results.to_csv().encode()), "statistics": digest(text.encode())}
+
+
+def digest(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()
+
+
+CORE: dict[str, Callable[[Path], Any]] = {
+    **{name: lambda folder, keys=keys: search(keys, folder) for name, keys in SEARCHES.items()},
+    "files of a run": run_folder,
+    "votes": votes,
+    "target model": target_model,
+}
+WITH_TORCH: dict[str, Callable[[Path], Any]] = {
+    **{name: lambda folder, keys=keys: search(keys, folder) for name, keys in RANK_SEARCHES.items()},
+    "trained ranker": trained_ranker,
+    "Task2Vec": task2vec,
+    "fitted network": fitted_network,
+    "study": small_study,
+}
+OUTPUTS = {**CORE, **WITH_TORCH}
+
+
+def main(names: list[str]) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        if names == ["--expect"]:
+            made = {name: decisions(OUTPUTS[name](Path(folder))) for name in (*SEARCHES, *RANK_SEARCHES)}
+            lines = ",\n".join(f" {json.dumps(name)}: {json.dumps(value)}" for name, value in made.items())
+            EXPECTED.write_text(f"{{\n{lines}\n}}\n", encoding="utf-8")
+        else:
+            print(json.dumps({name: OUTPUTS[name](Path(folder)) for name in names}))
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
