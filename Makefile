@@ -34,10 +34,13 @@ test: $(VENV)/test browser
 	$(if $(PYTEST_ARGS),,$(MAKE) core)
 
 core: $(VENV)/dev
-	@mkdir -p build
-	@for v in $(OTHERS); do echo "Python $$v is not here: not tested" > build/core-tests-$$v.txt; done
-	$(BIN)/nox -r -s core -p $(OTHERS)
+	@mkdir -p build && rm -f build/core-tests-*.txt
+	@$(MAKE) -j2 --output-sync=target --no-print-directory $(OTHERS:%=core-%)
 	@cat build/core-tests-*.txt
+
+core-%:
+	@echo "Python $* is not here: not tested" > build/core-tests-$*.txt
+	$(BIN)/nox -r -s core -p $*
 
 # Measure, with baselines in the same run: make bench [TABLES=DIR]; bench-all adds what takes minutes.
 # The results go into benchmarks/ if all went well; those of a part, as with BENCH_ARGS='-k ranking', are only shown.

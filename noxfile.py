@@ -25,8 +25,8 @@ NASLIB = Path(os.environ.get("NASLIB_HOME") or Path.home() / "NASLib")
 VERSIONS = sorted(
     (path.stem[2:] for path in ROOT.glob("constraints/py3.*.txt")), key=lambda version: int(version.partition(".")[2])
 )
-# Of an experiment rather than of the package, and slow.
-NOT_CORE = ("tests/test_patterns_study.py",)
+# Slow, and of an experiment rather than of the package, or of what Matplotlib draws.
+NOT_CORE = ("tests/test_patterns_study.py", "tests/report/test_figures.py")
 
 
 def _runs(command: str) -> bool:
@@ -63,9 +63,9 @@ def core(session: nox.Session) -> None:
     project = nox.project.load_toml(ROOT / "pyproject.toml")["project"]
     needed = [name for name in project["dependencies"] if not name.startswith("torch")]
     _install(session, *needed, "pytest", "hypothesis", "pymoo")
-    session.install("--no-deps", "-e", ".")
-    session.run("python", "-m", "pytest", "-q", "--without-torch", *(f"--ignore={path}" for path in NOT_CORE),
-                *session.posargs)  # fmt: skip
+    # from the checkout, not installed into it: sessions run side by side
+    options = ["-q", "--without-torch", "-p", "no:cacheprovider", *(f"--ignore={path}" for path in NOT_CORE)]
+    session.run("python", "-m", "pytest", *options, *session.posargs)
 
 
 @nox.session(python=VERSIONS)

@@ -14,15 +14,18 @@ from .zerocost import ZeroCostScores
 # Proxies made of gradients see the labels; of the others, several do not look at the data at all.
 PROXIES = ("fisher", "grad_norm", "snip")
 _SHARPNESS = 10.0
+_LEAST_CELLS = 3  # of a correlation, for SciPy
 
 
 def similarity(a: ZeroCostScores, b: ZeroCostScores) -> float:
     """The mean over ``PROXIES`` of the rank correlation between both tasks' scores, NaN if there is none.
 
-    A proxy that failed, or is constant on a task, abstains, as it does in votes.
+    A proxy that failed, or is constant on a task, abstains, as it does in votes; so does one with fewer than
+    ``_LEAST_CELLS`` cells that it scored on both.
     """
     _, in_a, in_b = np.intersect1d(cell_index(a.cells), cell_index(b.cells), return_indices=True)
     both = [(a.scores[p][in_a], b.scores[p][in_b]) for p in PROXIES if p in a.scores and p in b.scores]
+    both = [(x, y) for x, y in both if (~np.isnan(x) & ~np.isnan(y)).sum() >= _LEAST_CELLS]
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConstantInputWarning)
         correlations = [spearmanr(x, y, nan_policy="omit")[0] for x, y in both]
