@@ -2,7 +2,6 @@
 
 nox -s core             what needs no torch, on each; ``make test`` runs it on all but the main one
 nox -s tests-3.12       everything, with torch, and with NASLib where that is found
-nox -s naslib_pinned    NASLib and this plugin, with the packages that NASLib's authors pinned
 
 Environments are kept in .nox; with -R they are used again as they are.
 """
@@ -74,10 +73,3 @@ def tests(session: nox.Session) -> None:
     has_naslib = (NASLIB / "naslib" / "__init__.py").is_file()
     _install(session, "-e", ".[dev,naslib]" if has_naslib else ".[dev]")
     session.run("python", "-m", "pytest", *session.posargs)
-
-
-@nox.session(python="3.9")
-def naslib_pinned(session: nox.Session) -> None:
-    """NASLib, unmodified, under its authors' pins as far as they can be installed (constraints/naslib-pinned.txt)."""
-    session.install("-c", "constraints/naslib-pinned.txt", "-e", ".[dev,naslib]")
-    session.run("python", "-m", "pytest", "tests/integration", *session.posargs)

@@ -54,13 +54,13 @@ RANK_SEARCHES: dict[str, tuple[str, ...]] = {
 
 
 def search(keys: Iterable[str], folder: Path) -> dict[str, Any]:
-    """All that a search did: what it judged, in order, and its result without wall times."""
+    """All that a search did: what it judged, in order, and its result."""
     config = config_of(keys, folder)
     benchmark = pipeline.open_benchmark(config)
     search = pipeline.prepare(config, benchmark).search
     for _ in range(config.search.epochs):
         search.step()
-    result = pipeline.finish(config, benchmark, search, {"preparation": 0.0, "search": 0.0})
+    result = pipeline.finish(config, benchmark, search)
     return {"history": [list(evaluated) for evaluated in search.history], "result": result}
 
 
@@ -90,19 +90,16 @@ def decisions(made: dict[str, Any]) -> dict[str, Any]:
 
 
 def run_folder(folder: Path) -> dict[str, str]:
-    """A hash of each file that ``archlock search`` writes."""
+    """A hash of each file that ``archlock search`` writes, but for the wall times."""
     with redirect_stdout(sys.stderr):
         code = cli.main(["search", *_DIGITS, *_SHORT, "out_dir", str(folder / "run")])
     assert code == 0
     files = sorted(path for path in (folder / "run").rglob("*") if path.is_file())
-    return {path.name: digest(_without_times(path, folder)) for path in files if path.name != "timings.json"}
+    return {path.name: digest(_without_folder(path, folder)) for path in files if path.name != "timings.json"}
 
 
-def _without_times(path: Path, folder: Path) -> bytes:
-    """The content of a file, without wall times, and without the name of the folder, which differs."""
-    if path.name == "result.json":
-        result = json.loads(path.read_text(encoding="utf-8"))
-        return json.dumps({key: value for key, value in result.items() if not key.startswith("seconds")}).encode()
+def _without_folder(path: Path, folder: Path) -> bytes:
+    """The content of a file, without the name of the folder, which differs."""
     return path.read_bytes().replace(str(folder).encode(), b"")
 
 

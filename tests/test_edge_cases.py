@@ -58,7 +58,7 @@ def run(benchmark: TableBenchmark, *overrides: object) -> tuple[Any, dict[str, A
     search = pipeline.prepare(config, benchmark).search
     for _ in range(config.search.epochs):
         search.step()
-    result = pipeline.finish(config, benchmark, search, {"preparation": 0.0, "search": 0.0})
+    result = pipeline.finish(config, benchmark, search)
     floor = budget_floor(max(search.oracle.known.values()), config.archlock.source_budget_pct)
     assert lock_picture(benchmark, "class_scene", result, floor) and search_picture(search, "class_scene")
     assert "nan" not in summary(result, SPACE)

@@ -122,7 +122,7 @@ def test_a_task_of_ties_teaches_nothing():
     model, untrained = (training._initial_model(info_for(settings), 0) for _ in range(2))
     task = tied_task(sample(50))
     sampler = PairSampler([task], [np.arange(50)], np.random.default_rng(0))
-    training._optimize(model, sampler, task.embedding[None], settings, progress=None)
+    training._optimize(model, sampler, task.embedding[None], settings, progress=None, kept=None)
     for name, weights in untrained.state_dict().items():
         assert torch.equal(model.state_dict()[name], weights)
 

@@ -43,8 +43,8 @@ def read_embedding(pattern: str, task: str) -> np.ndarray:
     largest = float(np.abs(numbers).max())
     if not _LEAST <= largest <= _MOST:
         raise EmbeddingError(
-            f"{where}: its largest number is {largest:g}, and must lie in [{_LEAST:g}, {_MOST:g}]; only the direction of "
-            "an embedding counts, so scale it"
+            f"{where}: its largest number is {largest:g}, and must lie in [{_LEAST:g}, {_MOST:g}]; only the direction "
+            "of an embedding counts, so scale it"
         )
     return numbers
 
