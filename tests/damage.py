@@ -84,7 +84,7 @@ def _training_task() -> training.TrainingTask:
 
 
 def _train(**options: Any) -> Ranker:
-    settings = TrainSettings(hidden=(8,), epochs=1, steps_per_epoch=4, batch_size=32)
+    settings = TrainSettings(hidden=(4,), epochs=1, steps_per_epoch=2, batch_size=32)
     info = RankerInfo("cell", "file", 4, settings.hidden, True, ("nasbench201/t",), {"nwot": 1.0})
     return training.train_ranker([_training_task()], info, settings, 0, **options)[0]
 
@@ -109,8 +109,8 @@ def _rankers(base: Path) -> Iterator[Kind]:
 
 def _cached() -> Iterator[Kind]:
     """Embeddings and what was read of a benchmark: both files of each."""
-    settings = task2vec.Task2VecSettings(max_images=20, head_steps=2)
-    data = digits_task("digit")["train"].take(torch.arange(20))
+    settings = task2vec.Task2VecSettings(max_images=4, head_steps=1)
+    data = digits_task("digit")["train"].take(torch.arange(4))
     folder = user_folder("kept")
     before = set(folder.glob("*")) if folder.is_dir() else set()
     vector = task2vec.cached_task2vec(data, settings).vector

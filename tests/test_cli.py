@@ -658,6 +658,42 @@ def test_an_interrupted_overwrite_leaves_nothing_of_the_other_run(run, toy_args,
     assert yaml.safe_load((folder / "config.yaml").read_text())["archlock"]["cosine"] == 0.5
 
 
+def test_an_overwrite_that_stops_at_any_moment_mixes_no_two_runs(run, ranked_args, folder, monkeypatch):
+    """Either the old run is there, and goes on to what it was; or nothing of it is."""
+    other = [*ranked_args, "archlock.strategy", "bayesian"]  # it keeps no ranker
+    assert run("search", *ranked_args).code == 0
+    old = {path.name: path.read_bytes() for path in folder.iterdir() if path.name != "timings.json"}
+    assert run("search", "--overwrite", *other).code == 0
+    new = {path.name: path.read_bytes() for path in folder.iterdir() if path.name != "timings.json"}
+    operations: list[Any] = []
+    unlink, replace = Path.unlink, os.replace
+
+    def stopping(original: Callable[..., None]) -> Callable[..., None]:
+        def operation(*args: Any, **kwargs: Any) -> None:
+            operations.append(args)
+            if len(operations) == stop_at:
+                raise KeyboardInterrupt
+            original(*args, **kwargs)
+
+        return operation
+
+    goes_on = []
+    for stop_at in range(1, 10):  # noqa: B007  # it is read by operation
+        shutil.rmtree(folder)
+        assert run("search", *ranked_args).code == 0
+        operations.clear()
+        with monkeypatch.context() as patch:
+            patch.setattr(Path, "unlink", stopping(unlink))
+            patch.setattr(os, "replace", stopping(replace))
+            assert run("search", "--overwrite", *other).code == 130
+        is_old = (folder / "config.yaml").read_bytes() == old["config.yaml"]
+        goes_on.append(is_old)
+        assert run("search", "--resume", *(ranked_args if is_old else other)).code == 0
+        found = {path.name: path.read_bytes() for path in folder.iterdir() if path.name != "timings.json"}
+        assert found == (old if is_old else new)
+    assert goes_on == [True] * 8 + [False]
+
+
 def _interrupt(*args: Any, **kwargs: Any) -> None:
     raise KeyboardInterrupt
 

@@ -12,8 +12,8 @@ import pytest
 from killing import Command, by_steps, commands, kill_at_operations, kill_at_random, proxies, run_whole
 
 N_KILLS = {
-    "search, bayesian": 20, "search, evolution, training a ranker": 6, "search, exhaustive, training a ranker": 3,
-    "search --train-top": 4, "train-ranker": 8, "compare": 5,
+    "search, bayesian": 24, "search, evolution, training a ranker": 5, "search, exhaustive, training a ranker": 2,
+    "search --train-top": 3, "train-ranker": 6, "compare": 4,
 }  # fmt: skip
 
 
@@ -37,7 +37,7 @@ def test_killed_before_operations_on_files(command, tmp_path):
     search = by_steps(command("search, bayesian"))
     whole = run_whole(search, tmp_path / "runs")
     n = whole.operations
-    kills = kill_at_operations(search, whole, tmp_path / "runs", [1, n - 24, n - 10, *range(n - 4, n + 1)])
+    kills = kill_at_operations(search, whole, tmp_path / "runs", [1, n - 25, n - 10, *range(n - 4, n + 1)])
     assert len(kills) == 8
     assert [kill for kill in kills if not kill.survived] == []
     assert {kill.stage for kill in kills} == {

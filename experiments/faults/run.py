@@ -1,6 +1,6 @@
 """How many kills of how many are survived, and how many changed bytes of how many are noticed?
 
-python experiments/faults/run.py [--kills 300] [--bytes N]      # proxies are killed where NASLib is found
+python experiments/faults/run.py [--kills 300] [--only bytes|kills]      # proxies are killed where NASLib is found
 
 Real processes of every command that takes long are killed with SIGKILL at random moments, and before each of their
 operations on files, and then go on; what they write is compared, byte for byte, with an uninterrupted run. Then every
@@ -10,6 +10,7 @@ byte of a file of each kind that is read back is changed, one after the other.
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import sys
 import tempfile
@@ -50,33 +51,53 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="Kill commands, and change bytes of files.")
     parser.add_argument("--kills", type=int, default=300, help="at random moments (default 300)")
     parser.add_argument("--bytes", type=int, default=10**9, metavar="N", help="so many of each file (default: all)")
+    parser.add_argument("--only", choices=("bytes", "kills"), help="of results.json, the other part stays as it is")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--out", type=Path, default=FOLDER / "results.json")
     args = parser.parse_args()
-    results: dict[str, Any] = {"command": f"python experiments/faults/run.py --kills {args.kills}", "seed": args.seed}
+    results: dict[str, Any] = {"bytes changed": {}, "kills": {}}
+    if args.only:
+        results = json.loads(args.out.read_text(encoding="utf-8")) if args.out.exists() else results
     with tempfile.TemporaryDirectory() as name:
         base = Path(name)
         os.environ["XDG_CACHE_HOME"] = str(base / "cache")
         write_tables(base / "tables")
         images = write_digit_folders(base / "images")["low"]
-        results["bytes changed"] = {}
-        (base / "files").mkdir()
-        for kind in kinds(base / "files", base / "tables", images):
-            results["bytes changed"][kind.name] = dict(flip(kind, spread(kind, args.bytes), args.seed))
-            print(kind.name, results["bytes changed"][kind.name], flush=True)
-        results["kills"] = {}
-        for command in _commands(base, images):
-            folder = base / command.name.replace(" ", "-").replace(",", "")
-            n_kills = round(SHARES[command.name] * args.kills)
-            kills = kill_at_random(command, run_whole(command, folder / "a"), folder / "a", n_kills, args.seed)
-            _report(results["kills"], command.name, kills)
-            if command.name == BY_OPERATION:
-                command = by_steps(command)
-                whole = run_whole(command, folder / "b")
-                kills = kill_at_operations(command, whole, folder / "b", range(1, whole.operations + 1))
-                _report(results["kills"], f"{command.name}, before each operation on files", kills)
-            write_results(args.out, {**results, "sum": _sum(results)})
-    print(_sum(results))
+        for part, run in (("bytes", _change_bytes), ("kills", _kill)):
+            if args.only in (None, part):
+                run(args, base, images, results)
+    print(results["sum"])
+
+
+def _change_bytes(args: argparse.Namespace, base: Path, images: Path, results: dict[str, Any]) -> None:
+    """Of one file after the other."""
+    results["bytes changed"] = {}
+    (base / "files").mkdir()
+    for kind in kinds(base / "files", base / "tables", images):
+        results["bytes changed"][kind.name] = dict(flip(kind, spread(kind, args.bytes), args.seed))
+        print(kind.name, results["bytes changed"][kind.name], flush=True)
+        _write(args.out, results)
+
+
+def _kill(args: argparse.Namespace, base: Path, images: Path, results: dict[str, Any]) -> None:
+    """Processes of one command after the other."""
+    results["kills"] = {}
+    for command in _commands(base, images):
+        folder = base / command.name.replace(" ", "-").replace(",", "")
+        n_kills = round(SHARES[command.name] * args.kills)
+        kills = kill_at_random(command, run_whole(command, folder / "a"), folder / "a", n_kills, args.seed)
+        _report(results["kills"], command.name, kills)
+        if command.name == BY_OPERATION:
+            command = by_steps(command)
+            whole = run_whole(command, folder / "b")
+            kills = kill_at_operations(command, whole, folder / "b", range(1, whole.operations + 1))
+            _report(results["kills"], f"{command.name}, before each operation on files", kills)
+        _write(args.out, results)
+
+
+def _write(path: Path, results: dict[str, Any]) -> None:
+    results["sum"] = _sum(results)
+    write_results(path, results)
 
 
 def _commands(base: Path, images: Path) -> Iterable[Command]:
