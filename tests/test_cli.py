@@ -819,7 +819,7 @@ def test_an_existing_ranker_is_kept(train, tmp_path):
         (["archlock.proxies", "zen"], "none of zen has scores"),
         (["archlock.hidden", "0"], "widths from 1 to 4096"),
         (["archlock.tables", "nowhere"], "no zero-cost file"),
-        (["archlock.embedding", "nowhere/{task}.npy"], "cannot be read as .npy"),
+        (["archlock.embedding", "nowhere/{task}.npy"], "cannot be read"),
     ],
 )
 def test_mistakes_in_training(train, tmp_path, overrides, message):
