@@ -300,6 +300,14 @@ def commands(tables: Path, images: Path, study: Path) -> Iterator[Command]:
          ("before the first run", "runs")),
     )  # fmt: skip
 
+    yield Command(
+        "audit",
+        ("audit", "--jobs", "1", *out, "archlock.target", "rotation,edges", "search.epochs", "40", "audit.seeds", "1",
+         "audit.epochs", "1", "audit.fractions", "10", "audit.learning_rates", "0.03"),
+        (("with its figures", "audit.json"), ("with attacks", "parts/[0-9]*.json"), ("before the first one", "audit"),
+         ("with the result of its search", "result.json"), ("before that", "config.yaml")),
+    )  # fmt: skip
+
 
 def proxies(images: Path) -> Command:
     """``archlock proxies``, which needs NASLib."""

@@ -40,9 +40,9 @@ from naslib_archlock.plugin.compat import naslib_home  # noqa: E402
 
 # How the kills are shared out: most to what starts quickest.
 SHARES = {
-    "search, bayesian": 0.3, "search, evolution, training a ranker": 0.15,
-    "search, exhaustive, training a ranker": 0.1, "search --train-top": 0.1, "train-ranker": 0.15, "compare": 0.15,
-    "proxies": 0.05,
+    "search, bayesian": 0.3, "search, evolution, training a ranker": 0.1,
+    "search, exhaustive, training a ranker": 0.1, "search --train-top": 0.1, "train-ranker": 0.1, "compare": 0.15,
+    "audit": 0.1, "proxies": 0.05,
 }  # fmt: skip
 BY_OPERATION = "search, bayesian"  # each operation of a process that starts in a moment
 

@@ -54,7 +54,10 @@ def audit_source(source: str, seeds: int, args: argparse.Namespace) -> pd.DataFr
     roles = {target: roles_of(config, benchmark, target) for target in targets}
     cells = {target: [cell for some in of_target.values() for cell in some] for target, of_target in roles.items()}
     _, attacks = run_audit(config, cells, args.parts / source, workers(args))
-    archs = {target: {role: archs_of(DIGITS, some) for role, some in of_target.items()} for target, of_target in roles.items()}
+    archs = {
+        target: {role: archs_of(DIGITS, some) for role, some in of_target.items()}
+        for target, of_target in roles.items()
+    }
     figures = by_role(chosen_attacks(attacks), archs).assign(source=source)
     table_figures = {
         (target, role): np.mean([benchmark.accuracy(cell, task=target, split="test") for cell in some])
