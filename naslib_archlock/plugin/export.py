@@ -150,13 +150,13 @@ def _check(
             f"{space.name} cannot be exported: NASLib has no network of it for images of any size; choose an "
             f"architecture of {NASBENCH201.name} or {TRANSBENCH101_MICRO.name}"
         )
-    for name, value, least in (
-        ("n_classes", n_classes, 2),
-        ("in_channels", in_channels, 1),
-        ("image_size", image_size, 1),
+    for name, value, least, most in (
+        ("n_classes", n_classes, 2, 100_000),  # more would fill the memory before they are refused
+        ("in_channels", in_channels, 1, 1000),
+        ("image_size", image_size, 1, 4096),
     ):
-        if value < least:
-            raise ConfigError(f"{name} is {value}; an exported network needs at least {least}")
+        if not least <= value <= most:
+            raise ConfigError(f"{name} is {value}; an exported network needs at least {least}, and at most {most}")
     if not space.representatives([cell]).any():
         raise ConfigError(
             f"the cell {space.to_str(tuple(cell))} is disconnected: its network would answer the same for every image; "

@@ -240,6 +240,7 @@ def test_another_export_is_replaced(tmp_path):
     ("settings", "error", "message"),
     [
         ({"n_classes": 1}, ConfigError, "n_classes is 1; an exported network needs at least 2"),
+        ({"n_classes": 10**12}, ConfigError, "needs at least 2, and at most 100000"),
         ({"in_channels": 0}, ConfigError, "in_channels is 0"),
         ({"image_size": 0}, ConfigError, "image_size is 0"),
         ({"image_size": 2}, ConfigError, "images of 2 x 2 pixels do not fit.*multiple of 4"),
