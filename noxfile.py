@@ -24,8 +24,8 @@ NASLIB = Path(os.environ.get("NASLIB_HOME") or Path.home() / "NASLib")
 VERSIONS = sorted(
     (path.stem[2:] for path in ROOT.glob("constraints/py3.*.txt")), key=lambda version: int(version.partition(".")[2])
 )
-# Slow, and of an experiment, of what Matplotlib draws, or of when processes are killed rather than of the Python.
-NOT_CORE = ("tests/test_patterns_study.py", "tests/report/test_figures.py", "tests/test_kills.py")
+# Slow, or of what all Pythons share: an experiment, what Matplotlib draws, when processes are killed, random input.
+NOT_CORE = ("tests/test_patterns_study.py", "tests/report/test_figures.py", "tests/test_kills.py", "tests/fuzz")
 
 
 def _runs(command: str) -> bool:
