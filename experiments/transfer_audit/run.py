@@ -162,7 +162,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=HERE, help="folder to write to")
     add_worker_options(parser)
     args = parser.parse_args()
-    figures = pd.concat([audit_source(source, args.seeds, args) for source in DIGITS.tasks], ignore_index=True)
+    figures = pd.concat([audit_source(source, args.seeds, args) for source in args.sources], ignore_index=True)
     rows, correlations = differences(figures), agreement(figures)
     for title, figure in (
         ("Target test metric in %, strongest attack on the weights", TRANSFER),
@@ -178,7 +178,10 @@ def main() -> None:
         print(f"Spearman with {row['fraction_pct']:g}% of the images: {row['spearman']:.2f} (n {row['n']})")
     write_text(args.out / "figures.csv", figures.round(3).to_csv(index=False, lineterminator="\n"))
     write_bytes(args.out / "benchmark_and_attack.png", picture(figures))
-    write_results(args.out / "results.json", {"seeds": args.seeds, "differences": rows, "agreement": correlations})
+    write_results(
+        args.out / "results.json",
+        {"seeds": args.seeds, "sources": args.sources, "differences": rows, "agreement": correlations},
+    )
 
 
 if __name__ == "__main__":

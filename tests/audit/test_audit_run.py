@@ -104,7 +104,7 @@ def test_networks_are_built_as_the_config_says():
         ("audit.fractions", "0,10", "different numbers above 0 and up to 100"),
         ("audit.fractions", "nan", "different numbers above 0"),
         ("audit.learning_rates", "0.1,0.1", "different numbers"),
-        ("audit.widths", "16,x", "audit.widths='16,x' must be widths"),
+        ("audit.widths", "16,x", "audit.widths='16,x' must be 1 to 16 widths"),
         ("audit.sedes", "3", "unknown key audit.sedes; did you mean 'seeds'"),
     ],
 )
