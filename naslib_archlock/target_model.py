@@ -31,6 +31,7 @@ from .scoring import accuracies
 from .search import budget_floor
 from .spaces import NASBENCH201, SearchSpace
 from .structure import FEATURES, features
+from .threads import single_threaded_blas
 
 FILE = "target_moments.json"
 BUDGET_PCT = 5.0  # large enough for populations of hundreds; what they teach is used at any budget
@@ -131,7 +132,8 @@ class TargetModel:
         used = len(COLUMNS) if knows_other_tasks else len(FEATURES)
         total = sum(taught[1:], taught[0])
         gram, label = total.gram[:used, :used], total.label[:used]
-        self.coefficients: np.ndarray = np.linalg.solve(gram + _RIDGE * np.eye(used), label)
+        with single_threaded_blas():
+            self.coefficients: np.ndarray = np.linalg.solve(gram + _RIDGE * np.eye(used), label)
 
     def predict(self, cells: np.ndarray, percentile: np.ndarray | None = None) -> np.ndarray:
         """What to expect of ``n x 6`` cells on the target, in standard deviations among cells within a budget.
@@ -139,7 +141,8 @@ class TargetModel:
         Args: percentile: of the cells on further tasks, ``n``, where the model knows such.
         """
         columns = _columns(cells, percentile)
-        return np.asarray(columns @ self.coefficients)
+        with single_threaded_blas():  # on two threads, OpenBLAS of some versions rounds otherwise
+            return np.asarray(columns @ self.coefficients)
 
 
 def read_moments() -> dict[str, Moments]:

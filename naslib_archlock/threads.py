@@ -35,4 +35,6 @@ def single_threaded_blas() -> AbstractContextManager[None]:
 
 @cache
 def _controller() -> ThreadpoolController:
+    import scipy.linalg  # noqa: F401  # it has a library of its own, which must be there to be found
+
     return ThreadpoolController()  # looking for the libraries takes milliseconds
