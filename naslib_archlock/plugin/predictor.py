@@ -9,7 +9,7 @@ import numpy as np
 from naslib.predictors.predictor import Predictor
 from scipy.stats import rankdata
 
-from ..ranker import RankerInfo, library_versions
+from ..ranker import Ranker, RankerInfo, library_versions
 from ..spaces import get_space
 from ..train_settings import TrainSettings
 from ..training import TrainingTask, train_ranker
@@ -33,12 +33,16 @@ class BinaryRankPredictor(Predictor):
         self.hyperparams = None
         self._seed = seed
         self._settings = TrainSettings(epochs=10, batch_size=512)
+        self._ranker: Ranker | None = None
 
     def fit(self, xtrain: Sequence[Any], ytrain: Sequence[float], train_info: Any = None) -> None:
         """Train on all pairs of ``xtrain``. Raises: RankerError: for fewer than two cells."""
         space = get_space(self.ss_type or xtrain[0].get_type())
         self._cells = self._codes(xtrain)
         self._accuracies = np.asarray(ytrain, dtype=np.float64)
+        if len(self._cells) > 1 and np.ptp(self._accuracies) == 0:
+            self._ranker = None  # they order no pair: there is nothing to learn, and one answer
+            return
         votes = Votes(rankdata(self._accuracies)[None].astype(np.float64), np.ones(1))
         task = TrainingTask(space.name, space, self._cells, np.ones(1), votes)
         settings = self._settings
@@ -56,6 +60,8 @@ class BinaryRankPredictor(Predictor):
 
     def query(self, xtest: Sequence[Any], info: Any = None) -> np.ndarray:
         """Predicted accuracy of each cell, ``len(xtest)`` float64."""
+        if self._ranker is None:
+            return np.full(len(xtest), self._accuracies[0])
         win_rates = self._ranker.win_rates(self._codes(xtest), np.ones((1, 1)), self._cells)[0]
         return np.quantile(self._accuracies, win_rates)
 
