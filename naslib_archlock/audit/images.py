@@ -18,7 +18,7 @@ from ..tasks.folder import read_image_folder, split_for_training
 from ..tasks.names import is_image_folder
 
 
-@lru_cache(maxsize=2)  # the source and a target
+@lru_cache(maxsize=4)  # the source and a target, on the CPU and where they are computed with
 def splits_of(config: Config, task: str, device: str = "cpu") -> Mapping[str, LabelledImages]:
     """``train``, ``val`` and ``test`` of a digits task, a folder of images, or a data set that NASLib loads.
 

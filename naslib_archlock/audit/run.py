@@ -87,10 +87,10 @@ def _each_seed(row: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
 
 def _settings(config: Config, targets: Sequence[str], device: str) -> dict[str, Any]:
     """What the figures depend on. Raises: ConfigError: if the weights cannot be used on a target's images."""
-    channels = splits_of(config, config.dataset)["train"].images.shape[1]
+    channels = splits_of(config, config.dataset, "cpu")["train"].images.shape[1]
     digests = {}
     for task in (config.dataset, *targets):
-        splits = splits_of(config, task)
+        splits = splits_of(config, task, "cpu")
         if splits["train"].images.shape[1] != channels:
             raise ConfigError(
                 f"images of {task_name(task)} have {splits['train'].images.shape[1]} channels, and those of the source "
@@ -120,7 +120,7 @@ def _attacked(config: Config, device: str, cell: Cell, target: str, fraction: fl
     with _one_thread_on_cpu(device):
         body, on_source = _released(config, device, cell)
         splits, settings = splits_of(config, target, device), fit_settings(config)
-        rows = drawn_images(splits_of(config, target)["train"], fraction, _seeds(config))
+        rows = drawn_images(splits_of(config, target, "cpu")["train"], fraction, _seeds(config))
         attacks = [
             {
                 "attack": name,
