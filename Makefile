@@ -6,6 +6,8 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 NASLIB := $(or $(NASLIB_HOME),$(HOME)/NASLib)
 PYTEST_ARGS ?=
+# So many tests at once, each on one thread: 0 runs them one after the other, where a debugger can be attached.
+JOBS ?= 2
 
 # What was tested is pinned in constraints/; a Python without such a file gets the ranges of pyproject.toml.
 VERSION = $(shell $(PYTHON) -c 'import sys; print("py%d.%d" % sys.version_info[:2])')
@@ -30,7 +32,7 @@ demo: $(VENV)/core
 OTHERS = $(filter-out $(VERSION:py%=%),$(patsubst constraints/py%.txt,%,$(wildcard constraints/py3.*.txt)))
 
 test: $(VENV)/test browser
-	$(BIN)/python -m pytest $(PYTEST_ARGS)
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(JOBS) --dist worksteal $(PYTEST_ARGS)
 	$(if $(PYTEST_ARGS),,$(MAKE) core)
 
 core: $(VENV)/dev
@@ -72,7 +74,7 @@ AUDIT := build/pip-audit
 audit-packages:
 	$(PYTHON) -m venv $(AUDIT)
 	$(AUDIT)/bin/python -m pip install -q --disable-pip-version-check pip-audit
-	@failed=; for file in constraints/*.txt; do echo "$$file:"; \
+	@failed=; for file in constraints/py3.*.txt; do echo "$$file:"; \
 		$(AUDIT)/bin/pip-audit --strict --disable-pip --no-deps -r $$file || failed=1; done; [ -z "$$failed" ]
 
 # The HTML reports are tested in a real browser, and those tests are skipped where there is none. Only a root in CI

@@ -2,6 +2,7 @@
 
 nox -s core             what needs no torch, on each; ``make test`` runs it on all but the main one
 nox -s tests-3.12       everything, with torch, and with NASLib where that is found
+nox -s naslib-as-pinned what needs NASLib, on the versions that NASLib's authors pinned
 
 Environments are kept in .nox; with -R they are used again as they are.
 """
@@ -20,6 +21,7 @@ nox.options.sessions = ["core"]
 nox.options.error_on_missing_interpreters = False  # also in CI: a machine tests the versions that it has
 
 ROOT = Path(__file__).parent
+PINNED_BY_NASLIB = "constraints/naslib.txt"
 NASLIB = Path(os.environ.get("NASLIB_HOME") or Path.home() / "NASLib")
 VERSIONS = sorted(
     (path.stem[2:] for path in ROOT.glob("constraints/py3.*.txt")), key=lambda version: int(version.partition(".")[2])
@@ -73,3 +75,12 @@ def tests(session: nox.Session) -> None:
     has_naslib = (NASLIB / "naslib" / "__init__.py").is_file()
     _install(session, "-e", ".[dev,naslib]" if has_naslib else ".[dev]")
     session.run("python", "-m", "pytest", *session.posargs)
+
+
+@nox.session(python="3.9", name="naslib-as-pinned")
+def naslib_as_pinned(session: nox.Session) -> None:
+    """The tests that need NASLib, on Python 3.9, the last that its setup.py allows, and its authors' versions."""
+    session.install("setuptools<60", "wheel")
+    # constrained from the environment: what builds the old packages must be old, too
+    session.install("-e", ".[naslib]", "pytest", "hypothesis", "distributed", env={"PIP_CONSTRAINT": PINNED_BY_NASLIB})
+    session.run("python", "-m", "pytest", "-m", "naslib", *session.posargs)

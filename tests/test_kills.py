@@ -12,8 +12,8 @@ import pytest
 from killing import Command, by_steps, commands, kill_at_operations, kill_at_random, proxies, run_whole
 
 N_KILLS = {
-    "search, bayesian": 22, "search, evolution, training a ranker": 5, "search, exhaustive, training a ranker": 2,
-    "search --train-top": 3, "train-ranker": 6, "compare": 4, "audit": 3,
+    "search, bayesian": 32, "search, evolution, training a ranker": 3, "search, exhaustive, training a ranker": 2,
+    "search --train-top": 2, "train-ranker": 3, "compare": 2, "audit": 2,
 }  # fmt: skip
 
 
@@ -49,5 +49,5 @@ def test_killed_before_operations_on_files(command, tmp_path):
 def test_scores_killed_at_random(digit_images, tmp_path):
     command = proxies(digit_images["low"])
     whole = run_whole(command, tmp_path / "runs")
-    kills = kill_at_random(command, whole, tmp_path / "runs", 3, seed=0)
-    assert [kill.survived for kill in kills] == [True] * 3
+    kills = kill_at_random(command, whole, tmp_path / "runs", 1, seed=0)
+    assert [kill.survived for kill in kills] == [True]
