@@ -73,7 +73,7 @@ def roles_of(config: Config, benchmark: Benchmark, target: str) -> dict[str, Any
     search = pipeline.prepare(config, benchmark).search
     for _ in range(config.search.epochs):
         search.step()
-    result = pipeline.finish(config, benchmark, search, {"preparation": 0.0, "search": 0.0})
+    result = pipeline.finish(config, benchmark, search)
     scale = LockScale(benchmark, config.dataset, target, config.archlock.source_budget_pct)
     return {**cells_to_attack(config, benchmark, result), CEILING: [scale.ceiling()]}
 
