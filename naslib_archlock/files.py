@@ -51,8 +51,14 @@ def _remove_left_over(folder: Path) -> None:
 
 
 def remove_folder(path: Path) -> None:
-    """Remove a folder, if it is there, so that it is there whole or not at all. Raises: OutputError."""
+    """Remove a folder, if it is there, so that it is there whole or not at all; of a link, the link.
+
+    Raises: OutputError.
+    """
     try:
+        if path.is_symlink():
+            path.unlink()
+            return
         part = tempfile.mkdtemp(dir=path.parent, prefix=f".{path.name}.", suffix=_PART)
         with suppress(FileNotFoundError):
             os.replace(path, part)

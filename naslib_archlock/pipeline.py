@@ -10,7 +10,7 @@ another heavy library that not every search needs, import it themselves.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -98,9 +98,13 @@ def train(
     tables: Sequence[ZeroCostScores],
     left_out: Sequence[ZeroCostScores],
     progress: Progress | None,
-    checkpoint: Path | None = None,
+    begin: Callable[[], Path] | None = None,
 ) -> tuple[Ranker, TrainReport]:
-    """Train a ranker on the votes of ``tables``; ``left_out`` are only reported on. Args: as ``train_ranker`` takes."""
+    """Train a ranker on the votes of ``tables``; ``left_out`` are only reported on.
+
+    Args: begin: called when all has been read; returns the file for the state of the training. Others: as
+        ``train_ranker`` takes.
+    """
     from .ranker import RankerInfo, library_versions
     from .training import TrainingTask, train_ranker
 
@@ -137,12 +141,15 @@ def train(
         section.held_out_cells,
         progress,
         find_device(section.device),
-        checkpoint,
+        begin() if begin else None,
     )
 
 
 def find_ranker(
-    config: Config, knowledge: Knowledge, progress: Progress | None = None, checkpoint: Path | None = None
+    config: Config,
+    knowledge: Knowledge,
+    progress: Progress | None = None,
+    begin: Callable[[], Path] | None = None,
 ) -> Ranker:
     """The ranker that the config names, else one in the box that may be used, else one that is trained now.
 
@@ -164,7 +171,7 @@ def find_ranker(
             "none of the rankers in the box may be used here, and a folder of images has no zero-cost scores to train "
             "one on: compute some with 'archlock proxies' and name the file with archlock.zero_cost"
         )
-    return train(config, *knowledge.training_tables(), progress, checkpoint)[0]
+    return train(config, *knowledge.training_tables(), progress, begin)[0]
 
 
 def rankers_in_the_box() -> Iterator[Ranker]:
@@ -193,19 +200,19 @@ def prepare(
     benchmark: Benchmark,
     ranker: Ranker | None = None,
     progress: Progress | None = None,
-    checkpoint: Path | None = None,
+    begin: Callable[[], Path] | None = None,
 ) -> Prepared:
     """Gather what the scheme allows the search to know, and nothing else.
 
     S and TU read neither scores nor embeddings of the reported targets, and TU refuses a ranker trained on them.
-    Args: ranker: used instead of loading or training one; progress, checkpoint: of the training.
+    Args: ranker: used instead of loading or training one; progress, begin: of a training (``train``).
     """
     targets = report_targets(config, benchmark.tasks)
     hidden = () if config.archlock.scheme == "tk" else [task_name(task) for task in targets]
     knowledge = Knowledge(config, hidden)
     if strategy(config, benchmark) == "bayesian":
         return Prepared(_new_search(config, benchmark, target_fitness(config, benchmark, knowledge)), None)
-    ranker = ranker or find_ranker(config, knowledge, progress, checkpoint)
+    ranker = ranker or find_ranker(config, knowledge, progress, begin)
     return Prepared(_new_search(config, benchmark, rank_fitness(config, benchmark, knowledge, ranker)), ranker)
 
 

@@ -184,8 +184,7 @@ class Ranker:
         """
         try:
             metadata, tensors = weights.decode(path, _FORMAT)
-        except (OSError, TypeError, ValueError, safetensors.SafetensorError) as err:
-            # TypeError: of numbers that NumPy does not have; ValueError: of a NUL in the name, or DamagedError
+        except (OSError, ValueError, safetensors.SafetensorError) as err:  # ValueError: DamagedError, a NUL in the name
             raise RankerError(
                 f"ranker file {path} cannot be read ({err}); it must be a safetensors file that "
                 "'archlock train-ranker' wrote"

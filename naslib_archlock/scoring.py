@@ -116,7 +116,8 @@ class LockScale(WithinBudget):
         self.target_test = accuracies(benchmark, target, "test")
         of_ok = self.target_test[self.within]
         self._mean, self._least = of_ok.mean(), of_ok.min()
-        self._is_flat = self._least == of_ok.max()  # the mean of equal numbers is not always quite that number
+        # The mean of equal numbers is not always quite that number, and that of nearly equal ones may be the least.
+        self._is_flat = self._least == of_ok.max() or not self._least < self._mean
 
     def score(self, arch: Cell) -> Scored:
         """The lock score of an architecture of the space, and what it is made of."""

@@ -37,7 +37,10 @@ def decode(path: Path, file_format: str) -> tuple[dict[str, str], dict[str, Tens
         metadata = f.metadata() or {}
         if file_format not in metadata:
             return metadata, {}
-        arrays = {name: f.get_tensor(name) for name in f.keys()}  # noqa: SIM118  # it is no mapping
+        try:
+            arrays = {name: f.get_tensor(name) for name in f.keys()}  # noqa: SIM118  # it is no mapping
+        except TypeError as err:  # of a type that NumPy lacks
+            raise DamagedError(str(err)) from err
     try:
         about = json.loads(metadata[file_format])["about"]
     except (ValueError, LookupError, TypeError, RecursionError):

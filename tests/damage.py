@@ -143,7 +143,9 @@ def _state(base: Path, tables: Path) -> Kind:
     start = search.state()
     for _ in range(6):
         search.step()
-    RunFolder(config, resume=False, overwrite=False).keep_state(search.state())
+    run = RunFolder(config, resume=False, overwrite=False)
+    run.begin()
+    run.keep_state(search.state())
     run = RunFolder(config, resume=True, overwrite=False)
 
     def read() -> Any:

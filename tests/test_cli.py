@@ -20,6 +20,7 @@ import yaml
 from naslib_archlock import __version__, checkpoint, cli, pipeline, sealed
 from naslib_archlock.bayesian import BayesianSearch
 from naslib_archlock.benchmarks.base import SourceOracle
+from naslib_archlock.commands.search import RunFolder
 from naslib_archlock.ranker import Ranker
 from naslib_archlock.report import LIMIT, plot
 from naslib_archlock.sealed import seal
@@ -417,6 +418,34 @@ def test_overwrite_replaces_it(run, toy_args, folder):
     assert yaml.safe_load((folder / "config.yaml").read_text())["archlock"]["cosine"] == 0.5
 
 
+@pytest.mark.parametrize(
+    ("overrides", "message"),
+    [
+        (["archlock.ranker", "no/such.safetensors"], "no/such.safetensors cannot be read"),
+        (
+            ["archlock.strategy", "evolution", "archlock.zero_cost", "no/such.json"],
+            "no/such.json",
+        ),
+    ],
+)
+def test_an_overwrite_that_cannot_begin_loses_nothing(run, fails, toy_args, folder, overrides, message):
+    assert run("search", *toy_args).code == 0
+    before = {path.name: path.read_bytes() for path in folder.iterdir()}
+    assert message in fails("search", "--overwrite", *toy_args, *overrides)
+    assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
+
+
+def test_another_runs_half_trained_ranker_is_kept(fails, run, toy_args, folder, monkeypatch, fast_training):
+    args = [*toy_args, "archlock.strategy", "evolution"]
+    monkeypatch.setattr("naslib_archlock.checkpoint.SECONDS", 0.0)
+    monkeypatch.setattr("naslib_archlock.training.pair_accuracy", _interrupt)
+    assert run("search", *args).code == 130
+    before = {path.name: path.read_bytes() for path in folder.iterdir()}
+    assert set(before) == {".ranker.safetensors.checkpoint", "config.yaml"}
+    assert "--overwrite" in fails("search", *args, "archlock.cosine", "0.5")
+    assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
+
+
 def test_the_same_run_may_be_run_again(run, toy_args, folder):
     results = []
     for _ in range(2):
@@ -425,9 +454,10 @@ def test_the_same_run_may_be_run_again(run, toy_args, folder):
     assert results[0] == results[1]
 
 
-def test_a_folder_with_an_unreadable_config_is_another_run(run, fails, toy_args, folder):
+@pytest.mark.parametrize("content", [b"\xff: [", b"a: 2024-13-01", b"[" * 2000])
+def test_a_folder_with_an_unreadable_config_is_another_run(run, fails, toy_args, folder, content):
     assert run("search", *toy_args).code == 0
-    (folder / "config.yaml").write_bytes(b"\xff: [")
+    (folder / "config.yaml").write_bytes(content)
     assert "holds a run with another configuration" in fails("search", *toy_args)
 
 
@@ -525,15 +555,13 @@ def test_resuming_uses_the_ranker_of_the_run(run, ranked_args, folder, monkeypat
 def test_the_state_is_kept_now_and_then(run, toy_args, folder, monkeypatch):
     """For what no program can catch: a kill, or a power cut."""
     kept = []
-    from naslib_archlock.commands import search as commands
-
-    original = commands.RunFolder.keep_state
+    original = RunFolder.keep_state
 
     def spy(run_folder, state):
         original(run_folder, state)
         kept.append(n_steps_kept(folder))
 
-    monkeypatch.setattr(commands.RunFolder, "keep_state", spy)
+    monkeypatch.setattr(RunFolder, "keep_state", spy)
     assert run("search", *toy_args, "search.checkpoint_freq", "4").code == 0
     assert kept == [4, 8, 12]
 
@@ -557,7 +585,7 @@ def test_a_run_that_got_no_further_than_its_config_begins_at_the_beginning(
     run, toy_args, folder, tmp_path, monkeypatch
 ):
     with monkeypatch.context() as patch:
-        patch.setattr(pipeline, "prepare", _interrupt)
+        patch.setattr(RunFolder, "restore", _interrupt)
         assert run("search", *toy_args).code == 130
     assert os.listdir(folder) == ["config.yaml"]
     assert run("search", "--resume", *toy_args).code == 0
@@ -577,12 +605,18 @@ def test_to_resume_a_finished_run_is_to_be_told_so(run, toy_args, folder, monkey
     assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
 
 
-@pytest.mark.parametrize("name", ["result.json", "timings.json"])
-def test_a_finished_run_whose_result_is_damaged_is_made_again(run, toy_args, folder, name):
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("result.json", b'{"scheme": '), ("result.json", b"[]"), ("result.json", b'{"cell": [1]}'),
+        ("result.json", b'{"cell": 1, "arch": 1, "s": {}}'), ("timings.json", b'{"seconds": '), ("timings.json", b"[]"),
+    ],
+)  # fmt: skip
+def test_a_finished_run_whose_result_is_damaged_is_made_again(run, toy_args, folder, name, content):
     assert run("search", *toy_args).code == 0
     before = (folder / "result.json").read_bytes()
-    (folder / name).write_bytes(b'{"scheme": ')
-    with pytest.warns(UserWarning, match="cannot be read .*; the run is made again"):
+    (folder / name).write_bytes(content)
+    with pytest.warns(UserWarning, match="cannot be used .*; the run is made again"):
         assert run("search", "--resume", *toy_args).code == 0
     assert (folder / "result.json").read_bytes() == before
 
@@ -624,15 +658,17 @@ def test_a_damaged_ranker_is_said_and_trained_again(run, ranked_args, folder, mo
     assert path.read_bytes() == whole
 
 
-def test_nothing_of_another_configurations_run_is_taken_for_this_ones(run, ranked_args, folder, monkeypatch):
+def test_nothing_of_another_configurations_run_is_taken_for_this_ones(run, fails, ranked_args, folder, monkeypatch):
     """A ranker that was kept, and then the process killed before there was a state."""
     with monkeypatch.context() as patch:
         patch.setattr(pipeline, "finish", _interrupt)
         assert run("search", *ranked_args).code == 130
     assert sorted(os.listdir(folder)) == ["config.yaml", "ranker.safetensors"]
+    other = [*ranked_args, "archlock.cosine", "0.5"]
+    assert "holds a run with another configuration" in fails("search", *other)
     with monkeypatch.context() as patch:
-        patch.setattr(pipeline, "prepare", _interrupt)
-        assert run("search", *ranked_args, "archlock.cosine", "0.5").code == 130
+        patch.setattr(RunFolder, "keep_ranker", _interrupt)
+        assert run("search", "--overwrite", *other).code == 130
     assert os.listdir(folder) == ["config.yaml"]
 
 
@@ -651,7 +687,7 @@ def test_an_interrupted_overwrite_leaves_nothing_of_the_other_run(run, toy_args,
     """Else the old result would stand beside the new configuration."""
     assert run("search", *toy_args).code == 0
     with monkeypatch.context() as patch:
-        patch.setattr(pipeline, "prepare", _interrupt)
+        patch.setattr(RunFolder, "restore", _interrupt)
         assert run("search", "--overwrite", *toy_args, "archlock.cosine", "0.5").code == 130
     assert not (folder / "result.json").exists()
     assert not (folder / "search.png").exists()

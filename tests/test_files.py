@@ -136,6 +136,13 @@ def test_a_folder_is_removed_by_another_name(tmp_path, monkeypatch):
     assert os.listdir(tmp_path) == []
 
 
+def test_of_a_link_to_a_folder_the_link_is_removed(tmp_path):
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "parts").symlink_to(tmp_path / "elsewhere")
+    remove_folder(tmp_path / "parts")
+    assert os.listdir(tmp_path) == ["elsewhere"]
+
+
 def test_a_file_that_is_there_is_replaced_only_by_itself(tmp_path):
     path, unfinished = tmp_path / "out.json", tmp_path / "parts"
     check_free(path, False, unfinished)

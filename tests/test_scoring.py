@@ -54,6 +54,14 @@ def test_alone_within_the_budget_scores_nothing():
     assert (scored.lock_score, scored.is_within_budget) == (0.0, True)
 
 
+def test_accuracies_whose_mean_rounds_to_the_least_score_nothing():
+    source, target = np.full(len(ALL), 50.0), np.full(len(ALL), 1.0)
+    source[:2], target[0] = 99.0, np.nextafter(1.0, 2.0)
+    columns = {"s/val": source, "s/test": source, "t/val": target, "t/test": target}
+    scale = LockScale(TableBenchmark(DIGITS, ALL, columns, "made up"), "s", "t", 2.0)
+    assert [scale.score(tuple(arch)).lock_score for arch in ALL[:2].tolist()] == [0.0, 0.0]
+
+
 def test_baselines_by_hand():
     scale = LockScale(benchmark(), "s", "t", 2.0)
     assert scale.fewest_weights() == (SKIP,) * 6

@@ -105,6 +105,10 @@ class Hang(BaseException):
     """An input took too long. Not an Exception, so that nothing takes it for a failure of its own."""
 
 
+def _traceback(err: BaseException) -> str:
+    return "".join(traceback.format_exception(type(err), err, err.__traceback__))[-LONGEST:]
+
+
 def outcome(target: Target, given: Any, limit_s: float = 0) -> Outcome:
     """What becomes of one input, in a folder of its own. Args: limit_s: longer is a bug; 0: wait for ever."""
     with tempfile.TemporaryDirectory() as top:
@@ -124,7 +128,7 @@ def outcome(target: Target, given: Any, limit_s: float = 0) -> Outcome:
                 if unclear(message, target.called):
                     verdict, message = "bug", f"the message {unclear(message, target.called)}: {message[:LONGEST]!r}"
             except (Exception, Hang) as err:
-                verdict, what, message = "bug", type(err).__name__, "".join(traceback.format_exception(err))[-LONGEST:]
+                verdict, what, message = "bug", type(err).__name__, _traceback(err)
         seconds = time.process_time() - start
         if caught or printed.getvalue():
             leaks = [str(warning.message) for warning in caught] + [printed.getvalue()]
@@ -853,7 +857,7 @@ def _draw_results(rng: Random) -> bytes:
 
 
 def _check_results(frame: Any, _: Path, scratch: Path) -> None:
-    (scratch / "results.csv").write_text(to_csv(frame), encoding="utf-8", newline="")
+    (scratch / "results.csv").write_bytes(to_csv(frame).encode())
     again = read_results(scratch / "results.csv")
     _same(to_csv(again), to_csv(frame))
     _same(bool(np.isfinite(frame.select_dtypes("number").to_numpy()).all()), True)

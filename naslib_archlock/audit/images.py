@@ -48,7 +48,8 @@ def splits_of(config: Config, task: str, device: str = "cpu") -> Mapping[str, La
 def fit_settings(config: Config) -> FitSettings:
     """How the networks of an audit are built and trained: as the config says, else as suits the images."""
     section = config.audit
-    suited = FitSettings() if config.search_space == DIGITS.name else FIT
+    is_digits = config.search_space == DIGITS.name and not is_image_folder(config.dataset)
+    suited = FitSettings() if is_digits else FIT
     return replace(
         suited,
         epochs=section.epochs or suited.epochs,

@@ -20,13 +20,13 @@ from ..fit import fit, scores
 from ..parts import Workers, compute_parts
 from ..ranker import library_versions
 from ..spaces import SearchSpace, get_space
-from ..tasks.base import digest_of
+from ..tasks.base import LabelledImages, digest_of
 from ..tasks.names import task_name
 from ..threads import single_threaded
 from .attacks import ATTACKS, attack, drawn_images
 from .images import fit_settings, splits_of
 
-_VERSION = 1  # of what is kept: raise it when the same settings come to give other figures
+_VERSION = 2  # of what is kept: raise it when the same settings come to give other figures
 
 
 def run_audit(
@@ -40,8 +40,9 @@ def run_audit(
     Returns: figures on the source, a row for each cell and seed (arch, seed, val, test), and those of the attacks, a
         row for each target, cell, fraction, attack, learning rate and seed (target, arch, fraction_pct, attack,
         learning_rate, seed, val, test). ``arch`` is the official string of the cell that stands for its function.
-    Raises: ConfigError: if source and target differ in the channels of their images, or a fraction is not one image;
-        ImageError, NaslibError, UnknownNameError; OutputError: if the folder holds parts of another audit.
+    Raises: ConfigError: if source and target differ in the channels of their images, a fraction is not one image, or
+        images are too small for so many stages; ImageError, NaslibError, UnknownNameError; OutputError: if the folder
+        holds parts of another audit.
     """
     targets = list(cells)
     device = find_device(config.archlock.device)
@@ -86,11 +87,16 @@ def _each_seed(row: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
 
 
 def _settings(config: Config, targets: Sequence[str], device: str) -> dict[str, Any]:
-    """What the figures depend on. Raises: ConfigError: if the weights cannot be used on a target's images."""
+    """What the figures depend on, and the names of their parts.
+
+    Raises: ConfigError: if networks cannot be used on a task's images.
+    """
+    networks = fit_settings(config)
     channels = splits_of(config, config.dataset, "cpu")["train"].images.shape[1]
     digests = {}
     for task in (config.dataset, *targets):
         splits = splits_of(config, task, "cpu")
+        _check_stages(len(networks.widths), splits["train"], task)
         if splits["train"].images.shape[1] != channels:
             raise ConfigError(
                 f"images of {task_name(task)} have {splits['train'].images.shape[1]} channels, and those of the source "
@@ -101,7 +107,9 @@ def _settings(config: Config, targets: Sequence[str], device: str) -> dict[str, 
         digests[task_name(task)] = digest_of(splits)
     return {
         "version": _VERSION,
-        "networks": asdict(fit_settings(config)),
+        "source": task_name(config.dataset),
+        "targets": [task_name(target) for target in targets],  # parts are named by their places
+        "networks": asdict(networks),
         "learning_rates": config.audit.learning_rate_list,
         "attacks": ATTACKS,
         "seeds": config.audit.seeds,
@@ -110,6 +118,16 @@ def _settings(config: Config, targets: Sequence[str], device: str) -> dict[str, 
         "images": digests,
         "versions": library_versions(),
     }
+
+
+def _check_stages(n_stages: int, images: LabelledImages, task: str) -> None:
+    """Each stage after the first halves the images; of one number a channel, batches of one have no spread."""
+    size = min(images.images.shape[2:])
+    if size >> (n_stages - 1) < 2:
+        raise ConfigError(
+            f"audit.widths has {n_stages} stages, each half the size of the one before: the images of "
+            f"{task_name(task)}, {size} pixels, allow {size.bit_length() - 1}"
+        )
 
 
 # -- in whatever process -----------------------------------------------------------------------------------------------

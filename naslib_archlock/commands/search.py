@@ -8,17 +8,18 @@ import json
 import sys
 import time
 import warnings
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
-
-import yaml
 
 from .. import checkpoint, pipeline, sealed
 from ..benchmarks.base import Benchmark
 from ..config import Config, load_config
-from ..errors import OutputError, RankerError
+from ..errors import ArchLockError, OutputError, RankerError, shown
 from ..files import make_folder, remove_folder, write_bytes, write_text
+from ..reading import UnreadableError, parse_json, parse_yaml, read_regular, read_yaml
 from ..report.text import summary
 from ..search import Search, budget_floor
+from ..spaces import get_space
 from .progress import training_bar
 
 if TYPE_CHECKING:
@@ -56,7 +57,8 @@ def _search(config: Config, benchmark: Benchmark, run: RunFolder) -> dict[str, A
     """Make the run, or what is missing of it; returns its result, with its timings."""
     start = time.perf_counter()
     with training_bar(config) as progress:
-        prepared = pipeline.prepare(config, benchmark, run.ranker(), progress, run.training)
+        prepared = pipeline.prepare(config, benchmark, run.ranker(), progress, run.begin_training)
+    run.begin()  # only now that all that was given has been read
     run.keep_ranker(prepared.ranker)
     ready = time.perf_counter()
     search = prepared.search
@@ -82,9 +84,8 @@ def _search(config: Config, benchmark: Benchmark, run: RunFolder) -> dict[str, A
 def is_same_run(config: Config) -> bool:
     """Whether the folder of a config's run says that it is this run."""
     try:
-        path = config.save / "config.yaml"
-        return bool(yaml.safe_load(path.read_text(encoding="utf-8")) == yaml.safe_load(config.to_yaml()))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError):
+        return bool(read_yaml(config.save / "config.yaml") == parse_yaml(config.to_yaml()))
+    except UnreadableError:
         return False
 
 
@@ -105,27 +106,35 @@ class RunFolder:
         self.networks = self.folder / "networks"
         self._config, self._resume = config, resume
         self._state, self._ranker = self.folder / "state.json", self.folder / "ranker.safetensors"
-        self.training = checkpoint.beside(self._ranker)
+        self._training = checkpoint.beside(self._ranker)
         self._made_with: str | None = None  # a digest of the ranker
-        existing = self.folder / "config.yaml"
-        is_same = is_same_run(config)
-        holds_a_run = any(path.exists() for path in (self.folder / "result.json", self._state, self.networks))
-        if holds_a_run and not is_same and (resume or not overwrite):
+        self._is_same = is_same_run(config)
+        parts = (self.folder / "result.json", self._state, self._ranker, self._training, self.networks)
+        if any(path.exists() for path in parts) and not self._is_same and (resume or not overwrite):
             raise OutputError(
                 f"{self.folder} holds a run with another configuration (see its config.yaml); "
                 "choose another out_dir, or give --overwrite to replace it"
             )
-        if resume and not is_same:
+        if resume and not self._is_same:
             raise OutputError(f"{self.folder} holds no run to resume; run without --resume")
         make_folder(self.folder)
-        if not is_same:
+
+    def begin(self) -> None:
+        """From now on, the folder is this run's. Raises: OutputError."""
+        if not self._is_same:
             # Nothing of another run may be taken for this one's. Its result goes first: without it, and with its
             # config.yaml, the rest is that run, interrupted.
             for name in self._FILES:
-                if name != existing.name:
+                if name != "config.yaml":
                     (self.folder / name).unlink(missing_ok=True)
             self.tidy()
-        write_text(existing, config.to_yaml())
+            self._is_same = True
+        write_text(self.folder / "config.yaml", self._config.to_yaml())
+
+    def begin_training(self) -> Path:
+        """``begin``; returns the file for the state of a training. Raises: OutputError."""
+        self.begin()
+        return self._training
 
     def result(self) -> dict[str, Any] | None:
         """The result and the timings of the run to resume, if it is finished."""
@@ -133,11 +142,15 @@ class RunFolder:
         if not self._resume or not path.exists():
             return None
         try:
-            contents = [json.loads((self.folder / name).read_bytes()) for name in (path.name, "timings.json")]
-        except (OSError, ValueError) as err:
-            warnings.warn(f"{path} or timings.json cannot be read ({err}); the run is made again", stacklevel=2)
+            result, timings = (parse_json(read_regular(self.folder / name)) for name in (path.name, "timings.json"))
+            space = get_space(self._config.search_space)
+            for found in (result, result["s"]):
+                if tuple(found["cell"]) != space.from_str(found["arch"]):
+                    raise ValueError(f"{shown(found['cell'])} is not {shown(found['arch'])}")
+            return {**result, **timings}
+        except (UnreadableError, ArchLockError, LookupError, TypeError, ValueError) as err:
+            warnings.warn(f"{path} or timings.json cannot be used ({err}); the run is made again", stacklevel=2)
             return None
-        return {key: value for content in contents for key, value in content.items()}
 
     def ranker(self) -> Ranker | None:
         """The ranker of the run to resume."""
@@ -157,7 +170,7 @@ class RunFolder:
             content = ranker.to_bytes()
             self._made_with = hashlib.sha256(content).hexdigest()
             write_bytes(self._ranker, content)
-        self.training.unlink(missing_ok=True)
+        self._training.unlink(missing_ok=True)
 
     def keep_state(self, state: dict[str, Any]) -> None:
         """Raises: OutputError."""
@@ -196,7 +209,7 @@ class RunFolder:
     def tidy(self) -> None:
         """Remove what only an interrupted run needs. Raises: OutputError."""
         self._state.unlink(missing_ok=True)
-        self.training.unlink(missing_ok=True)
+        self._training.unlink(missing_ok=True)
         if self.networks.exists():
             remove_folder(self.networks)
 

@@ -28,7 +28,7 @@ def run_train_ranker(args: argparse.Namespace) -> int:
     make_folder(args.out.absolute().parent)
     tables, left_out = Knowledge(config).training_tables()
     with training_bar(config) as progress:
-        ranker, report = pipeline.train(config, tables, left_out, progress, checkpoint)
+        ranker, report = pipeline.train(config, tables, left_out, progress, lambda: checkpoint)
     ranker = Ranker(ranker.model, replace(ranker.info, command=command_of(args)))
     write_new(args.out, ranker.to_bytes(), args.overwrite)
     checkpoint.unlink(missing_ok=True)

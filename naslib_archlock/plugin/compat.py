@@ -22,10 +22,9 @@ from pathlib import Path
 from types import ModuleType, SimpleNamespace
 from typing import IO, Any
 
-import yaml
-
-from ..errors import ArchLockError, ConfigError, NaslibError
+from ..errors import ConfigError, NaslibError
 from ..files import is_file_name
+from ..reading import UnreadableError, read_yaml
 
 HOME_VARIABLE = "NASLIB_HOME"
 DEFAULT_HOME = "~/NASLib"
@@ -165,7 +164,7 @@ def _load_numbers(file: IO[bytes]) -> Any:
     from .unpickling import read_numbers
 
     path = _in_data_folder(file.name)
-    with _named("benchmark file", path):
+    with _named(f"benchmark file {path}", _GET_IT_AGAIN):
         return read_numbers(file)
 
 
@@ -174,7 +173,7 @@ def _load_numbers_of_torch(name: str) -> Any:
     from .unpickling import read_numbers_of_torch
 
     path = _in_data_folder(name)
-    with _named("benchmark file", path):
+    with _named(f"benchmark file {path}", _GET_IT_AGAIN):
         return read_numbers_of_torch(path)
 
 
@@ -187,8 +186,11 @@ def _in_data_folder(name: str) -> Path:
     return path
 
 
+_GET_IT_AGAIN = "get another from where NASLib's README says"
+
+
 @contextmanager
-def _named(what: str, path: Path) -> Iterator[None]:
+def _named(file: str, advice: str) -> Iterator[None]:
     """Raises: NaslibError: that names the file, for whatever is wrong with it."""
     from .unpickling import RefusedPickle
 
@@ -196,13 +198,11 @@ def _named(what: str, path: Path) -> Iterator[None]:
         yield
     except RefusedPickle as err:
         raise NaslibError(
-            f"NASLib's {what} {path} is not read: it asks for {err}, and would run what it likes. Numbers do not need "
-            "that, so it may be a trap: delete it, and get another from where NASLib's README says"
+            f"NASLib's {file} is not read: it asks for {err}, and would run what it likes. Numbers do not need that, "
+            f"so it may be a trap: delete it, and {advice}"
         ) from err
     except Exception as err:  # a pickle that is cut short or of another kind can raise anything
-        raise NaslibError(
-            f"NASLib cannot read its {what} {path} ({str(err) or type(err).__name__}); download it again"
-        ) from err
+        raise NaslibError(f"NASLib cannot read its {file} ({str(err) or type(err).__name__}); {advice}") from err
 
 
 def _refuse_models(dataset: Any = None) -> Any:
@@ -221,7 +221,7 @@ def _load_checkpoint(self: Any, path: str) -> Any:
     """Raises: NaslibError."""
     from .unpickling import read_weights
 
-    with _named("checkpoint", Path(path)):
+    with _named(f"checkpoint {path}", "start without --resume"):
         return read_weights(path)
 
 
@@ -281,21 +281,20 @@ def _config_loader(config_class: Callable[[Any], Any]) -> Callable[[Any], Any]:
     def load_config(path: Any) -> Any:
         """Raises: ConfigError."""
         try:
-            raw = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
-            if not isinstance(raw, dict):
-                raise ConfigError(f"config file {path} must hold keys and values")
+            raw = read_yaml(Path(path))
+        except UnreadableError as err:
+            raise ConfigError(f"config file {path} {err}") from err
+        if not isinstance(raw, dict):
+            raise ConfigError(f"config file {path} must hold keys and values")
+        try:
             config = config_class(raw)
-        except ArchLockError:
-            raise
-        except (OSError, ValueError) as err:
-            raise ConfigError(f"config file {path} cannot be read: {err}") from err
-        except Exception as err:  # of PyYAML, and of CfgNode, which takes plain values only
-            raise ConfigError(f"config file {path} is not YAML for a NASLib config: {err}") from err
+        except Exception as err:  # CfgNode takes plain values only
+            raise ConfigError(f"config file {path} is not one for NASLib: {err}") from err
         search = raw.get("search")
         named = {key: raw.get(key) for key in _FOLDER_NAMES}
         named["search.predictor_type"] = search.get("predictor_type") if isinstance(search, dict) else None
         for key, value in named.items():
-            if isinstance(value, str) and not is_file_name(value):
+            if value is not None and not is_file_name(str(value)):
                 raise ConfigError(f"config file {path}: {key} names an output folder, and {value!r} leads elsewhere")
         return config
 

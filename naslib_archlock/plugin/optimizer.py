@@ -17,6 +17,7 @@ from ..benchmarks.base import Benchmark
 from ..benchmarks.naslib import NaslibBenchmark
 from ..cells import Cell
 from ..config import config_from
+from ..errors import NaslibError
 from ..files import write_text
 from ..report.text import summary
 from ..sealed import seal, unseal
@@ -45,8 +46,12 @@ class SearchCheckpoint(torch.nn.Module):
             destination[prefix + self.KEY] = torch.frombuffer(bytearray(seal(search.state())), dtype=torch.uint8)
 
     def _load_from_state_dict(self, state_dict: Any, prefix: str, *args: Any) -> None:
-        if prefix + self.KEY in state_dict:
+        if prefix + self.KEY not in state_dict:
+            return
+        try:
             self._search[0].restore(unseal(bytes(state_dict[prefix + self.KEY].tolist())))
+        except (AttributeError, LookupError, TypeError, ValueError) as err:  # DamagedError, too
+            raise NaslibError(f"the checkpoint holds no state of this search ({err}); start without --resume") from err
 
 
 class ArchLock(MetaOptimizer):

@@ -11,6 +11,7 @@ import collections
 import inspect
 import io
 import pickle  # nosec B403 # for its Unpickler, which is restricted here
+import re
 import types
 import zipfile
 from pathlib import Path
@@ -55,13 +56,23 @@ class _NumberType:
 
 
 class _Array(np.ndarray):
-    """An array that takes over elements, and no more, from a pickle."""
+    """An array that takes over elements, and no more, from a pickle; copies of it are plain arrays."""
 
     def __setstate__(self, state: Any) -> None:
         _version, shape, of, is_fortran, data = state
-        if not isinstance(data, bytes):
-            raise RefusedPickle(f"an array of {type(data).__name__}")
-        super().__setstate__((1, shape, _dtype_of(of), bool(is_fortran), data))  # type: ignore[arg-type]
+        if self.size:  # NumPy would free the elements that it has, whoever else looks at them
+            raise RefusedPickle("an array twice")
+        super().__setstate__((1, shape, _dtype_of(of), bool(is_fortran), _checked_bytes(data)))  # type: ignore[arg-type]
+
+    def __reduce_ex__(self, protocol: Any) -> Any:
+        return np.asarray(self).__reduce_ex__(protocol)
+
+
+def _checked_bytes(data: Any) -> Any:
+    """Elements are bytes, and no view of what else there is."""
+    if not isinstance(data, (bytes, bytearray)):
+        raise RefusedPickle(f"an array of {type(data).__name__}")
+    return data
 
 
 def _dtype_of(of: Any) -> np.dtype[Any]:
@@ -84,11 +95,11 @@ def _empty_array(*_: Any) -> _Array:
 
 
 def _scalar(of: Any, data: Any) -> Any:
-    return np.frombuffer(data, _dtype_of(of), count=1)[0]
+    return np.frombuffer(_checked_bytes(data), _dtype_of(of), count=1)[0]
 
 
 def _array(data: Any, of: Any, shape: Any, order: Any) -> Any:
-    return np.frombuffer(data, _dtype_of(of)).reshape(shape, order=order)
+    return np.frombuffer(_checked_bytes(data), _dtype_of(of)).reshape(shape, order=order)
 
 
 _PLAIN = (bool, bytearray, bytes, complex, dict, float, frozenset, int, list, set, str, tuple)
@@ -164,14 +175,18 @@ class _WeightsUnpickler(_Unpickler):
 def read_weights(path: str) -> Any:
     """What a file of ``torch.save`` holds, its tensors on the CPU.
 
-    Raises: pickle.UnpicklingError: if it asks for something else; what ``torch.load`` raises.
+    Raises: RefusedPickle: if it asks for something else; pickle.UnpicklingError; what ``torch.load`` raises.
     """
     import torch
 
     if _is_torchscript(path):  # ``torch.load`` would run it, before 2.6 with ``weights_only``, too
         raise RefusedPickle("TorchScript, which is a program")
     if "weights_only" in inspect.signature(torch.load).parameters:
-        return torch.load(path, map_location="cpu", weights_only=True)
+        try:
+            return torch.load(path, map_location="cpu", weights_only=True)
+        except pickle.UnpicklingError as err:  # its text says how to run the file all the same
+            asked_for = re.search(r"GLOBAL (\S+)", str(err))
+            raise RefusedPickle(asked_for[1]) if asked_for else pickle.UnpicklingError("it is damaged") from err
     reader: Any = types.ModuleType(__name__)  # torch 1.12
     reader.Unpickler, reader.load = _WeightsUnpickler, lambda file, **options: _WeightsUnpickler(file, **options).load()
     return torch.load(path, map_location="cpu", pickle_module=reader)  # nosec B614 # by the restricted unpickler

@@ -65,6 +65,24 @@ def test_another_seed_is_another_audit(tmp_path):
         audit(tmp_path / "0", quick("seed", "1"), rotation=[CELL])
 
 
+@pytest.mark.parametrize(
+    ("source", "targets"), [("edges", ("rotation",)), ("digit", ("noise", "rotation")), ("digit", ("jigsaw",))]
+)
+def test_parts_of_another_source_or_of_other_targets_are_not_taken(tmp_path, monkeypatch, source, targets):
+    """Parts are named by the places of their targets."""
+    monkeypatch.setattr(audit_run, "_attacked", lambda *_: {"source": {"val": [], "test": []}, "attacks": []})
+    audit(tmp_path, quick(), rotation=[CELL], noise=[CELL])
+    with pytest.raises(OutputError, match="parts of work with other settings"):
+        audit(tmp_path, quick("dataset", source), **{target: [CELL] for target in targets})
+
+
+def test_stages_that_images_are_too_small_for_are_refused(tmp_path):
+    with pytest.raises(ConfigError, match=r"audit.widths has 4 stages.*images of digit, 8 pixels, allow 3"):
+        audit(tmp_path, quick("audit.widths", "4,4,4,4"), rotation=[CELL])
+    rows = audit(tmp_path, quick("audit.widths", "4,4,4", "audit.fractions", "0.1"), rotation=[CELL])[1]
+    assert np.isfinite(rows["test"]).all()
+
+
 def test_images_of_other_channels_are_refused(tmp_path, digit_images):
     grey = splits_of(quick(), "digit")["train"]
     assert grey.images.shape[1] == 1
@@ -92,7 +110,8 @@ def test_folders_of_images_are_audited(tmp_path, digit_images):
 
 def test_networks_are_built_as_the_config_says():
     assert fit_settings(quick()).widths == (8, 16)
-    assert fit_settings(load_config(None, ["dataset", "a/folder"])).widths == (16, 32, 64)
+    for space in ("transbench101_micro", "digits"):
+        assert fit_settings(load_config(None, ["search_space", space, "dataset", "a/folder"])).widths == (16, 32, 64)
     full = fit_settings(quick("audit.widths", "16,32,64", "audit.cells_per_stage", "5", "audit.epochs", "200"))
     assert (full.widths, full.cells_per_stage, full.epochs) == ((16, 32, 64), 5, 200)
 

@@ -310,7 +310,7 @@ def test_a_file_that_was_cut_short(name, task, monkeypatch, tmp_path):
     path.write_bytes((naslib_data_folder() / file_name).read_bytes()[:100_000])
     monkeypatch.setattr(module, "naslib_data_folder", lambda: path.parent)
     monkeypatch.setattr(sys.modules["naslib.utils.get_dataset_api"], "get_project_root", lambda: tmp_path)
-    with pytest.raises(NaslibError, match=f"cannot read its benchmark file {path}.*download it again"):
+    with pytest.raises(NaslibError, match=f"cannot read its benchmark file {path}.*get another from"):
         NaslibBenchmark(space).accuracy((3,) * 6, task=task, split="val")
 
 

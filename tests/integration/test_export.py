@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import pytest
 import safetensors.numpy
+import safetensors.torch
 import torch
 from sklearn.datasets import load_digits
 
@@ -282,6 +283,12 @@ def test_files_that_are_no_network(tmp_path):
         load_network(tmp_path)
     path.write_bytes(safetensors.numpy.save({"x": np.zeros(2, np.float32)}, {"other": "{}"}))
     with pytest.raises(ConfigError, match="not a network of format.*other"):
+        load_network(tmp_path)
+    export(tmp_path)
+    with safetensors.safe_open(str(path), framework="np") as f:
+        metadata = f.metadata()
+    path.write_bytes(safetensors.torch.save({"x": torch.zeros(2, dtype=torch.bfloat16)}, metadata))
+    with pytest.raises(ConfigError, match="cannot be read.*bfloat16"):
         load_network(tmp_path)
 
 

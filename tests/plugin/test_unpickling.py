@@ -112,6 +112,36 @@ def test_numpys_builders_take_nothing_on_trust(data):
         read_numbers(io.BytesIO(data))
 
 
+_ARRAY = b"cnumpy.core.multiarray\n_reconstruct\n)R"
+_STATE = b"(K\x01K\x01\x85cnumpy\ndtype\nX\x02\x00\x00\x00i8\x85R\x89C\x08aaaaaaaatb"
+_VIEW = (
+    b"cnumpy.core.numeric\n_frombuffer\n("
+    + _ARRAY
+    + _STATE
+    + b"cnumpy\ndtype\nX\x02\x00\x00\x00i8\x85RK\x01\x85X\x01\x00\x00\x00CtR"
+)
+
+
+@pytest.mark.parametrize(
+    ("data", "named"),
+    [(_ARRAY + _STATE + _STATE, "an array twice"), (_VIEW, "an array of _Array")],
+    ids=["elements taken away", "a view of elements"],
+)
+def test_no_view_outlives_its_elements(data, named):
+    """Together they would write to memory that has been freed."""
+    assert read_numbers(io.BytesIO(b"\x80\x04" + _ARRAY + _STATE + b".")).tobytes() == b"aaaaaaaa"
+    with pytest.raises(RefusedPickle, match=named):
+        read_numbers(io.BytesIO(b"\x80\x04" + data + b"."))
+
+
+@pytest.mark.parametrize("protocol", range(pickle.HIGHEST_PROTOCOL + 1))
+def test_copies_of_what_was_read_are_plain(protocol):
+    found = read_numbers(io.BytesIO(pickle.dumps(NUMPY["array"], 2)))
+    copy = pickle.loads(pickle.dumps(found, protocol))
+    assert type(copy) is np.ndarray
+    assert np.array_equal(copy, NUMPY["array"])
+
+
 @pytest.mark.parametrize("damage", [lambda d: d[:-20], lambda d: b"", lambda d: b"<html>" + d])
 def test_a_damaged_pickle_is_an_error(damage):
     with pytest.raises((EOFError, pickle.UnpicklingError)):
@@ -162,6 +192,15 @@ def test_programs_are_no_weights(tmp_path):
         read_weights(str(tmp_path / "t.pth"))
     with pytest.raises(RefusedPickle, match="__torch__"):
         read_numbers_of_torch(tmp_path / "t.pth")
+
+
+def test_damaged_weights_are_not_called_a_trap(tmp_path):
+    torch.save({"model": torch.ones(200)}, tmp_path / "t.pth")
+    for data in (b"", pickle.dumps({"n": 1}), (tmp_path / "t.pth").read_bytes()[:-50]):
+        (tmp_path / "t.pth").write_bytes(data)
+        with pytest.raises(Exception, match=r"^(?!.*weights_only)") as error:
+            read_weights(str(tmp_path / "t.pth"))
+        assert not isinstance(error.value, RefusedPickle)
 
 
 def test_what_is_no_file_of_torch(tmp_path):
