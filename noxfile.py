@@ -2,6 +2,7 @@
 
 nox -s core             what needs no torch, on each; ``make test`` runs it on all but the main one
 nox -s tests-3.12       everything, with torch, and with NASLib where that is found
+nox -s same-bytes       on versions of Python with the same libraries, the same seed gives the same bytes
 nox -s naslib-as-pinned what needs NASLib, on the versions that NASLib's authors pinned
 
 Environments are kept in .nox; with -R they are used again as they are.
@@ -26,6 +27,17 @@ NASLIB = Path(os.environ.get("NASLIB_HOME") or Path.home() / "NASLib")
 VERSIONS = sorted(
     (path.stem[2:] for path in ROOT.glob("constraints/py3.*.txt")), key=lambda version: int(version.partition(".")[2])
 )
+# Versions that several Pythons have: of what computes, and of what draws.
+SAME_LIBRARIES = {
+    "NumPy 1.26, SciPy 1.13": (
+        ("numpy==1.26.4", "scipy==1.13.1", "matplotlib==3.9.4", "pillow==11.3.0", "kiwisolver==1.4.7"),
+        ("3.9", "3.10", "3.11", "3.12"),
+    ),
+    "NumPy 2.2, SciPy 1.15": (
+        ("numpy==2.2.6", "scipy==1.15.3", "matplotlib==3.10.9", "pillow==12.3.0", "kiwisolver==1.5.1"),
+        ("3.10", "3.11", "3.12", "3.13"),
+    ),
+}
 # Slow, or of what all Pythons share: an experiment, what Matplotlib draws, when processes are killed, random input.
 NOT_CORE = ("tests/test_patterns_study.py", "tests/report/test_figures.py", "tests/test_kills.py", "tests/fuzz")
 
@@ -58,12 +70,15 @@ def _install(session: nox.Session, *packages: str) -> None:
     session.install("-c", f"constraints/py{session.python}.txt", *packages)
 
 
+def _needed_by_core() -> list[str]:
+    project = nox.project.load_toml(ROOT / "pyproject.toml")["project"]
+    return [name for name in project["dependencies"] if not name.startswith("torch")]
+
+
 @nox.session(python=VERSIONS)
 def core(session: nox.Session) -> None:
     """The tests that need no torch, without it: gigabytes less."""
-    project = nox.project.load_toml(ROOT / "pyproject.toml")["project"]
-    needed = [name for name in project["dependencies"] if not name.startswith("torch")]
-    _install(session, *needed, "pytest", "hypothesis", "pymoo")
+    _install(session, *_needed_by_core(), "pytest", "hypothesis", "pymoo")
     # from the checkout, not installed into it: sessions run side by side
     options = ["-q", "--without-torch", "-p", "no:cacheprovider", *(f"--ignore={path}" for path in NOT_CORE)]
     session.run("python", "-m", "pytest", *options, *session.posargs)
@@ -75,6 +90,22 @@ def tests(session: nox.Session) -> None:
     has_naslib = (NASLIB / "naslib" / "__init__.py").is_file()
     _install(session, "-e", ".[dev,naslib]" if has_naslib else ".[dev]")
     session.run("python", "-m", "pytest", *session.posargs)
+
+
+@nox.session(name="same-bytes")
+@nox.parametrize("python,libraries", [(version, name) for name, of in SAME_LIBRARIES.items() for version in of[1]])
+def same_bytes(session: nox.Session, libraries: str) -> None:
+    """What needs no torch (``tests/outputs.py``), compared with what others made that are in ``build/same-bytes``."""
+    pins, _ = SAME_LIBRARIES[libraries]
+    session.install(*_needed_by_core(), *pins)
+    folder = ROOT / "build" / "same-bytes" / libraries.replace(" ", "")
+    folder.mkdir(parents=True, exist_ok=True)
+    made = session.run("python", "tests/outputs.py", "--core", silent=True, env={"OMP_NUM_THREADS": "1"})
+    (folder / f"{session.python}.json").write_text(str(made).splitlines()[-1] + "\n", encoding="utf-8")
+    contents = {path.stem: path.read_bytes() for path in folder.glob("3.*.json")}
+    if len(set(contents.values())) > 1:
+        session.error(f"outputs differ among Python {', '.join(sorted(contents))}: see {folder}")
+    session.log(f"{libraries}: the same bytes on Python {', '.join(sorted(contents))}")
 
 
 @nox.session(python="3.9", name="naslib-as-pinned")

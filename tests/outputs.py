@@ -1,4 +1,5 @@
-"""Outputs that must not depend on the process that makes them: ``python tests/outputs.py NAME...`` prints them as JSON.
+"""Outputs that must not depend on the process that makes them: ``python tests/outputs.py NAME...`` prints them as JSON;
+without names all, with ``--core`` those that need no torch.
 
 What a search decides, the architectures that it looked up and the one it chose, must moreover be the same on every
 version of Python and of the libraries; ``python tests/outputs.py --expect`` writes that to ``expected_decisions.json``.
@@ -207,6 +208,7 @@ def main(names: list[str]) -> None:
             lines = ",\n".join(f" {json.dumps(name)}: {json.dumps(value)}" for name, value in made.items())
             EXPECTED.write_text(f"{{\n{lines}\n}}\n", encoding="utf-8")
         else:
+            names = list(CORE) if names == ["--core"] else names or list(OUTPUTS)
             print(json.dumps({name: OUTPUTS[name](Path(folder)) for name in names}))
 
 

@@ -423,8 +423,8 @@ def test_overwrite_replaces_it(run, toy_args, folder):
     [
         (["archlock.ranker", "no/such.safetensors"], "no/such.safetensors cannot be read"),
         (
-            ["archlock.strategy", "evolution", "archlock.zero_cost", "no/such.json"],
-            "no/such.json",
+            ["archlock.strategy", "evolution", "archlock.zero_cost", "no/zc_digits.json"],
+            "no/zc_digits.json",
         ),
     ],
 )

@@ -1,8 +1,8 @@
 """Does a locked architecture also resist an attack on its trained weights? All 30 pairs of the digits tasks.
 
-For each pair: the cell that scheme TU found, the one that scheme S finds, a random one within the source budget, and
-the ceiling, the best lock within the budget by the target's validation accuracy, which no search sees. Each is trained
-on the source, and attacked on the target (``archlock audit``).
+For each source: the cell that scheme TU found, the one that scheme S finds, and a random one within the source budget.
+For each pair of tasks also the ceiling, the best lock within the budget by the target's validation accuracy, which no
+search sees. Each is trained on the source, and attacked on the target (``archlock audit``).
 
 python experiments/transfer_audit/run.py        # an interrupted run continues
 """
@@ -20,7 +20,7 @@ from matplotlib.figure import Figure
 from scipy.stats import spearmanr
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
-from common import add_worker_options, workers, write_results
+from common import add_worker_options, interval, show, workers, write_results
 
 from naslib_archlock import pipeline
 from naslib_archlock.audit.attacks import SCRATCH
@@ -33,13 +33,11 @@ from naslib_archlock.files import write_bytes, write_text
 from naslib_archlock.report.pictures import CHOSEN, OUTSIDE, WITHIN, png
 from naslib_archlock.report.text import table
 from naslib_archlock.scoring import LockScale
-from naslib_archlock.seeding import stream
 from naslib_archlock.spaces import DIGITS
 
 HERE = Path(__file__).parent
 CEILING = "ceiling"
 ROLES = (FOUND, S, RANDOM, CEILING)
-N_RESAMPLES = 10_000
 RATES = "0.03,0.1"  # of the three of the default, those that attackers choose nearly always
 
 
@@ -81,21 +79,26 @@ def roles_of(config: Config, benchmark: Benchmark, target: str) -> dict[str, Any
 def differences(figures: pd.DataFrame) -> list[dict[str, Any]]:
     """How much more the attacker gets from the weights of a role than from those of another: means over pairs.
 
-    Below 0, the role resists more. Intervals are 95% bootstrap intervals over the pairs.
+    Below 0, the role resists more. Intervals are 95% intervals (Student's t) over the means of the sources: the targets
+    of one source share its cells and their weights.
     """
     rows = []
     for role, other in ((FOUND, S), (FOUND, RANDOM), (CEILING, S), (CEILING, RANDOM), (RANDOM, S)):
         for figure in (TRANSFER, SCRATCH, GAIN):
-            pairs = pd.concat([compare(part, role, other, figure) for _, part in figures.groupby("source", sort=False)])
+            pairs = pd.concat(
+                [
+                    compare(part, role, other, figure).assign(source=source)
+                    for source, part in figures.groupby("source", sort=False)
+                ]
+            )
             for fraction, of_fraction in pairs.groupby("fraction_pct"):
-                means = of_fraction["mean"].to_numpy()
-                drawn = stream(0, "bootstrap").choice(means, (N_RESAMPLES, len(means))).mean(axis=1)
-                low, high = np.percentile(drawn, [2.5, 97.5])
+                of_sources = of_fraction.groupby("source", sort=False)["mean"].mean()
+                over_sources = interval(of_sources.tolist())
                 rows.append(
                     {
                         "role": role, "other": other, "figure": figure, "fraction_pct": fraction,
-                        "mean": means.mean(), "low": low, "high": high, "median": np.median(means),
-                        "n_below": int((means < 0).sum()), "n_pairs": len(means),
+                        "mean": over_sources["mean"], "ci95": over_sources["ci95"], "of_sources": of_sources.to_dict(),
+                        "pairs_below": int((of_fraction["mean"] < 0).sum()), "n_pairs": len(of_fraction),
                     }
                 )  # fmt: skip
     return rows
@@ -138,14 +141,14 @@ def picture(figures: pd.DataFrame) -> bytes:
     return png(figure)
 
 
-def show(rows: list[dict[str, Any]], figure: str) -> str:
+def difference_table(rows: list[dict[str, Any]], figure: str) -> str:
     """A table of ``differences``."""
-    lines = [["difference", "images", "mean [95% over pairs]", "median", "pairs below 0"]]
+    lines = [["difference", "images", "mean ± 95% over sources", "sources below 0", "pairs below 0"]]
     lines += [
         [
-            f"{row['role']} - {row['other']}", f"{row['fraction_pct']:g}%",
-            f"{row['mean']:.2f} [{row['low']:.2f}, {row['high']:.2f}]", f"{row['median']:.2f}",
-            f"{row['n_below']} of {row['n_pairs']}",
+            f"{row['role']} - {row['other']}", f"{row['fraction_pct']:g}%", show(row, digits=1),
+            f"{sum(mean < 0 for mean in row['of_sources'].values())} of {len(row['of_sources'])}",
+            f"{row['pairs_below']} of {row['n_pairs']}",
         ]
         for row in rows
         if row["figure"] == figure
@@ -170,7 +173,7 @@ def main() -> None:
         ("The same networks from scratch, with the attacker's images", SCRATCH),
         ("Attack gain: the first minus the second", GAIN),
     ):
-        print(f"{title}\n{show(rows, figure)}\n")
+        print(f"{title}\n{difference_table(rows, figure)}\n")
     means = (
         figures.groupby(["fraction_pct", "role"], sort=False)[[TRANSFER, SCRATCH, GAIN, "benchmark"]].mean().round(2)
     )
