@@ -100,7 +100,9 @@ def same_bytes(session: nox.Session, libraries: str) -> None:
     session.install(*_needed_by_core(), *pins)
     folder = ROOT / "build" / "same-bytes" / libraries.replace(" ", "")
     folder.mkdir(parents=True, exist_ok=True)
-    made = session.run("python", "tests/outputs.py", "--core", silent=True, env={"OMP_NUM_THREADS": "1"})
+    made = session.run(
+        "python", "tests/outputs.py", "--core", silent=True, env={"OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)}
+    )
     (folder / f"{session.python}.json").write_text(str(made).splitlines()[-1] + "\n", encoding="utf-8")
     contents = {path.stem: path.read_bytes() for path in folder.glob("3.*.json")}
     if len(set(contents.values())) > 1:

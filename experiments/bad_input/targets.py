@@ -393,9 +393,14 @@ def _draw_table(rng: Random) -> bytes:
             rows = rows or [[]]
             continue
         rows[at] = row
-    text = io.StringIO()
-    csv.writer(text, lineterminator=some(rng, ("\n", "\n", "\r\n", "\r"))).writerows(rows)
-    raw = text.getvalue().encode("utf-8", "surrogatepass")
+    return _drawn_csv(rng, rows)
+
+
+def _drawn_csv(rng: Random, rows: list[list[str]]) -> bytes:
+    text, instead = io.StringIO(), "\ue000"  # of NUL, which the writer of Python 3.10 refuses
+    writable = [[field.replace("\0", instead) for field in row] for row in rows]
+    csv.writer(text, lineterminator=some(rng, ("\n", "\n", "\r\n", "\r"))).writerows(writable)
+    raw = text.getvalue().replace(instead, "\0").encode("utf-8", "surrogatepass")
     return mutated_bytes(rng, raw) if rng.randrange(3) == 0 else raw
 
 
@@ -850,10 +855,7 @@ def _draw_results(rng: Random) -> bytes:
             row[field] = some(rng, STRANGE_TEXT)
         else:
             rows.append(list(row))
-    text = io.StringIO()
-    csv.writer(text, lineterminator=some(rng, ("\n", "\n", "\r\n", "\r"))).writerows(rows)
-    raw = text.getvalue().encode("utf-8", "surrogatepass")
-    return mutated_bytes(rng, raw) if rng.randrange(3) == 0 else raw
+    return _drawn_csv(rng, rows)
 
 
 def _check_results(frame: Any, _: Path, scratch: Path) -> None:
