@@ -135,8 +135,8 @@ def picture(figures: pd.DataFrame) -> bytes:
         axis.plot([low, 0], [low, 0], color="black", lw=0.7, ls="--", label="as much")
         axis.axhline(0, color="black", lw=0.5)
         axis.set_title(f"attacker has {fraction:g}% of the images", fontsize=10)
-        axis.set_xlabel("target test below scheme S,\ntrained from scratch (benchmark)")
-    axes[0].set_ylabel("target test below scheme S,\nstrongest attack on the weights")
+        axis.set_xlabel("target test minus that of scheme S,\ntrained from scratch (benchmark)")
+    axes[0].set_ylabel("target test minus that of scheme S,\nstrongest attack on the weights")
     figure.legend(*axes[0].get_legend_handles_labels(), loc="outside upper center", ncols=4, frameon=False)
     return png(figure)
 
