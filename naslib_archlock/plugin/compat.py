@@ -22,6 +22,8 @@ from pathlib import Path
 from types import ModuleType, SimpleNamespace
 from typing import IO, Any
 
+import numpy as np
+
 from ..errors import ConfigError, NaslibError
 from ..files import is_file_name
 from ..reading import UnreadableError, read_yaml
@@ -61,6 +63,7 @@ def load_naslib() -> ModuleType:
     if home not in sys.path:
         sys.path.append(home)
     _restore_collections_aliases()
+    _restore_numpy_alias()
     try:
         declare_torchvision_operators()
         naslib = importlib.import_module("naslib")
@@ -83,6 +86,12 @@ def _restore_collections_aliases() -> None:
     """Python 3.10 removed ``collections.Iterable``, which NASLib's search space code still names."""
     if not hasattr(collections, "Iterable"):
         collections.Iterable = collections.abc.Iterable  # type: ignore[attr-defined]
+
+
+def _restore_numpy_alias() -> None:
+    """NumPy 2.0 moved ``ComplexWarning``, which GraKeL 0.1.10 still looks for: Python 3.13 has no newer GraKeL."""
+    if not hasattr(np, "ComplexWarning"):
+        np.ComplexWarning = np.exceptions.ComplexWarning  # type: ignore[attr-defined]
 
 
 def declare_torchvision_operators() -> None:

@@ -140,9 +140,9 @@ def _check(
     """Refuse what cannot be exported before NASLib is asked for it."""
     if fmt not in _SAVERS:
         raise unknown("export format", fmt, _SAVERS)
-    if fmt == "torch.export" and not hasattr(getattr(torch, "export", None), "Dim"):
+    if fmt == "torch.export" and not HAS_PROGRAMS:
         raise ConfigError(
-            f"the export format torch.export needs torch 2.2 or newer, and this is {torch.__version__}; choose "
+            f"the export format torch.export needs torch 2.6 or newer, and this is {torch.__version__}; choose "
             "torchscript, or a newer torch"
         )
     if space.name not in (NASBENCH201.name, TRANSBENCH101_MICRO.name):
@@ -191,7 +191,7 @@ def _save_script(module: nn.Module, images: Tensor) -> dict[str, bytes]:
 def _save_programs(module: nn.Module, images: Tensor) -> dict[str, bytes]:
     files = {}
     for name, training in ((TRAIN_PROGRAM, True), (EVAL_PROGRAM, False)):
-        any_batch = ({0: torch.export.Dim("n", min=1)},)
+        any_batch = ({0: torch.export.Dim("n", min=1, max=2**31 - 1)},)
         program = torch.export.export(module.train(training), (images,), dynamic_shapes=any_batch)
         data = io.BytesIO()
         torch.export.save(program, data)
@@ -199,6 +199,7 @@ def _save_programs(module: nn.Module, images: Tensor) -> dict[str, bytes]:
     return files
 
 
+HAS_PROGRAMS = torch.__version__ >= "2.6"  # the programs of 2.5 cannot be trained: BatchNorm stops the gradient
 _SAVERS = {"torchscript": _save_script, "torch.export": _save_programs}
 EXPORT_FORMATS = tuple(_SAVERS)
 

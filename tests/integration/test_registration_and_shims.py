@@ -48,6 +48,14 @@ def test_loading_again_returns_the_same_module(naslib):
     assert sys.path == path
 
 
+@pytest.mark.parametrize(("present", "expected"), [({"ComplexWarning": "own"}, "own"), ({}, "moved")])
+def test_numpys_alias_is_added_only_where_it_is_missing(present, expected, monkeypatch):
+    fake = SimpleNamespace(exceptions=SimpleNamespace(ComplexWarning="moved"), **present)
+    monkeypatch.setattr(compat, "np", fake)
+    compat._restore_numpy_alias()
+    assert fake.ComplexWarning == expected
+
+
 @pytest.mark.parametrize(("present", "expected"), [({"Iterable": "own"}, "own"), ({}, collections.abc.Iterable)])
 def test_the_collections_alias_is_added_only_where_it_is_missing(present, expected, monkeypatch):
     fake = SimpleNamespace(abc=collections.abc, **present)
