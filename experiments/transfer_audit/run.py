@@ -28,6 +28,7 @@ from naslib_archlock.audit.cells import FOUND, RANDOM, S, cells_to_attack
 from naslib_archlock.audit.results import GAIN, TRANSFER, by_role, chosen_attacks, compare
 from naslib_archlock.audit.run import archs_of, run_audit
 from naslib_archlock.benchmarks.base import Benchmark
+from naslib_archlock.cells import Cell
 from naslib_archlock.config import Config, load_config
 from naslib_archlock.files import write_bytes, write_text
 from naslib_archlock.report.pictures import CHOSEN, OUTSIDE, WITHIN, png
@@ -49,7 +50,8 @@ def audit_source(source: str, seeds: int, args: argparse.Namespace) -> pd.DataFr
     )
     benchmark = pipeline.open_benchmark(config)
     targets = [task for task in DIGITS.tasks if task != source]
-    roles = {target: roles_of(config, benchmark, target) for target in targets}
+    of_source = cells_of_source(config, benchmark)
+    roles = {target: {**of_source, CEILING: [ceiling(config, benchmark, target)]} for target in targets}
     cells = {target: [cell for some in of_target.values() for cell in some] for target, of_target in roles.items()}
     _, attacks = run_audit(config, cells, args.parts / source, workers(args))
     archs = {
@@ -66,14 +68,17 @@ def audit_source(source: str, seeds: int, args: argparse.Namespace) -> pd.DataFr
     return figures
 
 
-def roles_of(config: Config, benchmark: Benchmark, target: str) -> dict[str, Any]:
-    """Role -> cells."""
+def cells_of_source(config: Config, benchmark: Benchmark) -> dict[str, list[Cell]]:
+    """Role -> cells, of those that do not depend on the target."""
     search = pipeline.prepare(config, benchmark).search
     for _ in range(config.search.epochs):
         search.step()
-    result = pipeline.finish(config, benchmark, search)
-    scale = LockScale(benchmark, config.dataset, target, config.archlock.source_budget_pct)
-    return {**cells_to_attack(config, benchmark, result), CEILING: [scale.ceiling()]}
+    return cells_to_attack(config, benchmark, pipeline.finish(config, benchmark, search))
+
+
+def ceiling(config: Config, benchmark: Benchmark, target: str) -> Cell:
+    """The best lock there is on a target."""
+    return LockScale(benchmark, config.dataset, target, config.archlock.source_budget_pct).ceiling()
 
 
 def differences(figures: pd.DataFrame) -> list[dict[str, Any]]:

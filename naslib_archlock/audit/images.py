@@ -18,8 +18,8 @@ from ..tasks.folder import read_image_folder, split_for_training
 from ..tasks.names import is_image_folder
 
 
-@lru_cache(maxsize=4)  # the source and a target, on the CPU and where they are computed with
-def splits_of(config: Config, task: str, device: str = "cpu") -> Mapping[str, LabelledImages]:
+@lru_cache(maxsize=2)  # the source and a target
+def splits_of(config: Config, task: str) -> Mapping[str, LabelledImages]:
     """``train``, ``val`` and ``test`` of a digits task, a folder of images, or a data set that NASLib loads.
 
     The digits tasks have splits of their own; others are split by class into 60, 20 and 20%, as in training candidates.
@@ -30,19 +30,23 @@ def splits_of(config: Config, task: str, device: str = "cpu") -> Mapping[str, La
         images = read_image_folder(
             Path(task), section.image_size, section.max_images, config.seed, section.skip_unreadable
         )
-        splits = split_for_training(images, config.seed)
-    elif config.search_space == DIGITS.name:
-        splits = digits_task(task)
-    elif task in TRANSBENCH101_MICRO.tasks and config.search_space != "nasbench201":
+        return split_for_training(images, config.seed)
+    if config.search_space == DIGITS.name:
+        return digits_task(task)
+    if task in TRANSBENCH101_MICRO.tasks and config.search_space != "nasbench201":
         raise ConfigError(
             f"the images of TransNAS-Bench-101's task {task} (Taskonomy) cannot be read here; give folders of images "
             "as dataset and archlock.target"
         )
-    else:
-        from ..plugin.proxies import naslib_dataset
+    from ..plugin.proxies import naslib_dataset
 
-        splits = split_for_training(naslib_dataset(task, section.max_images), config.seed)
-    return {split: images.to(device) for split, images in splits.items()}
+    return split_for_training(naslib_dataset(task, section.max_images), config.seed)
+
+
+@lru_cache(maxsize=2)
+def splits_on(config: Config, task: str, device: str) -> Mapping[str, LabelledImages]:
+    """``splits_of`` on a device of torch."""
+    return {split: images.to(device) for split, images in splits_of(config, task).items()}
 
 
 def fit_settings(config: Config) -> FitSettings:

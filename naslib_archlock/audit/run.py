@@ -24,7 +24,7 @@ from ..tasks.base import LabelledImages, digest_of
 from ..tasks.names import task_name
 from ..threads import single_threaded
 from .attacks import ATTACKS, attack, drawn_images
-from .images import fit_settings, splits_of
+from .images import fit_settings, splits_of, splits_on
 
 _VERSION = 2  # of what is kept: raise it when the same settings come to give other figures
 
@@ -92,10 +92,10 @@ def _settings(config: Config, targets: Sequence[str], device: str) -> dict[str, 
     Raises: ConfigError: if networks cannot be used on a task's images.
     """
     networks = fit_settings(config)
-    channels = splits_of(config, config.dataset, "cpu")["train"].images.shape[1]
+    channels = splits_of(config, config.dataset)["train"].images.shape[1]
     digests = {}
     for task in (config.dataset, *targets):
-        splits = splits_of(config, task, "cpu")
+        splits = splits_of(config, task)
         _check_stages(len(networks.widths), splits["train"], task)
         if splits["train"].images.shape[1] != channels:
             raise ConfigError(
@@ -137,8 +137,8 @@ def _attacked(config: Config, device: str, cell: Cell, target: str, fraction: fl
     """The figures of a released network on the source, and of all attacks on it with a part of a target's images."""
     with _one_thread_on_cpu(device):
         body, on_source = _released(config, device, cell)
-        splits, settings = splits_of(config, target, device), fit_settings(config)
-        rows = drawn_images(splits_of(config, target, "cpu")["train"], fraction, _seeds(config))
+        splits, settings = splits_on(config, target, device), fit_settings(config)
+        rows = drawn_images(splits_of(config, target)["train"], fraction, _seeds(config))
         attacks = [
             {
                 "attack": name,
@@ -154,7 +154,7 @@ def _attacked(config: Config, device: str, cell: Cell, target: str, fraction: fl
 @lru_cache(maxsize=1)
 def _released(config: Config, device: str, cell: Cell) -> tuple[dict[str, Tensor], dict[str, list[float]]]:
     """The weights before the head of networks that were trained on the source, and their figures there."""
-    splits = splits_of(config, config.dataset, device)
+    splits = splits_on(config, config.dataset, device)
     network = fit(cell, splits["train"], fit_settings(config), _seeds(config))
     return network.body.state_dict(), {split: scores(network, splits[split]) for split in ("val", "test")}
 

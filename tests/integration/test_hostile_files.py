@@ -256,7 +256,7 @@ def test_a_config_that_is_a_program(tmp_path, sprung):
 
 
 @pytest.mark.parametrize("key", ["optimizer", "dataset", "search_space"])
-@pytest.mark.parametrize("name", ["../../elsewhere", "/elsewhere", "..", ["../../elsewhere"]])
+@pytest.mark.parametrize("name", ["../../elsewhere", "/elsewhere", "..", "a\0b", ["../../elsewhere"]])
 def test_a_config_cannot_leave_its_output_folder(key, name, tmp_path):
     config = write_config(tmp_path / "c.yaml", **{key: name})
     with pytest.raises(ConfigError, match=f"{key} names an output folder"):
