@@ -10,9 +10,9 @@ from bench_search import advance
 from conftest import Measure
 from inputs import config_of, random_cells, random_embeddings, random_ranker
 
-from naslib_archlock import pipeline
-from naslib_archlock.ranker import Ranker
-from naslib_archlock.spaces import NASBENCH201
+from naslib_archlock.locking import prepare as pipeline
+from naslib_archlock.ranker.ranker import Ranker
+from naslib_archlock.spaces.known import NASBENCH201
 
 CELLS = "cells ranked for 1 task against 128 opponents"
 TASKS = "tasks that 500 cells are ranked for"

@@ -13,10 +13,11 @@ from conftest import Measure
 from inputs import source_task
 from stand_ins import naslib_accuracies
 
-from naslib_archlock import pipeline
-from naslib_archlock.benchmarks.digits import digits_benchmark
-from naslib_archlock.scoring import accuracies
-from naslib_archlock.spaces import DIGITS, NASBENCH201, SearchSpace
+from naslib_archlock.benchmarks.digits_benchmark import digits_benchmark
+from naslib_archlock.benchmarks.lock_score import accuracies
+from naslib_archlock.locking import prepare as pipeline
+from naslib_archlock.spaces.known import DIGITS, NASBENCH201
+from naslib_archlock.spaces.space import SearchSpace
 
 FIRST = tuple(NASBENCH201.distinct()[0].tolist())
 

@@ -11,8 +11,8 @@ from conftest import Measure
 from inputs import image_batch
 from stand_ins import naslib_zero_cost
 
-from naslib_archlock.spaces import NASBENCH201
-from naslib_archlock.zerocost import PROXIES
+from naslib_archlock.proxies.zero_cost import PROXIES
+from naslib_archlock.spaces.known import NASBENCH201
 
 STEPS = ("search.epochs", 100)
 CELL = (3, 3, 4, 1, 3, 1)  # the example of the paper
@@ -66,7 +66,7 @@ def bench_zero_cost_baseline(measure: Measure, loader: Any) -> None:
 
 
 def bench_zero_cost(measure: Measure, loader: Any) -> None:
-    from naslib_archlock.plugin.zerocost import live_scores
+    from naslib_archlock.plugin.live_scores import live_scores
 
     table = measure(
         ZERO_COST, "ours", "live_scores", lambda: live_scores(NASBENCH201, "cifar10", [CELL], loader, PROXIES, 10, 0)

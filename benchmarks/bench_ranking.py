@@ -10,8 +10,8 @@ from conftest import Measure
 from inputs import WIDTHS, distinct, random_cells, random_embeddings, random_ranker
 from stand_ins import PlainProduct, one_batch, one_pair_at_a_time, unfactored_win_rates
 
-from naslib_archlock.ranker import Ranker
-from naslib_archlock.spaces import NASBENCH201, TRANSBENCH101_MICRO
+from naslib_archlock.ranker.ranker import Ranker
+from naslib_archlock.spaces.known import NASBENCH201, TRANSBENCH101_MICRO
 
 N_TASKS, N_OPPONENTS = 11, 128  # a source and 10 targets; the default sample of opponents
 

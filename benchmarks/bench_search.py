@@ -12,13 +12,13 @@ from conftest import Measure
 from inputs import config_of, source_task
 from stand_ins import NaslibGraphs, ReleasedScript
 
-from naslib_archlock import pipeline
-from naslib_archlock.config import Config
+from naslib_archlock.config.sections import Config
 from naslib_archlock.embedding.simulate import simulate_targets
-from naslib_archlock.knowledge import Knowledge
-from naslib_archlock.ranker import Ranker
-from naslib_archlock.search import Search
-from naslib_archlock.spaces import get_space
+from naslib_archlock.locking import prepare as pipeline
+from naslib_archlock.locking.knowledge import Knowledge
+from naslib_archlock.ranker.ranker import Ranker
+from naslib_archlock.search.base import Search
+from naslib_archlock.spaces.known import get_space
 
 # Population 10, 40 steps, 1 + 15 embeddings, lambda 2; ours keeps the whole history.
 REFERENCE = (

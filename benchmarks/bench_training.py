@@ -11,9 +11,9 @@ from conftest import Measure
 from inputs import random_ranker, training_info, training_tasks
 from stand_ins import train_with_data_loader
 
-from naslib_archlock import training
-from naslib_archlock.train_settings import TrainSettings
-from naslib_archlock.training import TrainingTask, train_ranker
+from naslib_archlock.ranker import training
+from naslib_archlock.ranker.train_settings import TrainSettings
+from naslib_archlock.ranker.training import TrainingTask, train_ranker
 
 STEPS = TrainSettings(epochs=1, steps_per_epoch=20, batch_size=1024)
 SOME = f"{STEPS.n_steps} training steps of {STEPS.batch_size:,} pairs, 10 tasks"

@@ -15,10 +15,10 @@ import torch
 from inputs import config_of, source_task
 
 import naslib_archlock
-from naslib_archlock import pipeline
 from naslib_archlock.errors import NaslibError
-from naslib_archlock.knowledge import Knowledge
-from naslib_archlock.ranker import Ranker
+from naslib_archlock.locking import prepare as pipeline
+from naslib_archlock.locking.knowledge import Knowledge
+from naslib_archlock.ranker.ranker import Ranker
 
 CONFIGS = Path(naslib_archlock.__file__).parent / "configs"
 
@@ -173,8 +173,8 @@ def spaces(tables: str) -> tuple[str, ...]:
 
 
 def _naslib_has_nasbench201() -> bool:
-    from naslib_archlock.benchmarks.naslib import NB201_FILES
     from naslib_archlock.plugin.compat import naslib_data_folder
+    from naslib_archlock.plugin.naslib_benchmark import NB201_FILES
 
     try:
         folder = naslib_data_folder()

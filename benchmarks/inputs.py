@@ -6,13 +6,14 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from naslib_archlock.config import Config, load_config
-from naslib_archlock.ranker import PairMLP, Ranker, RankerInfo
-from naslib_archlock.spaces import NASBENCH201, SearchSpace
-from naslib_archlock.train_settings import TrainSettings
-from naslib_archlock.training import TrainingTask
-from naslib_archlock.votes import Votes, parse_proxies
-from naslib_archlock.zerocost import ZeroCostScores
+from naslib_archlock.config.sections import Config, load_config
+from naslib_archlock.proxies.votes import Votes, parse_proxies
+from naslib_archlock.proxies.zero_cost import ZeroCostScores
+from naslib_archlock.ranker.ranker import PairMLP, Ranker, RankerInfo
+from naslib_archlock.ranker.train_settings import TrainSettings
+from naslib_archlock.ranker.training import TrainingTask
+from naslib_archlock.spaces.known import NASBENCH201
+from naslib_archlock.spaces.space import SearchSpace
 
 EMBEDDING_DIM = 2048  # numbers in the paper's task embeddings
 WIDTHS = TrainSettings().hidden  # of the default ranker: 128, 64, 32, 16

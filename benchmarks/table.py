@@ -19,10 +19,10 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import ScalarFormatter
 
 from naslib_archlock.errors import ArchLockError, OutputError, TableError
-from naslib_archlock.files import write_bytes, write_text
 from naslib_archlock.report.pictures import png
 from naslib_archlock.report.tables import to_markdown
 from naslib_archlock.report.text import table
+from naslib_archlock.store.files import write_bytes, write_text
 
 BEFORE, RESULTS, PICTURE, PAGE = "before.json", "results.json", "growth.png", "README.md"
 BEGIN, END = "<!-- written by make bench -->", "<!-- end -->"

@@ -16,9 +16,9 @@ import torch
 from scipy import stats
 
 from naslib_archlock.commands.workers import add_cluster_options, workers_of
+from naslib_archlock.compute.parts import Workers, in_parallel
 from naslib_archlock.errors import ArchLockError
-from naslib_archlock.files import write_text
-from naslib_archlock.parts import Workers, in_parallel
+from naslib_archlock.store.files import write_text
 
 
 def options(description: str, folder: str, tables: bool = True, seeds: int = 5) -> argparse.ArgumentParser:

@@ -21,15 +21,16 @@ import pytest
 from hypothesis import settings
 from toy import write_digit_folders, write_tables
 
-from naslib_archlock import pipeline
-from naslib_archlock.config import Config, load_config
-from naslib_archlock.knowledge import Knowledge
-from naslib_archlock.spaces import NASBENCH201, TRANSBENCH101_MACRO, SearchSpace, get_space
-from naslib_archlock.train_settings import PRESETS, TrainSettings
-from naslib_archlock.zerocost import zero_cost_file_name
+from naslib_archlock.config.sections import Config, load_config
+from naslib_archlock.locking import prepare as pipeline
+from naslib_archlock.locking.knowledge import Knowledge
+from naslib_archlock.proxies.zero_cost import zero_cost_file_name
+from naslib_archlock.ranker.train_settings import PRESETS, TrainSettings
+from naslib_archlock.spaces.known import NASBENCH201, TRANSBENCH101_MACRO, get_space
+from naslib_archlock.spaces.space import SearchSpace
 
 if TYPE_CHECKING:
-    from naslib_archlock.ranker import Ranker
+    from naslib_archlock.ranker.ranker import Ranker
 
 # The same examples in every run, and no verdict by the clock: the machine may be shared.
 settings.register_profile("archlock", deadline=None, derandomize=True, max_examples=50)

@@ -11,23 +11,25 @@ from typing import Any, NamedTuple
 import numpy as np
 import torch
 
-from naslib_archlock import checkpoint, pipeline, training
 from naslib_archlock.benchmarks.trained import TrainedBenchmark
-from naslib_archlock.cache import kept_array, user_folder
 from naslib_archlock.commands.search import RunFolder
-from naslib_archlock.config import load_config
+from naslib_archlock.compute.parts import LocalProcesses, compute_parts
+from naslib_archlock.config.sections import load_config
 from naslib_archlock.embedding import task2vec
 from naslib_archlock.errors import RankerError
-from naslib_archlock.fit import FitSettings
-from naslib_archlock.parts import LocalProcesses, compute_parts
-from naslib_archlock.ranker import Ranker, RankerInfo
-from naslib_archlock.spaces import NASBENCH201, TRANSBENCH101_MICRO
-from naslib_archlock.studies import run as studies
+from naslib_archlock.locking import prepare as pipeline
+from naslib_archlock.networks.fit import FitSettings
+from naslib_archlock.proxies.votes import Votes
+from naslib_archlock.proxies.zero_cost import ZeroCostScores
+from naslib_archlock.ranker import training
+from naslib_archlock.ranker.ranker import Ranker, RankerInfo
+from naslib_archlock.ranker.train_settings import TrainSettings
+from naslib_archlock.spaces.known import NASBENCH201, TRANSBENCH101_MICRO
+from naslib_archlock.store import checkpoint
+from naslib_archlock.store.cache import kept_array, user_folder
+from naslib_archlock.studies import study_run as studies
 from naslib_archlock.studies.study import study_from
-from naslib_archlock.tasks.digits import digits_task
-from naslib_archlock.train_settings import TrainSettings
-from naslib_archlock.votes import Votes
-from naslib_archlock.zerocost import ZeroCostScores
+from naslib_archlock.tasks.digits_tasks import digits_task
 
 NOTICED, HARMLESS, MISSED = "noticed", "harmless: the same content", "missed"
 

@@ -160,7 +160,7 @@ def contents(root: Path) -> dict[str, Any]:
     """What a command wrote, but for wall times, locks, and what killed writers leave until it is old."""
     import pandas as pd
 
-    from naslib_archlock import sealed
+    from naslib_archlock.store import sealed
 
     found: dict[str, Any] = {}
     for path in sorted(root.rglob("*")):
@@ -343,8 +343,9 @@ def _count_operations(kill_at: int) -> Callable[[], int]:
 
 
 def _main(kill_at: int, seconds: float, arguments: Sequence[str]) -> int:
-    from naslib_archlock import checkpoint, cli
-    from naslib_archlock.train_settings import PRESETS, TrainSettings
+    from naslib_archlock.commands import main as cli
+    from naslib_archlock.ranker.train_settings import PRESETS, TrainSettings
+    from naslib_archlock.store import checkpoint
 
     checkpoint.SECONDS = seconds
     PRESETS["default"] = TrainSettings(epochs=10, steps_per_epoch=30, batch_size=512)

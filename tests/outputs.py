@@ -19,14 +19,15 @@ from typing import Any
 import numpy as np
 from toy import SPACE, write_tables
 
-from naslib_archlock import cli, pipeline
-from naslib_archlock.cells import cell_index
-from naslib_archlock.config import Config, load_config
-from naslib_archlock.knowledge import Knowledge
-from naslib_archlock.spaces import DIGITS, NASBENCH201
-from naslib_archlock.target_model import TargetModel
-from naslib_archlock.votes import Votes, parse_proxies
-from naslib_archlock.zerocost import find_zero_cost, read_zero_cost
+from naslib_archlock.commands import main as cli
+from naslib_archlock.config.sections import Config, load_config
+from naslib_archlock.locking import prepare as pipeline
+from naslib_archlock.locking.knowledge import Knowledge
+from naslib_archlock.proxies.votes import Votes, parse_proxies
+from naslib_archlock.proxies.zero_cost import find_zero_cost, read_zero_cost
+from naslib_archlock.search.target_model import TargetModel
+from naslib_archlock.spaces.cells import cell_index
+from naslib_archlock.spaces.known import DIGITS, NASBENCH201
 
 EXPECTED = Path(__file__).parent / "expected_decisions.json"
 _DIGITS = ("search_space", "digits", "dataset", "digit", "archlock.target", "jigsaw")
@@ -132,7 +133,7 @@ def task2vec(folder: Path) -> str:
     """Both embeddings of a digits task."""
     from naslib_archlock.embedding.probes import load_probe
     from naslib_archlock.embedding.task2vec import METHODS, Task2VecSettings, task2vec
-    from naslib_archlock.tasks.digits import digits_task
+    from naslib_archlock.tasks.digits_tasks import digits_task
 
     data, probe = digits_task("jigsaw")["train"], load_probe("digits")
     settings = [Task2VecSettings(method=method, max_images=200, head_steps=200, noise_steps=50) for method in METHODS]
@@ -143,9 +144,9 @@ def fitted_network(folder: Path) -> str:
     """The weights of networks trained on digits, and their metrics."""
     import torch
 
-    from naslib_archlock.fit import FitSettings, fit, scores
-    from naslib_archlock.tasks.digits import digits_task
-    from naslib_archlock.threads import single_threaded
+    from naslib_archlock.compute.threads import single_threaded
+    from naslib_archlock.networks.fit import FitSettings, fit, scores
+    from naslib_archlock.tasks.digits_tasks import digits_task
 
     data = digits_task("edges")["train"].take(torch.arange(200))
     with single_threaded():  # as fit_and_score is
@@ -156,11 +157,11 @@ def fitted_network(folder: Path) -> str:
 
 def small_study(folder: Path) -> dict[str, str]:
     """The results of a study without wall times."""
-    from naslib_archlock.parts import LocalProcesses
-    from naslib_archlock.studies.results import read_results
-    from naslib_archlock.studies.run import resolve, run_study
+    from naslib_archlock.compute.parts import LocalProcesses
     from naslib_archlock.studies.statistics import analyse
     from naslib_archlock.studies.study import study_from
+    from naslib_archlock.studies.study_results import read_results
+    from naslib_archlock.studies.study_run import resolve, run_study
 
     methods = {"TU": {"scheme": "tu"}, "ranked": {"scheme": "s", "strategy": "evolution"}, "random": {}}
     methods["random"]["method"] = "random"

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-from naslib_archlock.ranker import PairMLP
-from naslib_archlock.spaces import NASBENCH201
+from naslib_archlock.ranker.ranker import PairMLP
+from naslib_archlock.spaces.known import NASBENCH201
 
 DIM = 7
 

@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from naslib_archlock.benchmarks.base import Benchmark
-from naslib_archlock.benchmarks.digits import digits_benchmark
-from naslib_archlock.cells import Cell
-from naslib_archlock.scoring import LockScale
+from naslib_archlock.benchmarks.benchmark import Benchmark
+from naslib_archlock.benchmarks.digits_benchmark import digits_benchmark
+from naslib_archlock.benchmarks.lock_score import LockScale
+from naslib_archlock.spaces.cells import Cell
 
 REFERENCE, COMPARE_WITH = "most accurate", "fewest weights"
 METHODS = (REFERENCE, "random", "best of 50", COMPARE_WITH, "ceiling")

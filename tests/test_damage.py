@@ -9,7 +9,9 @@ from typing import Any
 import pytest
 from damage import MISSED, NOTICED, flip, kinds, spread
 
-from naslib_archlock import checkpoint, cli, pipeline
+from naslib_archlock.commands import main as cli
+from naslib_archlock.locking import prepare as pipeline
+from naslib_archlock.store import checkpoint
 
 N_KINDS = 11
 
@@ -82,7 +84,7 @@ def test_the_checkpoint_of_a_training(toy_args, tmp_path, monkeypatch, fast_trai
     assert cli.main(["train-ranker", "--out", str(whole), *toy_args]) == 0
     monkeypatch.setattr(checkpoint, "SECONDS", 0.0)
     with monkeypatch.context() as patch:
-        patch.setattr("naslib_archlock.training.pair_accuracy", stopped)
+        patch.setattr("naslib_archlock.ranker.training.pair_accuracy", stopped)
         assert cli.main(["train-ranker", "--out", str(out), *toy_args]) == 130
     assert [name for name in os.listdir(tmp_path) if "out" in name] == [".out.safetensors.checkpoint"]
     flipped(checkpoint.beside(out))

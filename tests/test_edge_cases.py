@@ -10,22 +10,22 @@ import numpy as np
 import pytest
 from toy import SPACE
 
-from naslib_archlock import pipeline
+from naslib_archlock.benchmarks.benchmark import budget_floor
+from naslib_archlock.benchmarks.lock_score import LockScale, Scored, WithinBudget
 from naslib_archlock.benchmarks.table import TableBenchmark
-from naslib_archlock.cli import main
-from naslib_archlock.config import load_config
-from naslib_archlock.embedding.file import read_embedding
+from naslib_archlock.commands.main import main
+from naslib_archlock.config.sections import load_config
+from naslib_archlock.embedding.embedding_file import read_embedding
 from naslib_archlock.embedding.simulate import simulate_targets
 from naslib_archlock.errors import EmbeddingError, RankerError
-from naslib_archlock.report.plot import lock_picture, search_picture
+from naslib_archlock.locking import prepare as pipeline
+from naslib_archlock.proxies.similarity import similarity, similarity_weights
+from naslib_archlock.proxies.votes import Votes
+from naslib_archlock.proxies.zero_cost import ZeroCostScores
+from naslib_archlock.report.search_pictures import lock_picture, search_picture
 from naslib_archlock.report.text import summary
-from naslib_archlock.scoring import LockScale, Scored, WithinBudget
-from naslib_archlock.search import budget_floor
-from naslib_archlock.similarity import similarity, similarity_weights
-from naslib_archlock.surrogate import SourceModel, inputs
-from naslib_archlock.target_model import percentiles
-from naslib_archlock.votes import Votes
-from naslib_archlock.zerocost import ZeroCostScores
+from naslib_archlock.search.surrogate import SourceModel, inputs
+from naslib_archlock.search.target_model import percentiles
 
 # A division by zero, an overflow, a mean of nothing: what reaches users must not come from one.
 pytestmark = pytest.mark.filterwarnings("error::RuntimeWarning")
@@ -160,9 +160,9 @@ def test_one_function_looked_up_again_and_again():
 
 def train(*tables: ZeroCostScores, embedding: Any = (1.0, 2.0), weights: dict[str, float] | None = None) -> Any:
     """A ranker trained for a moment."""
-    from naslib_archlock.ranker import RankerInfo
-    from naslib_archlock.train_settings import TrainSettings
-    from naslib_archlock.training import TrainingTask, train_ranker
+    from naslib_archlock.ranker.ranker import RankerInfo
+    from naslib_archlock.ranker.train_settings import TrainSettings
+    from naslib_archlock.ranker.training import TrainingTask, train_ranker
 
     voters = weights or {"nwot": 1.0}
     settings = TrainSettings(hidden=(8,), epochs=1, steps_per_epoch=5, batch_size=32)

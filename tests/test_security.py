@@ -15,14 +15,14 @@ import pytest
 import yaml
 
 import naslib_archlock
-from naslib_archlock import cli
-from naslib_archlock.config import Config, load_config
-from naslib_archlock.embedding.file import read_embedding
+from naslib_archlock.commands import main as cli
+from naslib_archlock.compute.parts import LocalProcesses
+from naslib_archlock.config.sections import Config, load_config
+from naslib_archlock.embedding.embedding_file import read_embedding
 from naslib_archlock.errors import ConfigError, EmbeddingError, OutputError, StudyError
-from naslib_archlock.files import is_file_name, write_text
-from naslib_archlock.parts import LocalProcesses
-from naslib_archlock.studies.run import run_study
+from naslib_archlock.store.files import is_file_name, write_text
 from naslib_archlock.studies.study import load_study, study_from
+from naslib_archlock.studies.study_run import run_study
 
 PACKAGE = Path(naslib_archlock.__file__).parent
 LEAVING = ["../../elsewhere", "/elsewhere", "..", ".", "", "a/b", "a\\b", "a\0b", "a\nb", "x" * 300, "\ud800"]

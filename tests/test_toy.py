@@ -6,8 +6,8 @@ from toy import TASKS, write_tables
 
 from naslib_archlock.benchmarks.table import find_table, read_table
 from naslib_archlock.errors import OutputError
-from naslib_archlock.spaces import TRANSBENCH101_MICRO
-from naslib_archlock.zerocost import read_zero_cost
+from naslib_archlock.proxies.zero_cost import read_zero_cost
+from naslib_archlock.spaces.known import TRANSBENCH101_MICRO
 
 SPACE = TRANSBENCH101_MICRO
 

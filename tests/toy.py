@@ -16,10 +16,11 @@ from pathlib import Path
 import numpy as np
 
 from naslib_archlock.benchmarks.table import NOTE
-from naslib_archlock.cells import CONV_1X1, CONV_3X3, NONE, SKIP, cell_index, representatives
-from naslib_archlock.files import make_folder, write_bytes, write_text
-from naslib_archlock.spaces import NASBENCH201, TRANSBENCH101_MICRO, SearchSpace
-from naslib_archlock.zerocost import zero_cost_file_name
+from naslib_archlock.proxies.zero_cost import zero_cost_file_name
+from naslib_archlock.spaces.cells import CONV_1X1, CONV_3X3, NONE, SKIP, cell_index, representatives
+from naslib_archlock.spaces.known import NASBENCH201, TRANSBENCH101_MICRO
+from naslib_archlock.spaces.space import SearchSpace
+from naslib_archlock.store.files import make_folder, write_bytes, write_text
 
 SPACE = TRANSBENCH101_MICRO
 Wants = tuple[tuple[float, ...], tuple[float, float]]

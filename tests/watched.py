@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from naslib_archlock.benchmarks.base import Benchmark
-from naslib_archlock.cells import Cell
+from naslib_archlock.benchmarks.benchmark import Benchmark
+from naslib_archlock.spaces.cells import Cell
 
 
 class Watched(Benchmark):

@@ -25,7 +25,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 with atheris.instrument_imports(include=["naslib_archlock", "yaml", "json", "csv"]):
     from targets import TARGETS, outcome
 
-    from naslib_archlock.spaces import SPACES
+    from naslib_archlock.spaces.known import SPACES
 
 _SEEDS = 200  # inputs to start from
 

@@ -47,21 +47,22 @@ from mutations import (
 )  # fmt: skip
 from PIL import Image
 
-from naslib_archlock import data, weights
-from naslib_archlock.audit.settings import AuditSection
+from naslib_archlock import data
 from naslib_archlock.benchmarks.table import read_table
 from naslib_archlock.commands.export import found_by_run
-from naslib_archlock.config import ArchLockSection, Config, NaslibSearchSection, config_from, load_config
-from naslib_archlock.embedding.file import embedding_bytes, read_embedding
+from naslib_archlock.config.audit_section import AuditSection
+from naslib_archlock.config.sections import ArchLockSection, Config, NaslibSearchSection, config_from, load_config
+from naslib_archlock.embedding.embedding_file import embedding_bytes, read_embedding
 from naslib_archlock.errors import ArchLockError
-from naslib_archlock.ranker import PairMLP, Ranker, RankerInfo
-from naslib_archlock.spaces import DIGITS, SPACES, TRANSBENCH101_MACRO, TRANSBENCH101_MICRO, get_space
-from naslib_archlock.studies.results import SCHEMA, read_results, to_csv
+from naslib_archlock.proxies.votes import parse_proxies
+from naslib_archlock.proxies.zero_cost import PROXIES, encode_zero_cost, read_zero_cost, zero_cost_file_name
+from naslib_archlock.ranker.ranker import PairMLP, Ranker, RankerInfo
+from naslib_archlock.ranker.train_settings import parse_widths
+from naslib_archlock.spaces.known import DIGITS, SPACES, TRANSBENCH101_MACRO, TRANSBENCH101_MICRO, get_space
+from naslib_archlock.store import weights
 from naslib_archlock.studies.study import load_study
-from naslib_archlock.tasks.folder import read_image_folder
-from naslib_archlock.train_settings import parse_widths
-from naslib_archlock.votes import parse_proxies
-from naslib_archlock.zerocost import PROXIES, encode_zero_cost, read_zero_cost, zero_cost_file_name
+from naslib_archlock.studies.study_results import SCHEMA, read_results, to_csv
+from naslib_archlock.tasks.image_folder import read_image_folder
 
 LONGEST = 2000  # characters of a message
 

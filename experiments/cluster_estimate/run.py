@@ -21,12 +21,12 @@ import torch
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 from common import write_results
 
-from naslib_archlock.parts import LocalProcesses
-from naslib_archlock.plugin.proxies import score_tasks
+from naslib_archlock.compute.parts import LocalProcesses
+from naslib_archlock.plugin.score_tasks import score_tasks
+from naslib_archlock.proxies.zero_cost import PROXIES, write_zero_cost, zero_cost_file_name
 from naslib_archlock.report.text import table
-from naslib_archlock.spaces import NASBENCH201
-from naslib_archlock.tasks.base import LabelledImages
-from naslib_archlock.zerocost import PROXIES, write_zero_cost, zero_cost_file_name
+from naslib_archlock.spaces.known import NASBENCH201
+from naslib_archlock.tasks.labelled_images import LabelledImages
 
 N_TASKS, CORES = 100, (1, 16, 256)
 SIDE, BATCH_SIZE = 16, 32  # the defaults of archlock proxies

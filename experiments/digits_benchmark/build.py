@@ -18,13 +18,13 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 from common import add_worker_options, workers
 
 from naslib_archlock import data
-from naslib_archlock.benchmarks.digits import FILE, SEEDS, digits_benchmark, functions, to_csv
-from naslib_archlock.cells import Cell
-from naslib_archlock.fit import FitSettings, fit_and_score
-from naslib_archlock.parts import compute_parts
+from naslib_archlock.benchmarks.digits_benchmark import FILE, SEEDS, digits_benchmark, functions, to_csv
+from naslib_archlock.compute.parts import compute_parts
+from naslib_archlock.networks.fit import FitSettings, fit_and_score
 from naslib_archlock.report.text import table
-from naslib_archlock.spaces import DIGITS
-from naslib_archlock.tasks.digits import digits_task
+from naslib_archlock.spaces.cells import Cell
+from naslib_archlock.spaces.known import DIGITS
+from naslib_archlock.tasks.digits_tasks import digits_task
 
 CELLS_A_PART = 30
 

@@ -20,10 +20,10 @@ import torch
 from torch import nn
 
 from naslib_archlock import data
+from naslib_archlock.compute.threads import single_threaded
 from naslib_archlock.embedding.probes import FILE, digits_network, digits_network_bytes, digits_probe
-from naslib_archlock.tasks.base import LabelledImages
-from naslib_archlock.tasks.digits import digits_task
-from naslib_archlock.threads import single_threaded
+from naslib_archlock.tasks.digits_tasks import digits_task
+from naslib_archlock.tasks.labelled_images import LabelledImages
 
 # From images, ``n x 8 x 8`` in [0, 1], and a generator: new images, what to predict, number of classes or 0.
 Maker = Callable[[np.ndarray, np.random.Generator], "tuple[np.ndarray, np.ndarray, int]"]

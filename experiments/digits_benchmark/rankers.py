@@ -8,9 +8,10 @@ from __future__ import annotations
 import tempfile
 from pathlib import Path
 
-from naslib_archlock import cli, data
-from naslib_archlock.pipeline import box_names
-from naslib_archlock.spaces import DIGITS
+from naslib_archlock import data
+from naslib_archlock.commands import main as cli
+from naslib_archlock.locking.prepare import box_names
+from naslib_archlock.spaces.known import DIGITS
 
 
 def main() -> None:

@@ -17,11 +17,11 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 from common import add_worker_options, workers
 
 from naslib_archlock import data
-from naslib_archlock.plugin.proxies import score_own_networks
+from naslib_archlock.plugin.score_tasks import score_own_networks
+from naslib_archlock.proxies.zero_cost import PROXIES, encode_zero_cost, zero_cost_file_name
 from naslib_archlock.report.text import table
-from naslib_archlock.spaces import DIGITS
-from naslib_archlock.tasks.digits import digits_task
-from naslib_archlock.zerocost import PROXIES, encode_zero_cost, zero_cost_file_name
+from naslib_archlock.spaces.known import DIGITS
+from naslib_archlock.tasks.digits_tasks import digits_task
 
 N_IMAGES = 64
 SEED = 0

@@ -17,14 +17,14 @@ from scipy.stats import kendalltau
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 from common import interval, options, parallel, show, workers, write_results
 
-from naslib_archlock import pipeline
 from naslib_archlock.benchmarks.table import find_table, read_table
-from naslib_archlock.config import load_config
+from naslib_archlock.config.sections import load_config
+from naslib_archlock.locking import prepare as pipeline
+from naslib_archlock.proxies.votes import Votes
+from naslib_archlock.proxies.zero_cost import ZeroCostScores, read_zero_cost, zero_cost_file_name
+from naslib_archlock.ranker.training import TrainingTask, pair_accuracy
 from naslib_archlock.report.text import table
-from naslib_archlock.spaces import NASBENCH201, TRANSBENCH101_MICRO
-from naslib_archlock.training import TrainingTask, pair_accuracy
-from naslib_archlock.votes import Votes
-from naslib_archlock.zerocost import ZeroCostScores, read_zero_cost, zero_cost_file_name
+from naslib_archlock.spaces.known import NASBENCH201, TRANSBENCH101_MICRO
 
 
 def raw(scores: ZeroCostScores) -> ZeroCostScores:

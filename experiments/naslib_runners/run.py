@@ -20,13 +20,14 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 from common import write_results
 
 import naslib_archlock
-from naslib_archlock.benchmarks.base import Benchmark
-from naslib_archlock.benchmarks.naslib import NaslibBenchmark
+from naslib_archlock.benchmarks.benchmark import Benchmark
 from naslib_archlock.benchmarks.table import find_table, read_table
 from naslib_archlock.plugin.compat import naslib_home
+from naslib_archlock.plugin.naslib_benchmark import NaslibBenchmark
 from naslib_archlock.report import LIMIT
 from naslib_archlock.report.text import table
-from naslib_archlock.spaces import SearchSpace, get_space
+from naslib_archlock.spaces.known import get_space
+from naslib_archlock.spaces.space import SearchSpace
 
 PAIRS = (("nasbench201", "cifar10", "ImageNet16-120"), ("transbench101_micro", "class_scene", "autoencoder"))
 SETTINGS = ("archlock s", "archlock tu", "archlock tk", "rs", "re", "ls")
@@ -39,7 +40,7 @@ def run_naslib(runner: str, space: SearchSpace, source: str, target: str, settin
     with tempfile.TemporaryDirectory() as out:
         script = naslib_home() / "naslib" / "runners" / runner / "runner.py"
         command = [
-            sys.executable, "-m", "naslib_archlock.cli", "naslib", str(script),
+            sys.executable, "-m", "naslib_archlock.commands.main", "naslib", str(script),
             "--config-file", str(CONFIGS / f"{space.name}.yaml"),
             "seed", str(seed), "out_dir", out, "optimizer", optimizer, "dataset", source,
         ]  # fmt: skip

@@ -20,13 +20,13 @@ from scipy.stats import spearmanr
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 from common import options, write_results
 
-from naslib_archlock import pipeline
-from naslib_archlock.config import load_config
+from naslib_archlock.compute.seeding import stream
+from naslib_archlock.config.sections import load_config
 from naslib_archlock.embedding.simulate import simulate_targets
-from naslib_archlock.knowledge import Knowledge
+from naslib_archlock.locking import prepare as pipeline
+from naslib_archlock.locking.knowledge import Knowledge
 from naslib_archlock.report.text import table
-from naslib_archlock.seeding import stream
-from naslib_archlock.spaces import NASBENCH201
+from naslib_archlock.spaces.known import NASBENCH201
 
 NUMBERS = (16, 32, 64, 128, 256, 512)
 

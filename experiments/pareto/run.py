@@ -15,13 +15,13 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
-from naslib_archlock.benchmarks.base import Benchmark
-from naslib_archlock.benchmarks.digits import digits_benchmark
-from naslib_archlock.files import write_bytes
+from naslib_archlock.benchmarks.benchmark import Benchmark
+from naslib_archlock.benchmarks.digits_benchmark import digits_benchmark
+from naslib_archlock.benchmarks.lock_score import accuracies
 from naslib_archlock.report.pictures import OUTSIDE, png
 from naslib_archlock.report.text import table
-from naslib_archlock.scoring import accuracies
-from naslib_archlock.studies.results import read_results
+from naslib_archlock.store.files import write_bytes
+from naslib_archlock.studies.study_results import read_results
 
 FOLDER = Path(__file__).parent / "results"
 

@@ -11,9 +11,9 @@ import numpy as np
 from pictures import EDGE_NAMES, OPS
 from scipy import stats
 
-from naslib_archlock.benchmarks.base import Benchmark
-from naslib_archlock.cells import N_CODES, N_SLOTS, one_hot
-from naslib_archlock.seeding import stream
+from naslib_archlock.benchmarks.benchmark import Benchmark
+from naslib_archlock.compute.seeding import stream
+from naslib_archlock.spaces.cells import N_CODES, N_SLOTS, one_hot
 from naslib_archlock.studies import patterns
 from naslib_archlock.studies.patterns import FEATURES, Estimate, Population, cell_features
 from naslib_archlock.studies.statistics import holm

@@ -39,16 +39,16 @@ from measure import (
 )
 from pictures import feature_figure, heat_maps, small_png
 
-from naslib_archlock.benchmarks.base import Benchmark
-from naslib_archlock.benchmarks.digits import digits_benchmark
+from naslib_archlock.benchmarks.benchmark import Benchmark
+from naslib_archlock.benchmarks.digits_benchmark import digits_benchmark
 from naslib_archlock.benchmarks.table import find_table, read_table
 from naslib_archlock.errors import ArchLockError
-from naslib_archlock.files import make_folder, write_bytes
 from naslib_archlock.report import LIMIT
-from naslib_archlock.report.cells import cell_grid
+from naslib_archlock.report.cell_drawings import cell_grid
 from naslib_archlock.report.pictures import png
 from naslib_archlock.report.text import table
-from naslib_archlock.spaces import NASBENCH201, TRANSBENCH101_MICRO
+from naslib_archlock.spaces.known import NASBENCH201, TRANSBENCH101_MICRO
+from naslib_archlock.store.files import make_folder, write_bytes
 from naslib_archlock.studies import patterns
 from naslib_archlock.studies.patterns import FEATURES, Estimate
 from naslib_archlock.studies.statistics import holm

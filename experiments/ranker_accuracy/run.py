@@ -15,15 +15,15 @@ import numpy as np
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 from common import interval, options, parallel, show, workers, write_results
 
-from naslib_archlock import pipeline
 from naslib_archlock.benchmarks.table import find_table, read_table
-from naslib_archlock.config import Config, load_config
-from naslib_archlock.knowledge import Knowledge
+from naslib_archlock.config.sections import Config, load_config
+from naslib_archlock.locking import prepare as pipeline
+from naslib_archlock.locking.knowledge import Knowledge
+from naslib_archlock.proxies.votes import Votes, parse_proxies
+from naslib_archlock.proxies.zero_cost import read_zero_cost, zero_cost_file_name
+from naslib_archlock.ranker.train_settings import PAPER_SIZES
 from naslib_archlock.report.text import table
-from naslib_archlock.spaces import NASBENCH201, TRANSBENCH101_MICRO
-from naslib_archlock.train_settings import PAPER_SIZES
-from naslib_archlock.votes import Votes, parse_proxies
-from naslib_archlock.zerocost import read_zero_cost, zero_cost_file_name
+from naslib_archlock.spaces.known import NASBENCH201, TRANSBENCH101_MICRO
 
 VOTERS = (
     "nwot,jacov,params,flops,l2_norm,synflow",  # the default

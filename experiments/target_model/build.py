@@ -9,14 +9,14 @@ import argparse
 from pathlib import Path
 
 from naslib_archlock import data
-from naslib_archlock.benchmarks.base import Benchmark
-from naslib_archlock.benchmarks.digits import digits_benchmark
+from naslib_archlock.benchmarks.benchmark import Benchmark
+from naslib_archlock.benchmarks.digits_benchmark import digits_benchmark
 from naslib_archlock.benchmarks.table import find_table, read_table
+from naslib_archlock.proxies.similarity import similarity_weights
+from naslib_archlock.proxies.zero_cost import find_zero_cost, read_zero_cost
 from naslib_archlock.report.text import table
-from naslib_archlock.similarity import similarity_weights
-from naslib_archlock.spaces import DIGITS, NASBENCH201, TRANSBENCH101_MICRO
-from naslib_archlock.target_model import COLUMNS, FILE, TargetModel, encode_moments, moments
-from naslib_archlock.zerocost import find_zero_cost, read_zero_cost
+from naslib_archlock.search.target_model import COLUMNS, FILE, TargetModel, encode_moments, moments
+from naslib_archlock.spaces.known import DIGITS, NASBENCH201, TRANSBENCH101_MICRO
 
 
 def main() -> None:

@@ -20,15 +20,15 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 from build import all_weights
 from common import write_results
 
-from naslib_archlock.benchmarks.base import Benchmark
-from naslib_archlock.benchmarks.digits import digits_benchmark
+from naslib_archlock.benchmarks.benchmark import Benchmark
+from naslib_archlock.benchmarks.digits_benchmark import digits_benchmark
+from naslib_archlock.benchmarks.lock_score import LockScale, accuracies
 from naslib_archlock.benchmarks.table import find_table, read_table
-from naslib_archlock.cells import one_hot
 from naslib_archlock.report.text import table
-from naslib_archlock.scoring import LockScale, accuracies, conv_weights
-from naslib_archlock.spaces import NASBENCH201, TRANSBENCH101_MICRO
-from naslib_archlock.structure import FEATURES, features
-from naslib_archlock.target_model import TargetModel, other_tasks, percentiles, populations
+from naslib_archlock.search.target_model import TargetModel, other_tasks, percentiles, populations
+from naslib_archlock.spaces.cells import one_hot
+from naslib_archlock.spaces.features import FEATURES, conv_weights, features
+from naslib_archlock.spaces.known import NASBENCH201, TRANSBENCH101_MICRO
 
 BUDGETS_PCT = (2.0, 5.0)
 # Choices were made on these pairs; every other pair of the two benchmarks of NASLib is reported apart.

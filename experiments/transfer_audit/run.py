@@ -22,19 +22,19 @@ from scipy.stats import spearmanr
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 from common import add_worker_options, interval, show, workers, write_results
 
-from naslib_archlock import pipeline
+from naslib_archlock.audit.attacked_cells import FOUND, RANDOM, S, cells_to_attack
 from naslib_archlock.audit.attacks import SCRATCH
-from naslib_archlock.audit.cells import FOUND, RANDOM, S, cells_to_attack
-from naslib_archlock.audit.results import GAIN, TRANSFER, by_role, chosen_attacks, compare
-from naslib_archlock.audit.run import archs_of, run_audit
-from naslib_archlock.benchmarks.base import Benchmark
-from naslib_archlock.cells import Cell
-from naslib_archlock.config import Config, load_config
-from naslib_archlock.files import write_bytes, write_text
+from naslib_archlock.audit.audit_results import GAIN, TRANSFER, by_role, chosen_attacks, compare
+from naslib_archlock.audit.audit_run import archs_of, run_audit
+from naslib_archlock.benchmarks.benchmark import Benchmark
+from naslib_archlock.benchmarks.lock_score import LockScale
+from naslib_archlock.config.sections import Config, load_config
+from naslib_archlock.locking import prepare as pipeline
 from naslib_archlock.report.pictures import CHOSEN, OUTSIDE, WITHIN, png
 from naslib_archlock.report.text import table
-from naslib_archlock.scoring import LockScale
-from naslib_archlock.spaces import DIGITS
+from naslib_archlock.spaces.cells import Cell
+from naslib_archlock.spaces.known import DIGITS
+from naslib_archlock.store.files import write_bytes, write_text
 
 HERE = Path(__file__).parent
 CEILING = "ceiling"

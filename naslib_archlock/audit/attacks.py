@@ -11,10 +11,10 @@ from typing import Any
 import numpy as np
 from torch import Tensor
 
-from ..cells import Cell
 from ..errors import ConfigError
-from ..fit import FitSettings, initial_network, scores, train
-from ..tasks.base import LabelledImages
+from ..networks.fit import FitSettings, initial_network, scores, train
+from ..spaces.cells import Cell
+from ..tasks.labelled_images import LabelledImages
 
 # Attack -> what it trains, one after the other, each for as many steps as the source was trained for. Probe, then
 # fine-tune: Kumar et al., "Fine-tuning can distort pretrained features and underperform out-of-distribution" (2022).

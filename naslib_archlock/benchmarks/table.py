@@ -10,12 +10,13 @@ from pathlib import Path
 
 import numpy as np
 
-from ..cache import KeptOf
-from ..cells import N_CODES, N_SLOTS, Cell, cell_index, cells_at
 from ..errors import CellError, TableError, named, unknown
-from ..reading import UnreadableError, read_regular
-from ..spaces import SearchSpace
-from .base import SPLITS, Benchmark
+from ..spaces.cells import N_CODES, N_SLOTS, Cell, cell_index, cells_at
+from ..spaces.space import SearchSpace
+from ..store.cache import KeptOf
+from ..store.reading import UnreadableError, read_regular
+from ..tasks.names import SPLITS
+from .benchmark import Benchmark
 
 NOTE = "NOTE.txt"
 

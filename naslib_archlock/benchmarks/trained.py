@@ -7,18 +7,18 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
-from .. import sealed
-from ..cells import Cell
+from ..compute.versions import library_versions
 from ..errors import ConfigError, unknown
-from ..files import make_folder
-from ..fit import FitSettings, fit_and_score
-from ..ranker import library_versions
-from ..sealed import digest
-from ..spaces import SearchSpace
-from ..tasks.base import LabelledImages, digest_of
-from ..tasks.folder import read_image_folder, split_for_training
-from ..tasks.names import is_image_folder, task_name
-from .base import SPLITS, Benchmark
+from ..networks.fit import FitSettings, fit_and_score
+from ..spaces.cells import Cell
+from ..spaces.space import SearchSpace
+from ..store import sealed
+from ..store.files import make_folder
+from ..store.sealed import digest
+from ..tasks.image_folder import read_image_folder, split_for_training
+from ..tasks.labelled_images import LabelledImages, digest_of
+from ..tasks.names import SPLITS, is_image_folder, task_name
+from .benchmark import Benchmark
 
 # Images are larger and less uniform than digits, hence one more stage and more epochs than the embedded benchmark has.
 FIT = FitSettings(epochs=12, widths=(16, 32, 64))

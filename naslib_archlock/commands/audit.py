@@ -9,18 +9,18 @@ from typing import Any
 
 import pandas as pd
 
-from .. import pipeline
-from ..audit.cells import cells_to_attack
-from ..audit.results import by_role, chosen_attacks, summarise
-from ..audit.run import archs_of, run_audit
-from ..config import load_config
-from ..devices import find_device
+from ..audit.attacked_cells import cells_to_attack
+from ..audit.audit_results import by_role, chosen_attacks, summarise
+from ..audit.audit_run import archs_of, run_audit
+from ..compute.devices import find_device
+from ..compute.parts import LocalProcesses
+from ..config.sections import load_config
 from ..errors import ConfigError
-from ..files import make_folder, write_bytes, write_text
-from ..parts import LocalProcesses
-from ..report.audit import audit_picture, audit_text
+from ..locking import prepare as pipeline
+from ..report.audit_report import audit_picture, audit_text
 from ..report.text import summary
-from ..studies.results import to_records
+from ..store.files import make_folder, write_bytes, write_text
+from ..studies.study_results import to_records
 from ..tasks.names import task_name
 from .search import RunFolder, is_same_run, made
 

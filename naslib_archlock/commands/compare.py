@@ -15,10 +15,10 @@ import pandas as pd
 from ..errors import OutputError, StudyError
 from ..report import LIMIT
 from ..report.text import table
-from ..studies.results import to_records
-from ..studies.run import RESULTS, STUDY, resolve, run_study
 from ..studies.statistics import analyse
 from ..studies.study import Study, load_study
+from ..studies.study_results import to_records
+from ..studies.study_run import RESULTS, STUDY, resolve, run_study
 from .workers import workers_of
 
 _WIDTH = 100

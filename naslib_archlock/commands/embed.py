@@ -7,11 +7,11 @@ import json
 
 import numpy as np
 
-from ..embedding.file import embedding_bytes
+from ..embedding.embedding_file import embedding_bytes
 from ..embedding.probes import load_probe
 from ..embedding.task2vec import Task2VecSettings, cached_task2vec, ranker_input, symmetric_distance
-from ..files import make_folder, write_bytes
 from ..report.text import table
+from ..store.files import make_folder, write_bytes
 from ..tasks.read import read_task
 
 

@@ -6,16 +6,17 @@ import argparse
 import os.path
 from pathlib import Path
 
-from ..cells import Cell
 from ..errors import ArchLockError, ConfigError, shown
-from ..reading import UnreadableError, parse_json, read_regular, read_yaml
-from ..spaces import DIGITS, NASBENCH201, SearchSpace, get_space
+from ..spaces.cells import Cell
+from ..spaces.known import DIGITS, NASBENCH201, get_space
+from ..spaces.space import SearchSpace
+from ..store.reading import UnreadableError, parse_json, read_regular, read_yaml
 from ..tasks.names import is_image_folder
 
 
 def run_export(args: argparse.Namespace) -> int:
     """Write NASLib's network of a cell: weights, a module that needs only torch, and what it is."""
-    from ..plugin.export import export_network
+    from ..plugin.network_export import export_network
 
     space, arch, n_classes = found_by_run(Path(args.found)) if Path(args.found).is_dir() else named(args)
     n_classes = args.classes or n_classes
@@ -62,6 +63,6 @@ def found_by_run(folder: Path) -> tuple[SearchSpace, Cell, int]:
         raise ConfigError(f"{folder} does not hold the result of 'archlock search' ({err})") from err
     if not (is_image_folder(dataset) and os.path.isdir(dataset)):
         return space, arch, 0
-    from ..tasks.folder import class_names
+    from ..tasks.image_folder import class_names
 
     return space, arch, len(class_names(Path(dataset)))

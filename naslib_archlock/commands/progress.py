@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 
 from tqdm import tqdm
 
-from ..config import Config
+from ..config.sections import Config
 
 if TYPE_CHECKING:
-    from ..training import Progress
+    from ..ranker.training import Progress
 
 
 @contextmanager

@@ -7,24 +7,24 @@ import json
 import time
 from pathlib import Path
 
-from ..embedding.file import embedding_bytes
+from ..compute.seeding import stream
+from ..embedding.embedding_file import embedding_bytes
 from ..embedding.probes import load_probe
 from ..embedding.task2vec import Task2VecSettings, cached_task2vec, ranker_input
 from ..errors import ConfigError
-from ..files import check_free, make_folder, remove_folder, write_bytes, write_new
-from ..seeding import stream
-from ..spaces import get_space
-from ..tasks.base import LabelledImages
-from ..tasks.folder import class_subset, read_image_folder
+from ..proxies.votes import parse_proxies
+from ..proxies.zero_cost import PROXIES, encode_zero_cost, zero_cost_file_name
+from ..spaces.known import get_space
+from ..store.files import check_free, make_folder, remove_folder, write_bytes, write_new
+from ..tasks.image_folder import class_subset, read_image_folder
+from ..tasks.labelled_images import LabelledImages
 from ..tasks.names import is_image_folder
-from ..votes import parse_proxies
-from ..zerocost import PROXIES, encode_zero_cost, zero_cost_file_name
 from .workers import workers_of
 
 
 def run_proxies(args: argparse.Namespace) -> int:
     """Write ``zc_<space>.json`` with the scores of sampled cells on every task, and ``TASK.npy``, their embeddings."""
-    from ..plugin.proxies import score_tasks
+    from ..plugin.score_tasks import score_tasks
 
     space = get_space(args.space)
     proxies = tuple(parse_proxies(args.proxies)) if args.proxies else PROXIES
@@ -80,6 +80,6 @@ def _task(name: str, args: argparse.Namespace) -> LabelledImages:
     """The images of a folder, or of a data set that NASLib loads."""
     if is_image_folder(name):
         return read_image_folder(Path(name), args.image_size, args.max_images, args.seed, args.skip_unreadable)
-    from ..plugin.proxies import naslib_dataset
+    from ..plugin.score_tasks import naslib_dataset
 
     return naslib_dataset(name, args.max_images)

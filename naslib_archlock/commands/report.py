@@ -8,17 +8,17 @@ import textwrap
 from pathlib import Path
 
 from ..errors import StudyError
-from ..files import make_folder, write_bytes
 from ..report import LIMIT, tables
 from ..report.html import html_page
 from ..report.markdown import markdown_page
 from ..report.pictures import png, svg
-from ..report.study import Section, StudyReport, study_report
+from ..report.study_report import Section, StudyReport, study_report
 from ..report.text import table
-from ..studies.results import read_results, to_records
-from ..studies.run import RESULTS, STUDY
+from ..store.files import make_folder, write_bytes
 from ..studies.statistics import Statistics, analyse
 from ..studies.study import load_study
+from ..studies.study_results import read_results, to_records
+from ..studies.study_run import RESULTS, STUDY
 
 _WIDTH = 100
 _PRINTED = [0, 1, 4, 5, 6]  # of the summary's columns, as many as a terminal has room for

@@ -11,19 +11,20 @@ import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from .. import checkpoint, pipeline, sealed
-from ..benchmarks.base import Benchmark
-from ..config import Config, load_config
+from ..benchmarks.benchmark import Benchmark, budget_floor
+from ..config.sections import Config, load_config
 from ..errors import ArchLockError, OutputError, RankerError, shown
-from ..files import make_folder, remove_folder, write_bytes, write_text
-from ..reading import UnreadableError, parse_json, parse_yaml, read_regular, read_yaml
+from ..locking import prepare as pipeline
 from ..report.text import summary
-from ..search import Search, budget_floor
-from ..spaces import get_space
+from ..search.base import Search
+from ..spaces.known import get_space
+from ..store import checkpoint, sealed
+from ..store.files import make_folder, remove_folder, write_bytes, write_text
+from ..store.reading import UnreadableError, parse_json, parse_yaml, read_regular, read_yaml
 from .progress import training_bar
 
 if TYPE_CHECKING:
-    from ..ranker import Ranker
+    from ..ranker.ranker import Ranker
 
 
 def run_search(args: argparse.Namespace) -> int:
@@ -156,7 +157,7 @@ class RunFolder:
         """The ranker of the run to resume."""
         if not self._resume or not self._ranker.is_file():
             return None
-        from ..ranker import Ranker
+        from ..ranker.ranker import Ranker
 
         try:
             return Ranker.load(self._ranker)
@@ -194,7 +195,7 @@ class RunFolder:
         self, result: dict[str, Any], timings: dict[str, float], search: Search, benchmark: Benchmark
     ) -> None:
         """Write the result, its pictures and its timings. Raises: OutputError."""
-        from ..report.plot import lock_picture, search_picture
+        from ..report.search_pictures import lock_picture, search_picture
 
         pictures = {"search.png": search_picture(search, result["source"])}
         if benchmark.is_measured and search.uses_source_accuracy and result["targets"]:

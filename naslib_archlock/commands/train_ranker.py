@@ -7,13 +7,13 @@ import json
 import shlex
 from dataclasses import replace
 
-from .. import pipeline
-from ..checkpoint import beside
-from ..config import load_config
-from ..files import check_free, make_folder, write_new
-from ..knowledge import Knowledge
-from ..ranker import Ranker
+from ..config.sections import load_config
+from ..locking import prepare as pipeline
+from ..locking.knowledge import Knowledge
+from ..ranker.ranker import Ranker
 from ..report.text import table
+from ..store.checkpoint import beside
+from ..store.files import check_free, make_folder, write_new
 from .progress import training_bar
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from ..errors import ConfigError
 
 if TYPE_CHECKING:
-    from ..parts import Workers
+    from ..compute.parts import Workers
 
 
 def add_cluster_options(parser: argparse.ArgumentParser) -> None:
@@ -30,7 +30,7 @@ def workers_of(args: argparse.Namespace, default_jobs: int) -> Workers:
             raise ConfigError(
                 f"--scheduler {args.scheduler} is for a Dask cluster: add --backend dask, or leave it out"
             )
-        from ..parts import LocalProcesses
+        from ..compute.parts import LocalProcesses
 
         return LocalProcesses(default_jobs if args.jobs is None else args.jobs)
     if not args.scheduler:
@@ -39,7 +39,7 @@ def workers_of(args: argparse.Namespace, default_jobs: int) -> Workers:
         raise ConfigError(
             "--jobs is for processes on this machine; a Dask cluster has the workers it has: leave it out"
         )
-    from ..cluster import DaskCluster
+    from ..compute.cluster import DaskCluster
 
     cluster = DaskCluster(args.scheduler)
     cluster.check()

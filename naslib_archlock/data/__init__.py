@@ -8,7 +8,7 @@ import hashlib
 from pathlib import Path
 
 from ..errors import TableError
-from ..files import make_folder, write_bytes, write_text
+from ..store.files import make_folder, write_bytes, write_text
 
 FOLDER = Path(__file__).parent
 _SUMS = "SHA256SUMS"

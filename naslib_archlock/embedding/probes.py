@@ -21,9 +21,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import interpolate
 
-from .. import data, weights
+from .. import data
+from ..compute.torchvision_import import declare_torchvision_operators
 from ..errors import EmbeddingError, UnknownNameError, nearest, unknown
-from ..plugin.compat import declare_torchvision_operators
+from ..store import weights
 
 _TORCHVISION_PROBES = {"resnet34": "ResNet34_Weights", "resnet50": "ResNet50_Weights"}
 _TIMM = "timm:"

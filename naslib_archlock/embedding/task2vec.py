@@ -32,11 +32,11 @@ import torch
 from torch import Tensor
 from torch.nn.functional import cross_entropy, linear
 
-from ..cache import kept_array
+from ..compute.threads import single_threaded
 from ..errors import ConfigError, EmbeddingError, unknown
-from ..sealed import digest
-from ..tasks.base import LabelledImages
-from ..threads import single_threaded
+from ..store.cache import kept_array
+from ..store.sealed import digest
+from ..tasks.labelled_images import LabelledImages
 from .probes import Probe, load_probe
 
 try:

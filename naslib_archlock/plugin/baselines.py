@@ -20,12 +20,13 @@ from typing import Any
 import torch
 from threadpoolctl import threadpool_limits
 
-from ..benchmarks.base import SourceOracle
+from ..benchmarks.benchmark import SourceOracle
+from ..compute.seeding import global_generators
+from ..compute.threads import single_threaded
 from ..errors import ConfigError, unknown
-from ..seeding import global_generators
-from ..spaces import NASBENCH201, TRANSBENCH101_MICRO, SearchSpace
+from ..spaces.known import NASBENCH201, TRANSBENCH101_MICRO
+from ..spaces.space import SearchSpace
 from ..studies.methods import Job, Picks, first_distinct
-from ..threads import single_threaded
 from .compat import load_naslib
 
 load_naslib()

@@ -24,9 +24,10 @@ from typing import IO, Any
 
 import numpy as np
 
+from ..compute.torchvision_import import declare_torchvision_operators
 from ..errors import ConfigError, NaslibError
-from ..files import is_file_name
-from ..reading import UnreadableError, read_yaml
+from ..store.files import is_file_name
+from ..store.reading import UnreadableError, read_yaml
 
 HOME_VARIABLE = "NASLIB_HOME"
 DEFAULT_HOME = "~/NASLib"
@@ -92,33 +93,6 @@ def _restore_numpy_alias() -> None:
     """NumPy 2.0 moved ``ComplexWarning``, which GraKeL 0.1.10 still looks for: Python 3.13 has no newer GraKeL."""
     if not hasattr(np, "ComplexWarning"):
         np.ComplexWarning = np.exceptions.ComplexWarning  # type: ignore[attr-defined]
-
-
-def declare_torchvision_operators() -> None:
-    """Let PyPI's CUDA build of torchvision be imported beside a CPU-only torch.
-
-    Its compiled operators do not load there, and its import then fails on the missing schemas of ``nms`` and ``qnms``.
-    NASLib uses datasets and transforms only, so declaring the schemas is enough.
-    """
-    import torch
-
-    if "torchvision" in sys.modules:
-        return
-    try:
-        importlib.import_module("torchvision")
-    except RuntimeError as err:
-        if "torchvision::nms" not in str(err):
-            raise
-        for name in [m for m in sys.modules if m.split(".")[0] == "torchvision"]:
-            del sys.modules[name]
-        library = torch.library.Library("torchvision", "DEF")
-        for operator in ("nms", "qnms"):
-            library.define(f"{operator}(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
-        _KEEP_ALIVE.append(library)
-        importlib.import_module("torchvision")
-
-
-_KEEP_ALIVE: list[Any] = []  # a torch Library's definitions are undone when it is collected
 
 
 def _accept_transbench101_micro() -> None:

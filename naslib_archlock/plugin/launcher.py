@@ -16,7 +16,7 @@ from dataclasses import fields
 from pathlib import Path
 from types import ModuleType
 
-from ..config import ArchLockSection
+from ..config.sections import ArchLockSection
 from ..errors import ConfigError
 from .compat import load_naslib
 from .registry import NAME, register

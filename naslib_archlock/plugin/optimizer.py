@@ -12,17 +12,17 @@ import torch
 from naslib.optimizers.core.metaclasses import MetaOptimizer
 from naslib.search_spaces.core.query_metrics import Metric
 
-from .. import pipeline
-from ..benchmarks.base import Benchmark
-from ..benchmarks.naslib import NaslibBenchmark
-from ..cells import Cell
-from ..config import config_from
+from ..benchmarks.benchmark import Benchmark
+from ..config.sections import config_from
 from ..errors import NaslibError
-from ..files import write_text
+from ..locking import prepare as pipeline
 from ..report.text import summary
-from ..sealed import seal, unseal
-from ..search import Search
-from ..spaces import get_space
+from ..search.base import Search
+from ..spaces.cells import Cell
+from ..spaces.known import get_space
+from ..store.files import write_text
+from ..store.sealed import seal, unseal
+from .naslib_benchmark import NaslibBenchmark
 
 logger = logging.getLogger("naslib.archlock")  # NASLib's loggers all hang from "naslib"
 

@@ -9,11 +9,12 @@ import numpy as np
 from naslib.predictors.predictor import Predictor
 from scipy.stats import rankdata
 
-from ..ranker import Ranker, RankerInfo, library_versions
-from ..spaces import get_space
-from ..train_settings import TrainSettings
-from ..training import TrainingTask, train_ranker
-from ..votes import Votes
+from ..compute.versions import library_versions
+from ..proxies.votes import Votes
+from ..ranker.ranker import Ranker, RankerInfo
+from ..ranker.train_settings import TrainSettings
+from ..ranker.training import TrainingTask, train_ranker
+from ..spaces.known import get_space
 
 
 class BinaryRankPredictor(Predictor):

@@ -24,7 +24,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from ..zerocost import FAILED_SCORE
+from ..proxies.zero_cost import FAILED_SCORE
 
 _BY_LOSS = ("fisher", "grad_norm", "grasp", "plain", "snip")
 _BY_IMAGES = ("epe_nas", "jacov")

@@ -11,7 +11,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from .. import __version__
 from . import LIMIT
-from .study import StudyReport
+from .study_report import StudyReport
 from .tables import are_figures
 
 _LOADER = PackageLoader(__package__)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from . import LIMIT
-from .study import Picture, StudyReport
+from .study_report import Picture, StudyReport
 from .tables import markdown_text, to_markdown
 
 

@@ -6,8 +6,8 @@ import textwrap
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ..cells import Cell
-from ..spaces import SearchSpace
+from ..spaces.cells import Cell
+from ..spaces.space import SearchSpace
 from . import LIMIT
 
 _WIDTH = 100

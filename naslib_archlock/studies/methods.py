@@ -19,17 +19,19 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from .. import pipeline
-from ..benchmarks.base import Benchmark
-from ..cache import content_hash
-from ..cells import Cell, cell_index
-from ..config import ArchLockSection, Config, config_from
+from ..benchmarks.benchmark import Benchmark
+from ..benchmarks.lock_score import SOURCE_RULES, TARGET_RULES, LockScale, WithinBudget
+from ..compute.versions import library_versions
+from ..config.sections import ArchLockSection, Config, config_from
 from ..errors import ArchLockError, RankerError, StudyError, nearest, unknown
-from ..files import make_folder
-from ..knowledge import Knowledge, zero_cost_files
-from ..ranker import Ranker, library_versions
-from ..scoring import SOURCE_RULES, TARGET_RULES, LockScale, WithinBudget
-from ..spaces import SPACES, SearchSpace, get_space
+from ..locking import prepare as pipeline
+from ..locking.knowledge import Knowledge, zero_cost_files
+from ..ranker.ranker import Ranker
+from ..spaces.cells import Cell, cell_index
+from ..spaces.known import SPACES, get_space
+from ..spaces.space import SearchSpace
+from ..store.cache import content_hash
+from ..store.files import make_folder
 
 N_PICKS = 5
 

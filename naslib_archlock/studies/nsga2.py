@@ -11,11 +11,11 @@ from typing import Any
 
 import numpy as np
 
-from ..cells import N_SLOTS, Cell
+from ..benchmarks.benchmark import budget_floor
+from ..compute.seeding import global_generators
 from ..errors import ConfigError, StudyError
-from ..search import budget_floor
-from ..seeding import global_generators
-from ..spaces import SearchSpace
+from ..spaces.cells import N_SLOTS, Cell
+from ..spaces.space import SearchSpace
 from .methods import Job, Picks, first_distinct
 
 try:

@@ -19,8 +19,8 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
+from ..compute.seeding import stream
 from ..errors import unknown
-from ..seeding import stream
 
 N_RESAMPLES = 10_000
 BETTER, WORSE, NOT_SHOWN = "better", "worse", "not shown to be better"

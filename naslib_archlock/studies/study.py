@@ -12,8 +12,8 @@ from typing import Any, NamedTuple
 import yaml
 
 from ..errors import ArchLockError, StudyError, named, nearest, shown, unknown
-from ..reading import UnreadableError, read_yaml
-from ..spaces import get_space
+from ..spaces.known import get_space
+from ..store.reading import UnreadableError, read_yaml
 from .methods import Kind, kind_of
 
 ALL = "all"

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os.path
 
-from ..spaces import SPACES
+from ..spaces.known import SPACES
+
+SPLITS = ("train", "val", "test")
 
 SUBSET_MARK = "~"  # a task sampled from the classes of another is called NAME~WHICH
 

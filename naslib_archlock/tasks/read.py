@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from .base import LabelledImages
-from .digits import digits_task
-from .folder import read_image_folder
+from .digits_tasks import digits_task
+from .image_folder import read_image_folder
+from .labelled_images import LabelledImages
 from .names import is_image_folder
 
 

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from naslib_archlock.threads import single_threaded
+from naslib_archlock.compute.threads import single_threaded
 
 
 @pytest.fixture(autouse=True)

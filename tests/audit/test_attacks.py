@@ -8,9 +8,9 @@ import torch
 
 from naslib_archlock.audit.attacks import ATTACKS, SCRATCH, TRANSFERS, attack, drawn_images
 from naslib_archlock.errors import ConfigError
-from naslib_archlock.fit import FitSettings, fit, initial_network, train
-from naslib_archlock.tasks.base import LabelledImages
-from naslib_archlock.tasks.digits import digits_task
+from naslib_archlock.networks.fit import FitSettings, fit, initial_network, train
+from naslib_archlock.tasks.digits_tasks import digits_task
+from naslib_archlock.tasks.labelled_images import LabelledImages
 
 CELL = (3, 2, 1, 3, 1, 2)
 SEEDS = (0, 1)

@@ -6,7 +6,7 @@ import pytest
 from scipy import stats
 
 from naslib_archlock.audit.attacks import ATTACKS
-from naslib_archlock.audit.results import FIGURES, by_role, chosen_attacks, compare, mean_interval, summarise
+from naslib_archlock.audit.audit_results import FIGURES, by_role, chosen_attacks, compare, mean_interval, summarise
 
 
 def rows(arch: str, seed: int, figures: dict[tuple[str, float], tuple[float, float]]) -> list[dict[str, object]]:

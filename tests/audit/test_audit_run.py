@@ -7,15 +7,15 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from naslib_archlock import pipeline
-from naslib_archlock.audit import run as audit_run
-from naslib_archlock.audit.cells import FOUND, RANDOM, S, cells_to_attack
-from naslib_archlock.audit.images import fit_settings, splits_of
-from naslib_archlock.audit.run import run_audit
-from naslib_archlock.config import Config, load_config
+from naslib_archlock.audit import audit_run
+from naslib_archlock.audit.attacked_cells import FOUND, RANDOM, S, cells_to_attack
+from naslib_archlock.audit.audit_images import fit_settings, splits_of
+from naslib_archlock.audit.audit_run import run_audit
+from naslib_archlock.benchmarks.lock_score import WithinBudget
+from naslib_archlock.compute.parts import LocalProcesses
+from naslib_archlock.config.sections import Config, load_config
 from naslib_archlock.errors import ArchLockError, ConfigError, OutputError
-from naslib_archlock.parts import LocalProcesses
-from naslib_archlock.scoring import WithinBudget
+from naslib_archlock.locking import prepare as pipeline
 
 QUICK = (
     "search_space", "digits", "dataset", "digit", "audit.epochs", "1", "audit.seeds", "2", "audit.fractions", "10",

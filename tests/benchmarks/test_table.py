@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 
 from naslib_archlock.benchmarks import table as module
-from naslib_archlock.benchmarks.base import SPLITS
 from naslib_archlock.benchmarks.table import NOTE, TableBenchmark, find_table, read_table
 from naslib_archlock.errors import TableError, UnknownNameError
-from naslib_archlock.spaces import NASBENCH201, TRANSBENCH101_MACRO, TRANSBENCH101_MICRO
+from naslib_archlock.spaces.known import NASBENCH201, TRANSBENCH101_MACRO, TRANSBENCH101_MICRO
+from naslib_archlock.tasks.names import SPLITS
 
 # The smallest space has 3,256 architectures.
 SPACE = TRANSBENCH101_MACRO

@@ -8,8 +8,8 @@ from PIL import Image
 
 from naslib_archlock.benchmarks.trained import TrainedBenchmark
 from naslib_archlock.errors import ConfigError, ImageError, UnknownNameError
-from naslib_archlock.fit import FitSettings
-from naslib_archlock.spaces import TRANSBENCH101_MACRO, TRANSBENCH101_MICRO
+from naslib_archlock.networks.fit import FitSettings
+from naslib_archlock.spaces.known import TRANSBENCH101_MACRO, TRANSBENCH101_MICRO
 
 QUICK = FitSettings(epochs=4, batch_size=16, widths=(8, 16))
 CELL = (3, 2, 1, 3, 1, 2)

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from naslib_archlock import pipeline
-from naslib_archlock.cli import main
+from naslib_archlock.commands.main import main
+from naslib_archlock.locking import prepare as pipeline
 
 QUICK = [
     "audit.epochs", "1", "audit.seeds", "2", "audit.fractions", "10,100", "audit.learning_rates", "0.03",

@@ -15,11 +15,11 @@ from typing import Any
 
 import pytest
 
-from naslib_archlock import cli
+from naslib_archlock.commands import main as cli
 from naslib_archlock.report import LIMIT
-from naslib_archlock.studies import run as running
-from naslib_archlock.studies.results import read_results
+from naslib_archlock.studies import study_run as running
 from naslib_archlock.studies.study import load_study
+from naslib_archlock.studies.study_results import read_results
 
 STUDY = """
 name: small
@@ -174,7 +174,17 @@ def started(study: Path, child_environment: dict[str, str]) -> Iterator[Callable
     def start(out: Path) -> subprocess.Popen[str]:
         study.write_text(STUDY + SLOW.strip("\n"))
         child = subprocess.Popen(
-            [sys.executable, "-m", "naslib_archlock.cli", "compare", str(study), "--out", str(out), "--jobs", "2"],
+            [
+                sys.executable,
+                "-m",
+                "naslib_archlock.commands.main",
+                "compare",
+                str(study),
+                "--out",
+                str(out),
+                "--jobs",
+                "2",
+            ],
             env=child_environment,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,

@@ -10,11 +10,11 @@ import pytest
 import yaml
 from study_results import COMPARE_WITH, METHODS, REFERENCE, STUDY, digits_results
 
-from naslib_archlock.cli import main
+from naslib_archlock.commands.main import main
 from naslib_archlock.report import LIMIT
-from naslib_archlock.studies.results import to_csv, to_frame
 from naslib_archlock.studies.statistics import analyse
 from naslib_archlock.studies.study import study_from
+from naslib_archlock.studies.study_results import to_csv, to_frame
 
 FIGURES = ("lock_scores", "costs", "pairs-digits-2pct", "pairs-digits-5pct")
 TABLES = ("summary", "pairs", "tests")

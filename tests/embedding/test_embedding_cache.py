@@ -7,10 +7,10 @@ from dataclasses import replace
 import pytest
 import torch
 
-from naslib_archlock.cache import user_folder
 from naslib_archlock.embedding import task2vec as module
 from naslib_archlock.embedding.task2vec import Task2VecSettings, cached_task2vec
-from naslib_archlock.tasks.digits import digits_task
+from naslib_archlock.store.cache import user_folder
+from naslib_archlock.tasks.digits_tasks import digits_task
 
 pytestmark = pytest.mark.usefixtures("own_cache")
 SETTINGS = Task2VecSettings(max_images=20, head_steps=5)

@@ -16,7 +16,7 @@ from naslib_archlock.errors import EmbeddingError, UnknownNameError
 
 @pytest.fixture
 def torchvision():
-    from naslib_archlock.plugin.compat import declare_torchvision_operators
+    from naslib_archlock.compute.torchvision_import import declare_torchvision_operators
 
     try:
         declare_torchvision_operators()
@@ -25,7 +25,7 @@ def torchvision():
 
 
 def test_the_shipped_probe_tells_digits_apart_though_it_was_trained_without_their_labels():
-    from naslib_archlock.tasks.digits import digits_task
+    from naslib_archlock.tasks.digits_tasks import digits_task
 
     probe, splits = load_probe("digits"), digits_task("digit")
     train, val = (probe(probe.prepare(splits[split].images)) for split in ("train", "val"))

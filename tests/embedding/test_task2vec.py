@@ -21,8 +21,8 @@ from naslib_archlock.embedding.task2vec import (
     variational_precision,
 )
 from naslib_archlock.errors import ConfigError, EmbeddingError, UnknownNameError
-from naslib_archlock.tasks.base import LabelledImages
-from naslib_archlock.tasks.digits import DIGITS_TASKS, digits_task
+from naslib_archlock.tasks.digits_tasks import DIGITS_TASKS, digits_task
+from naslib_archlock.tasks.labelled_images import LabelledImages
 
 FAST = Task2VecSettings(max_images=60, head_steps=50)
 IMAGE = torch.tensor([0.5, 1.0, 0.0, 2.0])

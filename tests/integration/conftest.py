@@ -10,14 +10,14 @@ from typing import Any
 import pytest
 
 import naslib_archlock
-from naslib_archlock import pipeline
-from naslib_archlock.benchmarks.naslib import benchmark_files
-from naslib_archlock.config import load_config
+from naslib_archlock.config.sections import load_config
 from naslib_archlock.errors import NaslibError
-from naslib_archlock.knowledge import Knowledge
+from naslib_archlock.locking import prepare as pipeline
+from naslib_archlock.locking.knowledge import Knowledge
 from naslib_archlock.plugin.compat import load_naslib, naslib_data_folder
-from naslib_archlock.spaces import NASBENCH201, TRANSBENCH101_MICRO
-from naslib_archlock.zerocost import zero_cost_file_name
+from naslib_archlock.plugin.naslib_benchmark import benchmark_files
+from naslib_archlock.proxies.zero_cost import zero_cost_file_name
+from naslib_archlock.spaces.known import NASBENCH201, TRANSBENCH101_MICRO
 
 CONFIGS = Path(naslib_archlock.__file__).parent / "configs"
 SOURCES = {"nasbench201": "cifar10", "transbench101_micro": "class_scene"}

@@ -15,13 +15,14 @@ from typing import Any
 import numpy as np
 import pytest
 
-from naslib_archlock import pipeline
-from naslib_archlock.benchmarks import naslib as module
-from naslib_archlock.benchmarks.naslib import NaslibBenchmark, benchmark_files
-from naslib_archlock.config import load_config
+from naslib_archlock.config.sections import load_config
 from naslib_archlock.errors import CellError, NaslibError, UnknownNameError
+from naslib_archlock.locking import prepare as pipeline
+from naslib_archlock.plugin import naslib_benchmark as module
 from naslib_archlock.plugin.compat import naslib_data_folder
-from naslib_archlock.spaces import NASBENCH201, TRANSBENCH101_MACRO, TRANSBENCH101_MICRO, SearchSpace, get_space
+from naslib_archlock.plugin.naslib_benchmark import NaslibBenchmark, benchmark_files
+from naslib_archlock.spaces.known import NASBENCH201, TRANSBENCH101_MACRO, TRANSBENCH101_MICRO, get_space
+from naslib_archlock.spaces.space import SearchSpace
 
 SPACES = ("nasbench201", "transbench101_micro")
 
@@ -320,7 +321,7 @@ def test_the_command_line_without_naslib(tmp_path, child_environment):
     if found.returncode == 0:
         pytest.skip("NASLib is installed as a package here")
     config = Path(module.__file__).parents[1] / "configs" / "nasbench201.yaml"
-    command = [sys.executable, "-m", "naslib_archlock.cli", "search", "--config-file", str(config)]
+    command = [sys.executable, "-m", "naslib_archlock.commands.main", "search", "--config-file", str(config)]
     done = subprocess.run(
         [*command, "out_dir", str(tmp_path / "run")], cwd=tmp_path, env=environment, capture_output=True, text=True
     )

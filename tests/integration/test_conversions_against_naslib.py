@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from naslib_archlock.cells import one_hot
 from naslib_archlock.errors import CellError
-from naslib_archlock.spaces import NASBENCH201, TRANSBENCH101_MACRO, TRANSBENCH101_MICRO, get_space
+from naslib_archlock.spaces.cells import one_hot
+from naslib_archlock.spaces.known import NASBENCH201, TRANSBENCH101_MACRO, TRANSBENCH101_MICRO, get_space
 
 PAPER_CELL = (3, 3, 4, 1, 3, 1)
 

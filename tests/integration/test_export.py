@@ -18,12 +18,12 @@ import safetensors.torch
 import torch
 from sklearn.datasets import load_digits
 
-from naslib_archlock import weights
+from naslib_archlock.compute.threads import single_threaded
 from naslib_archlock.errors import CellError, ConfigError, OutputError, UnknownNameError
-from naslib_archlock.plugin.export import HAS_PROGRAMS, export_network, load_network
-from naslib_archlock.plugin.zerocost import build_network
-from naslib_archlock.spaces import DIGITS, NASBENCH201, TRANSBENCH101_MACRO, TRANSBENCH101_MICRO
-from naslib_archlock.threads import single_threaded
+from naslib_archlock.plugin.live_scores import build_network
+from naslib_archlock.plugin.network_export import HAS_PROGRAMS, export_network, load_network
+from naslib_archlock.spaces.known import DIGITS, NASBENCH201, TRANSBENCH101_MACRO, TRANSBENCH101_MICRO
+from naslib_archlock.store import weights
 
 ALL_OPS = (3, 1, 2, 4, 0, 1)
 QUICK = (0, 0, 0, 4, 0, 0)

@@ -16,13 +16,13 @@ import pytest
 import torch
 import yaml
 
-from naslib_archlock import cli
-from naslib_archlock.benchmarks import naslib as benchmark_module
-from naslib_archlock.benchmarks.naslib import TNB_FILE
+from naslib_archlock.commands import main as cli
 from naslib_archlock.errors import ConfigError, NaslibError
+from naslib_archlock.plugin import naslib_benchmark as benchmark_module
 from naslib_archlock.plugin.compat import DEFAULT_HOME, HOME_VARIABLE, naslib_home
+from naslib_archlock.plugin.naslib_benchmark import TNB_FILE
 
-CONFIGS = Path(cli.__file__).parent / "configs"
+CONFIGS = Path(cli.__file__).parents[1] / "configs"
 FILES = {"nasbench201": ("cifar10", "nb201_cifar10_full_training.pickle"), "transbench101_micro": ("normal", TNB_FILE)}
 Launch = Callable[..., "subprocess.CompletedProcess[str]"]
 
@@ -78,7 +78,7 @@ def launch(tmp_path: Path, home: Path, child_environment: dict[str, str]) -> Lau
     environment = {**child_environment, HOME_VARIABLE: str(home), "XDG_CACHE_HOME": str(tmp_path / "cache")}
 
     def run(*arguments: object) -> subprocess.CompletedProcess[str]:
-        command = [sys.executable, "-m", "naslib_archlock.cli", *map(str, arguments)]
+        command = [sys.executable, "-m", "naslib_archlock.commands.main", *map(str, arguments)]
         return subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True)
 
     return run

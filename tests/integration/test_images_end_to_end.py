@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 import torch
 
-from naslib_archlock.cli import main
-from naslib_archlock.ranker import Ranker
-from naslib_archlock.spaces import TRANSBENCH101_MICRO
-from naslib_archlock.tasks.folder import read_image_folder
-from naslib_archlock.zerocost import read_zero_cost
+from naslib_archlock.commands.main import main
+from naslib_archlock.proxies.zero_cost import read_zero_cost
+from naslib_archlock.ranker.ranker import Ranker
+from naslib_archlock.spaces.known import TRANSBENCH101_MICRO
+from naslib_archlock.tasks.image_folder import read_image_folder
 
 
 @pytest.fixture(scope="module")

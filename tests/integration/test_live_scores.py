@@ -15,10 +15,10 @@ from torch import Tensor
 from torch.utils.data import DataLoader, TensorDataset
 
 from naslib_archlock.errors import CellError, ConfigError, UnknownNameError
-from naslib_archlock.plugin.zerocost import arch_seed, build_network, live_scores
-from naslib_archlock.spaces import DIGITS, NASBENCH201, TRANSBENCH101_MACRO, TRANSBENCH101_MICRO
-from naslib_archlock.votes import Votes
-from naslib_archlock.zerocost import PROXIES
+from naslib_archlock.plugin.live_scores import arch_seed, build_network, live_scores
+from naslib_archlock.proxies.votes import Votes
+from naslib_archlock.proxies.zero_cost import PROXIES
+from naslib_archlock.spaces.known import DIGITS, NASBENCH201, TRANSBENCH101_MACRO, TRANSBENCH101_MICRO
 
 N_CLASSES = 4
 CELLS = [(3, 1, 3, 2, 0, 3), (2, 0, 1, 1, 0, 2)]

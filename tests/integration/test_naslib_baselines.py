@@ -13,12 +13,12 @@ import pytest
 import torch
 from watched import Watched
 
-from naslib_archlock.benchmarks.base import Benchmark
-from naslib_archlock.benchmarks.digits import digits_benchmark
-from naslib_archlock.benchmarks.naslib import NaslibBenchmark
+from naslib_archlock.benchmarks.benchmark import Benchmark
+from naslib_archlock.benchmarks.digits_benchmark import digits_benchmark
 from naslib_archlock.benchmarks.table import find_table, read_table
 from naslib_archlock.errors import ConfigError, UnknownNameError
-from naslib_archlock.spaces import TRANSBENCH101_MICRO, get_space
+from naslib_archlock.plugin.naslib_benchmark import NaslibBenchmark
+from naslib_archlock.spaces.known import TRANSBENCH101_MICRO, get_space
 from naslib_archlock.studies.methods import Job, first_distinct
 
 SPACES = ("nasbench201", "transbench101_micro")

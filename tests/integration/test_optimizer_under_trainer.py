@@ -13,12 +13,12 @@ import numpy as np
 import pytest
 import torch
 
-from naslib_archlock import pipeline
-from naslib_archlock.benchmarks.naslib import NaslibBenchmark
-from naslib_archlock.config import Config, config_from
+from naslib_archlock.config.sections import Config, config_from
 from naslib_archlock.errors import ConfigError, RankerError, UnknownNameError
-from naslib_archlock.spaces import get_space
-from naslib_archlock.train_settings import PRESETS
+from naslib_archlock.locking import prepare as pipeline
+from naslib_archlock.plugin.naslib_benchmark import NaslibBenchmark
+from naslib_archlock.ranker.train_settings import PRESETS
+from naslib_archlock.spaces.known import get_space
 
 TARGETS = {"nasbench201": "cifar100", "transbench101_micro": "autoencoder"}
 SPACES = tuple(TARGETS)

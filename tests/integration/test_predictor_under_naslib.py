@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from naslib_archlock.errors import RankerError
-from naslib_archlock.spaces import NASBENCH201, TRANSBENCH101_MICRO, get_space
+from naslib_archlock.spaces.known import NASBENCH201, TRANSBENCH101_MICRO, get_space
 
 N_TRAIN, N_TEST = 60, 40
 

@@ -23,19 +23,19 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from naslib_archlock.cells import Cell
-from naslib_archlock.cli import main
-from naslib_archlock.embedding.proxies import choose_reference
+from naslib_archlock.commands.main import main
+from naslib_archlock.compute.parts import LocalProcesses
+from naslib_archlock.embedding.proxy_embedding import choose_reference
 from naslib_archlock.errors import CellError, ConfigError, NaslibError, OutputError, UnknownNameError
-from naslib_archlock.networks import network_for
-from naslib_archlock.parts import LocalProcesses
-from naslib_archlock.plugin import proxies as proxies_module
-from naslib_archlock.plugin.proxies import draw_batch, naslib_dataset, score_own_networks, score_tasks
-from naslib_archlock.plugin.zerocost import arch_seed, build_network
-from naslib_archlock.spaces import DIGITS, NASBENCH201, TRANSBENCH101_MACRO, TRANSBENCH101_MICRO
-from naslib_archlock.tasks.base import LabelledImages
-from naslib_archlock.tasks.digits import DIGITS_TASKS, digits_task
-from naslib_archlock.zerocost import PROXIES, encode_zero_cost, write_zero_cost
+from naslib_archlock.networks.cell_network import network_for
+from naslib_archlock.plugin import score_tasks as proxies_module
+from naslib_archlock.plugin.live_scores import arch_seed, build_network
+from naslib_archlock.plugin.score_tasks import draw_batch, naslib_dataset, score_own_networks, score_tasks
+from naslib_archlock.proxies.zero_cost import PROXIES, encode_zero_cost, write_zero_cost
+from naslib_archlock.spaces.cells import Cell
+from naslib_archlock.spaces.known import DIGITS, NASBENCH201, TRANSBENCH101_MACRO, TRANSBENCH101_MICRO
+from naslib_archlock.tasks.digits_tasks import DIGITS_TASKS, digits_task
+from naslib_archlock.tasks.labelled_images import LabelledImages
 
 HERE = LocalProcesses(1)
 CELLS = [(3, 1, 3, 2, 0, 3), (2, 0, 1, 1, 0, 2), (1, 3, 0, 3, 2, 1)]

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from test_cluster import SECONDS, Machines
 
-from naslib_archlock.cli import main
+from naslib_archlock.commands.main import main
 
 pytest.importorskip("distributed", reason="distributed is not installed (the extra dask)")
 
@@ -21,7 +21,7 @@ OPTIONS = ["--cells", "4", "--proxies", "nwot,zen", "--image-size", "8", "--batc
 def test_the_table_is_that_of_this_machine_though_a_worker_is_killed(
     digit_images, tmp_path, child_environment, monkeypatch, capsys
 ):
-    monkeypatch.setattr("naslib_archlock.plugin.proxies._SECONDS_A_PART", 0.1)  # a part for each cell
+    monkeypatch.setattr("naslib_archlock.plugin.score_tasks._SECONDS_A_PART", 0.1)  # a part for each cell
     folders = [str(digit_images[name]) for name in ("low", "shapes")]
     assert main(["proxies", "--out", str(tmp_path / "local"), *OPTIONS, "--jobs", "1", *folders]) == 0
     machines = Machines(tmp_path, child_environment)

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 import yaml
 
-from naslib_archlock import cli
+from naslib_archlock.commands import main as cli
 from naslib_archlock.plugin import launcher
 from naslib_archlock.plugin.compat import naslib_home
 
@@ -30,7 +30,7 @@ def launch(tmp_path: Path, child_environment: dict[str, str]) -> Launch:
     """Runs ``archlock naslib`` in ``tmp_path``."""
 
     def run(*arguments: object) -> subprocess.CompletedProcess[str]:
-        command = [sys.executable, "-m", "naslib_archlock.cli", "naslib", *map(str, arguments)]
+        command = [sys.executable, "-m", "naslib_archlock.commands.main", "naslib", *map(str, arguments)]
         return subprocess.run(command, cwd=tmp_path, env=child_environment, capture_output=True, text=True)
 
     return run
@@ -38,7 +38,7 @@ def launch(tmp_path: Path, child_environment: dict[str, str]) -> Launch:
 
 @pytest.fixture
 def shipped_config() -> Callable[[str], Path]:
-    return lambda space: Path(cli.__file__).parent / "configs" / f"{space}.yaml"
+    return lambda space: Path(cli.__file__).parents[1] / "configs" / f"{space}.yaml"
 
 
 @pytest.mark.parametrize(

@@ -12,13 +12,13 @@ import pytest
 import torch
 from torch import Tensor
 
-from naslib_archlock.networks import CellNetwork, network_for
-from naslib_archlock.plugin.proxies import draw_batch
+from naslib_archlock.networks.cell_network import CellNetwork, network_for
+from naslib_archlock.plugin.live_scores import build_network, quiet
+from naslib_archlock.plugin.score_tasks import draw_batch
 from naslib_archlock.plugin.shared_passes import SHARED, proxy_scores
-from naslib_archlock.plugin.zerocost import build_network, quiet
-from naslib_archlock.spaces import NASBENCH201, TRANSBENCH101_MACRO, TRANSBENCH101_MICRO
-from naslib_archlock.tasks.digits import digits_task
-from naslib_archlock.zerocost import FAILED_SCORE, PROXIES
+from naslib_archlock.proxies.zero_cost import FAILED_SCORE, PROXIES
+from naslib_archlock.spaces.known import NASBENCH201, TRANSBENCH101_MACRO, TRANSBENCH101_MICRO
+from naslib_archlock.tasks.digits_tasks import digits_task
 
 SEED = 3
 CELL = (3, 1, 3, 2, 0, 3)

@@ -5,10 +5,10 @@ import itertools
 import pytest
 from matplotlib.figure import Figure
 
-from naslib_archlock.cells import AVG_POOL, CONV_1X1, CONV_3X3, EDGES, NONE, SKIP
 from naslib_archlock.errors import CellError
-from naslib_archlock.report.cells import _NODES, cell_grid, draw_cell
+from naslib_archlock.report.cell_drawings import _NODES, cell_grid, draw_cell
 from naslib_archlock.report.pictures import png
+from naslib_archlock.spaces.cells import AVG_POOL, CONV_1X1, CONV_3X3, EDGES, NONE, SKIP
 
 CELL = (CONV_3X3, SKIP, AVG_POOL, NONE, CONV_1X1, NONE)
 

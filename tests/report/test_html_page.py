@@ -18,7 +18,7 @@ from study_results import COMPARE_WITH, METHODS, STUDY, digits_results
 from naslib_archlock.report import LIMIT
 from naslib_archlock.report.html import html_page
 from naslib_archlock.report.pictures import svg
-from naslib_archlock.report.study import study_report
+from naslib_archlock.report.study_report import study_report
 from naslib_archlock.studies.statistics import analyse
 from naslib_archlock.studies.study import study_from
 

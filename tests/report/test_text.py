@@ -4,7 +4,7 @@ import pytest
 
 from naslib_archlock.report import LIMIT
 from naslib_archlock.report.text import summary, table
-from naslib_archlock.spaces import NASBENCH201
+from naslib_archlock.spaces.known import NASBENCH201
 
 RESULT = {
     "scheme": "tk",

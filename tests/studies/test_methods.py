@@ -10,17 +10,18 @@ from typing import Any
 import numpy as np
 import pytest
 
-from naslib_archlock import pipeline
-from naslib_archlock.benchmarks.digits import digits_benchmark
+from naslib_archlock.benchmarks.digits_benchmark import digits_benchmark
+from naslib_archlock.benchmarks.lock_score import LockScale, WithinBudget
 from naslib_archlock.benchmarks.table import find_table, read_table
-from naslib_archlock.cells import cell_index
 from naslib_archlock.errors import NaslibError, RankerError, StudyError
+from naslib_archlock.locking import prepare as pipeline
 from naslib_archlock.plugin import compat
-from naslib_archlock.ranker import Ranker
-from naslib_archlock.scoring import LockScale, WithinBudget, cell_flops, conv_weights
-from naslib_archlock.spaces import DIGITS, TRANSBENCH101_MICRO
+from naslib_archlock.ranker.ranker import Ranker
+from naslib_archlock.ranker.train_settings import PRESETS
+from naslib_archlock.spaces.cells import cell_index
+from naslib_archlock.spaces.features import cell_flops, conv_weights
+from naslib_archlock.spaces.known import DIGITS, TRANSBENCH101_MICRO
 from naslib_archlock.studies.methods import ARCHLOCK, KINDS, N_PICKS, Job, config_of, first_distinct, kind_of
-from naslib_archlock.train_settings import PRESETS
 
 EVOLUTION = {"strategy": "evolution", "epochs": 8, "opponents": 16}
 TRAINED = {**EVOLUTION, "hidden": "32,16", "reference_cells": 32}

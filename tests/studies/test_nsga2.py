@@ -12,12 +12,12 @@ import numpy as np
 import pytest
 from watched import Watched
 
-from naslib_archlock.benchmarks.base import Benchmark
+from naslib_archlock.benchmarks.benchmark import Benchmark, budget_floor
 from naslib_archlock.benchmarks.table import find_table, read_table
-from naslib_archlock.cells import Cell, cell_index
 from naslib_archlock.errors import ArchLockError, ConfigError
-from naslib_archlock.search import budget_floor
-from naslib_archlock.spaces import DIGITS, TRANSBENCH101_MACRO, TRANSBENCH101_MICRO, SearchSpace
+from naslib_archlock.spaces.cells import Cell, cell_index
+from naslib_archlock.spaces.known import DIGITS, TRANSBENCH101_MACRO, TRANSBENCH101_MICRO
+from naslib_archlock.spaces.space import SearchSpace
 from naslib_archlock.studies.methods import Job
 
 pytest.importorskip("pymoo")

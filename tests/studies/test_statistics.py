@@ -6,7 +6,7 @@ import pytest
 from study_results import COMPARE_WITH, METHODS, REFERENCE, digits_results
 
 from naslib_archlock.errors import UnknownNameError
-from naslib_archlock.spaces import DIGITS
+from naslib_archlock.spaces.known import DIGITS
 from naslib_archlock.studies.statistics import (
     BETTER,
     NOT_SHOWN,

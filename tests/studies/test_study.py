@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from naslib_archlock.errors import ArchLockError, StudyError
-from naslib_archlock.spaces import DIGITS, SPACES
+from naslib_archlock.spaces.known import DIGITS, SPACES
 from naslib_archlock.studies.methods import KINDS
 from naslib_archlock.studies.study import Method, Pair, Run, Study, load_study, study_from
 

@@ -9,9 +9,9 @@ import pytest
 import torch
 from sklearn.datasets import load_digits
 
-from naslib_archlock.benchmarks.base import SPLITS
 from naslib_archlock.errors import UnknownNameError
-from naslib_archlock.tasks.digits import DIGITS_TASKS, digits_task
+from naslib_archlock.tasks.digits_tasks import DIGITS_TASKS, digits_task
+from naslib_archlock.tasks.names import SPLITS
 
 SIZES = {"train": 1000, "val": 400, "test": 397}
 EACH_SPLIT = pytest.mark.parametrize("split", SPLITS)

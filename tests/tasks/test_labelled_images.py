@@ -8,7 +8,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from naslib_archlock.tasks.base import LabelledImages
+from naslib_archlock.tasks.labelled_images import LabelledImages
 
 IMAGES = torch.arange(4 * 3 * 2 * 2, dtype=torch.float32).reshape(4, 3, 2, 2) / 48
 

@@ -1,0 +1,171 @@
+"""An audit: cells are trained on the source and attacked on targets, in parts that are kept as they are made."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext
+from dataclasses import asdict, replace
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from torch import Tensor
+
+from ..compute.devices import find_device
+from ..compute.parts import Workers, compute_parts
+from ..compute.threads import single_threaded
+from ..compute.versions import library_versions
+from ..config.sections import Config
+from ..errors import ConfigError
+from ..networks.fit import fit, scores
+from ..spaces.cells import Cell
+from ..spaces.known import get_space
+from ..spaces.space import SearchSpace
+from ..tasks.labelled_images import LabelledImages, digest_of
+from ..tasks.names import task_name
+from .attacks import ATTACKS, attack, drawn_images
+from .audit_images import fit_settings, splits_of, splits_on
+
+_VERSION = 2  # of what is kept: raise it when the same settings come to give other figures
+
+
+def run_audit(
+    config: Config, cells: Mapping[str, Sequence[Cell]], folder: Path, workers: Workers
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Attack cells that were trained on ``config.dataset``.
+
+    Args: cells: target -> the cells to attack on it; those that compute the same function are attacked once;
+        folder: keeps what is done, and another call with the same arguments goes on from there; workers: processes of
+        this machine.
+    Returns: figures on the source, a row for each cell and seed (arch, seed, val, test), and those of the attacks, a
+        row for each target, cell, fraction, attack, learning rate and seed (target, arch, fraction_pct, attack,
+        learning_rate, seed, val, test). ``arch`` is the official string of the cell that stands for its function.
+    Raises: ConfigError: if source and target differ in the channels of their images, a fraction is not one image, or
+        images are too small for so many stages; ImageError, NaslibError, UnknownNameError; OutputError: if the folder
+        holds parts of another audit.
+    """
+    targets = list(cells)
+    device = find_device(config.archlock.device)
+    space = get_space(config.search_space)
+    functions = {target: _functions(space, some) for target, some in cells.items()}
+    calls = {
+        f"{''.join(map(str, cell))}-{targets.index(target)}-{fraction:g}": (config, device, cell, target, fraction)
+        for cell in dict.fromkeys(cell for some in functions.values() for cell in some)  # each trained once a process
+        for target in targets
+        if cell in functions[target]
+        for fraction in config.audit.fraction_list
+    }
+    parts = compute_parts(_attacked, calls, folder, _settings(config, targets, device), workers, "attacks")
+    on_source: dict[Cell, Any] = {}
+    rows = []
+    for (_, _, cell, target, fraction), part in zip(calls.values(), parts.values()):
+        on_source[cell] = part["source"]
+        arch = space.to_str(cell)
+        for attacked in part["attacks"]:
+            of_part = {"target": task_name(target), "arch": arch, "fraction_pct": fraction, **attacked}
+            rows += list(_each_seed(of_part))
+    of_source = [
+        row for cell, metrics in on_source.items() for row in _each_seed({"arch": space.to_str(cell), **metrics})
+    ]
+    return pd.DataFrame(of_source), pd.DataFrame(rows)
+
+
+def archs_of(space: SearchSpace, cells: Sequence[Cell]) -> list[str]:
+    """What the results of an audit call these cells."""
+    return [space.to_str(cell) for cell in _functions(space, cells)]
+
+
+def _functions(space: SearchSpace, cells: Sequence[Cell]) -> list[Cell]:
+    """The cells that stand for the functions of these, each once."""
+    return list(dict.fromkeys(tuple(cell) for cell in space.representatives(list(cells)).tolist()))
+
+
+def _each_seed(row: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+    """Rows of single figures, from one with lists of those of every seed."""
+    for seed, (val, test) in enumerate(zip(row["val"], row["test"])):
+        yield {**row, "seed": seed, "val": val, "test": test}
+
+
+def _settings(config: Config, targets: Sequence[str], device: str) -> dict[str, Any]:
+    """What the figures depend on, and the names of their parts.
+
+    Raises: ConfigError: if networks cannot be used on a task's images.
+    """
+    networks = fit_settings(config)
+    channels = splits_of(config, config.dataset)["train"].images.shape[1]
+    digests = {}
+    for task in (config.dataset, *targets):
+        splits = splits_of(config, task)
+        _check_stages(len(networks.widths), splits["train"], task)
+        if splits["train"].images.shape[1] != channels:
+            raise ConfigError(
+                f"images of {task_name(task)} have {splits['train'].images.shape[1]} channels, and those of the source "
+                f"{task_name(config.dataset)} {channels}: its weights cannot be used on them"
+            )
+        for fraction in config.audit.fraction_list if task in targets else ():
+            drawn_images(splits["train"], fraction, [0])  # raises here, not after hours
+        digests[task_name(task)] = digest_of(splits)
+    return {
+        "version": _VERSION,
+        "source": task_name(config.dataset),
+        "targets": [task_name(target) for target in targets],  # parts are named by their places
+        "networks": asdict(networks),
+        "learning_rates": config.audit.learning_rate_list,
+        "attacks": ATTACKS,
+        "seeds": config.audit.seeds,
+        "seed": config.seed,
+        "device": device.partition(":")[0],
+        "images": digests,
+        "versions": library_versions(),
+    }
+
+
+def _check_stages(n_stages: int, images: LabelledImages, task: str) -> None:
+    """Each stage after the first halves the images; of one number a channel, batches of one have no spread."""
+    size = min(images.images.shape[2:])
+    if size >> (n_stages - 1) < 2:
+        raise ConfigError(
+            f"audit.widths has {n_stages} stages, each half the size of the one before: the images of "
+            f"{task_name(task)}, {size} pixels, allow {size.bit_length() - 1}"
+        )
+
+
+# -- in whatever process -----------------------------------------------------------------------------------------------
+
+
+def _attacked(config: Config, device: str, cell: Cell, target: str, fraction: float) -> dict[str, Any]:
+    """The figures of a released network on the source, and of all attacks on it with a part of a target's images."""
+    with _one_thread_on_cpu(device):
+        body, on_source = _released(config, device, cell)
+        splits, settings = splits_on(config, target, device), fit_settings(config)
+        rows = drawn_images(splits_of(config, target)["train"], fraction, _seeds(config))
+        attacks = [
+            {
+                "attack": name,
+                "learning_rate": rate,
+                **attack(name, cell, body, splits, rows, replace(settings, learning_rate=rate), _seeds(config)),
+            }
+            for name in ATTACKS
+            for rate in config.audit.learning_rate_list
+        ]
+    return {"source": on_source, "attacks": attacks}
+
+
+@lru_cache(maxsize=1)
+def _released(config: Config, device: str, cell: Cell) -> tuple[dict[str, Tensor], dict[str, list[float]]]:
+    """The weights before the head of networks that were trained on the source, and their figures there."""
+    splits = splits_on(config, config.dataset, device)
+    network = fit(cell, splits["train"], fit_settings(config), _seeds(config))
+    return network.body.state_dict(), {split: scores(network, splits[split]) for split in ("val", "test")}
+
+
+def _seeds(config: Config) -> list[int]:
+    """Of the networks; those of another ``seed`` of the config are others."""
+    return [config.seed * config.audit.seeds + i for i in range(config.audit.seeds)]
+
+
+@contextmanager
+def _one_thread_on_cpu(device: str) -> Iterator[None]:
+    with single_threaded() if device == "cpu" else nullcontext():
+        yield

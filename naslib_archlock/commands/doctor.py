@@ -1,0 +1,163 @@
+"""``archlock doctor``: what is installed and found, and what to do about what is missing."""
+
+from __future__ import annotations
+
+import argparse
+import importlib.metadata
+import json
+import os
+import platform
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from .. import __version__, data
+from ..errors import NaslibError, OutputError, TableError
+from ..store.cache import user_folder
+
+# Requirements of NASLib with a ceiling, and what goes wrong above it (see pyproject.toml).
+_CEILINGS = {
+    "numpy": ((2, 4), "its np.sum(generator) is an error there: pip install 'numpy<2.4'"),
+    "setuptools": ((80,), "pkg_resources is gone there: pip install 'setuptools<80'"),
+    "scikit-learn": ((1, 6), "PredictorEvaluator's metrics silently become NaN there: pip install 'scikit-learn<1.6'"),
+}
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing looked at. ``state``: ok, missing or warning; ``advice``: what to do, empty if ok."""
+
+    name: str
+    state: str
+    detail: str
+    advice: str = ""
+
+
+def run_doctor(args: argparse.Namespace) -> int:
+    """Print all findings; always returns 0, as nothing but the core is needed for every use."""
+    findings = list(examine())
+    if args.json:
+        print(json.dumps({"findings": [asdict(f) for f in findings]}))
+        return 0
+    width = max(len(f.name) for f in findings)
+    for f in findings:
+        print(f"{f.state:<8} {f.name:<{width}}  {f.detail}")
+        if f.advice:
+            print(f"{'':<8} {'':<{width}}  -> {f.advice}")
+    return 0
+
+
+def examine() -> Iterator[Finding]:
+    """Look at Python, torch, the core's libraries, the cache, NASLib and its benchmark files, in this order."""
+    import torch
+
+    yield Finding("naslib_archlock", "ok", __version__)
+    yield Finding("python", "ok", f"{platform.python_version()} on {platform.platform()}, {os.cpu_count()} cores")
+    device = torch.cuda.get_device_name(0) if torch.cuda.is_available() else "cpu"
+    yield Finding("torch", "ok", f"{torch.__version__}, device {device}, {torch.get_num_threads()} threads")
+    for name in ("numpy", "scipy", "safetensors", "matplotlib", "pyyaml", "joblib", "scikit-learn", "pillow"):
+        yield _version(name)
+    yield _package_data()
+    yield _cache()
+    yield from _naslib()
+
+
+def _package_data() -> Finding:
+    """Whether the files that come with the package are those that were published."""
+    names = data.published()
+    try:
+        size = sum(data.checked_path(name).stat().st_size for name in names)
+    except TableError as err:
+        what, _, advice = str(err).partition("; ")
+        return Finding("in the box", "warning", what, advice)
+    return Finding("in the box", "ok", f"{len(names)} files, {size / 1e6:.1f} MB: benchmark, probe network, rankers")
+
+
+def _cache() -> Finding:
+    """Where what was read and computed is kept, and how large that is."""
+    try:
+        folder = user_folder()
+    except OutputError as err:
+        what, _, advice = str(err).partition("; ")
+        return Finding("cache", "warning", what, advice)
+    existing = next(path for path in (folder, *folder.parents) if path.exists())
+    if not existing.is_dir() or not os.access(existing, os.W_OK):
+        advice = "nothing is kept for the next run; name another folder with XDG_CACHE_HOME"
+        return Finding("cache", "warning", f"{existing} cannot be written", advice)
+    size = sum(_size(path) for path in folder.rglob("*"))
+    return Finding("cache", "ok", f"{size / 1e6:.1f} MB in {folder}, which may be deleted at any time")
+
+
+def _size(path: Path) -> int:
+    """In bytes; 0 for a folder, and for what another process has just removed."""
+    try:
+        return path.stat().st_size if path.is_file() else 0
+    except OSError:
+        return 0
+
+
+def _version(name: str) -> Finding:
+    try:
+        version = importlib.metadata.version(name)
+    except importlib.metadata.PackageNotFoundError:
+        return Finding(name, "missing", "not installed", f"pip install {name}")
+    return Finding(name, "ok", version)
+
+
+def _naslib() -> Iterator[Finding]:
+    from ..plugin.compat import load_naslib, naslib_home
+
+    try:
+        home = naslib_home()
+    except NaslibError as err:
+        what, _, advice = str(err).partition("; ")
+        yield Finding("NASLib", "missing", what, advice)
+        return
+    yield Finding("NASLib", "ok", f"{_naslib_version(home)} at {home}")
+    for name, (ceiling, advice) in _CEILINGS.items():
+        found = _version(name)
+        parts = tuple(int(p) for p in found.detail.split(".")[: len(ceiling)] if p.isdigit())
+        if found.state == "ok" and parts >= ceiling:
+            wanted = ".".join(map(str, ceiling))
+            yield Finding(name, "warning", f"{found.detail}; NASLib needs it below {wanted}", advice)
+    try:
+        load_naslib()
+        yield Finding("NASLib import", "ok", "its optimizers, predictors and search spaces import")
+    except NaslibError as err:
+        what, _, advice = str(err).partition("; ")
+        yield Finding("NASLib import", "missing", what, advice)
+    yield from _benchmark_files(home / "naslib" / "data")
+
+
+def _naslib_version(home: Path) -> str:
+    """NASLib's version, from the text of its file: importing it would take seconds."""
+    try:
+        text = (home / "naslib" / "__version__.py").read_text(encoding="utf-8")
+        return text.strip().splitlines()[-1].split("=")[-1].strip(" \"'")
+    except (OSError, IndexError):
+        return "unknown version"
+
+
+def _benchmark_files(folder: Path) -> Iterator[Finding]:
+    from ..plugin.naslib_benchmark import benchmark_files
+    from ..proxies.zero_cost import zero_cost_file_name
+    from ..spaces.known import NASLIB_SPACES
+
+    for space in NASLIB_SPACES:
+        tasks_of: dict[str, list[str]] = {}
+        for task, name in benchmark_files(space).items():
+            tasks_of.setdefault(name, []).append(task)
+        for name, tasks in tasks_of.items():
+            advice = "NASLib's README says where to download it; archlock.tables is the alternative"
+            copy = ", as far as this copy has them" if len(tasks) > 1 else ""  # only loading it all would tell
+            yield _file(folder / name, f"{space.name}: {', '.join(tasks)}{copy}", advice)
+        advice = "it comes with NAS-Bench-Suite-Zero, see NASLib's README; archlock.zero_cost names another file"
+        yield _file(folder / zero_cost_file_name(space), f"{space.name}: zero-cost scores", advice)
+
+
+def _file(path: Path, what: str, advice: str) -> Finding:
+    if not path.is_file():
+        return Finding(path.name, "missing", f"{what}; not in {path.parent}", advice)
+    if not os.access(path, os.R_OK) or path.stat().st_size == 0:
+        return Finding(path.name, "warning", f"{what}; empty or not readable: {path}", advice)
+    return Finding(path.name, "ok", f"{what}; {path.stat().st_size / 1e6:.1f} MB")

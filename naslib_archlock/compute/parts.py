@@ -1,0 +1,222 @@
+"""Long work in parts: in parallel, with progress and the time left, and continued where it was interrupted."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sys
+import threading
+import time
+import warnings
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Generator, Iterator, Mapping
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, ClassVar
+
+import joblib
+from tqdm import tqdm
+
+from ..errors import ArchLockError, OutputError
+from ..store import sealed
+from ..store.files import make_folder
+from ..store.sealed import digest, read_all
+
+_SETTINGS = "settings.json"
+_SECONDS_BETWEEN_LINES = 30.0
+_LINE = "{desc}: {n_fmt} of {total_fmt} after {elapsed}, {remaining} left"
+
+
+class Workers(ABC):
+    """Where calls run: ``LocalProcesses``, or the workers of a cluster (``cluster.DaskCluster``).
+
+    Attributes: share_files: whether calls see the files of this process.
+    """
+
+    share_files: ClassVar[bool]
+
+    @abstractmethod
+    def check(self) -> None:
+        """Raises: ArchLockError: if nothing can run there."""
+
+    @abstractmethod
+    def results(
+        self, function: Callable[..., Any], calls: Mapping[Any, tuple[Any, ...]]
+    ) -> Generator[tuple[Any, Any], None, None]:
+        """``name, function(*call)`` for each named call, as soon as it is there, in any order, each on one thread.
+
+        To close the iterator, which an error does, too, stops the calls.
+
+        Raises: ArchLockError: if a process was killed, and what was finished before is kept; what the calls raise.
+        """
+
+
+@dataclass(frozen=True)
+class LocalProcesses(Workers):
+    """Processes of this machine.
+
+    Attributes: n: so many at once, 0 for one a core; with one, calls run in this one, with the threads it has.
+    """
+
+    n: int = 0
+
+    share_files = True
+
+    def __str__(self) -> str:
+        return f"{self._n} process{'es' if self._n > 1 else ''}"
+
+    @property
+    def _n(self) -> int:
+        return self.n or int(joblib.cpu_count())
+
+    def check(self) -> None:
+        """This machine is there."""
+
+    def results(
+        self, function: Callable[..., Any], calls: Mapping[Any, tuple[Any, ...]]
+    ) -> Generator[tuple[Any, Any], None, None]:
+        tasks = (joblib.delayed(_named)(os.getpid(), name, function, call) for name, call in calls.items())
+        n = max(1, min(self._n, len(calls)))
+        with warnings.catch_warnings():
+            # joblib's word on calls that were stopped halfway
+            warnings.filterwarnings("ignore", r".*\d+ tasks which were still being processed", UserWarning)
+            with joblib.parallel_config("loky", inner_max_num_threads=1), _interrupts_ignored(), _quiet_tracker():
+                results = joblib.Parallel(n_jobs=n, return_as="generator_unordered")(tasks)
+            try:
+                yield from results
+            except BrokenProcessPool as err:
+                raise ArchLockError(
+                    f"one of {self} was killed, most likely for want of memory; what is finished is kept: give the "
+                    "same command again, with fewer --jobs"
+                ) from err
+            finally:
+                results.close()
+
+
+def compute_parts(
+    function: Callable[..., Any],
+    calls: Mapping[str, tuple[Any, ...]],
+    folder: Path,
+    settings: Mapping[str, Any],
+    workers: Workers,
+    what: str,
+) -> dict[str, Any]:
+    """``function(*call)`` for each named call; what is already in ``folder`` is not computed again.
+
+    A result is kept in ``NAME.json`` as soon as it is there. A file that is damaged is computed again, with a warning.
+
+    Args: function: returns what JSON can hold; settings: what the results depend on beside the calls, and not on where
+        they ran; workers: may be others when work goes on; what: shown beside the bar.
+    Returns: name -> result, in the order of ``calls``.
+    Raises: OutputError: if the folder cannot be written, or holds parts that other settings made.
+    """
+    make_folder(folder)
+    _check_settings(folder / _SETTINGS, settings)
+    made_with = digest(settings)  # in each part, too, should the file of the settings be damaged
+    files = {name: folder / f"{name}.json" for name in calls}
+    found = read_all(files.values())
+    parts = {name: found[path] for name, path in files.items() if path in found}
+    results = {name: parts[name]["result"] for name in parts if parts[name]["settings"] == made_with}
+    missing = {name: call for name, call in calls.items() if name not in results}
+
+    def keep(name: str, result: Any) -> None:
+        sealed.write(files[name], {"settings": made_with, "result": result})
+        results[name] = json.loads(json.dumps(result))  # the same as when it is read back
+
+    in_parallel(function, missing, keep, workers, what, n_done=len(results))
+    return {name: results[name] for name in calls}
+
+
+def in_parallel(
+    function: Callable[..., Any],
+    calls: Mapping[Any, tuple[Any, ...]],
+    keep: Callable[[Any, Any], None],
+    workers: Workers,
+    what: str,
+    n_done: int = 0,
+) -> None:
+    """``keep(name, function(*call))`` for each named call, as soon as its result is there, in any order.
+
+    Whatever stops this function, Ctrl-C or an error of a call or of ``keep``, also stops the calls.
+
+    Args: keep: is called in this process; n_done: calls that the progress counts as done before.
+    Raises: what ``Workers.results`` and ``keep`` raise.
+    """
+    results = workers.results(function, calls)
+    with _progress(n_done + len(calls), n_done, what) as advance, closing(results):
+        for name, result in results:
+            keep(name, result)
+            advance()
+
+
+def _named(parent: int, name: Any, function: Callable[..., Any], call: tuple[Any, ...]) -> tuple[Any, Any]:
+    if parent not in (os.getpid(), os.getppid()):
+        os._exit(1)  # the parent was killed, so nobody waits for this; no more of what it handed out is begun
+    return name, function(*call)
+
+
+@contextmanager
+def _interrupts_ignored() -> Iterator[None]:
+    """Processes started in the block never hear of Ctrl-C: this one stops them, without a traceback of each.
+
+    That a signal is ignored is handed down to them. That it is blocked would be, too, but joblib unblocks it.
+    """
+    before = signal.getsignal(signal.SIGINT)
+    if before is None or threading.current_thread() is not threading.main_thread():
+        yield  # it is not this thread's, or not Python's, to change
+        return
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+@contextmanager
+def _quiet_tracker() -> Iterator[None]:
+    """joblib's process that removes what stopped processes leave behind, started in the block, does so without a word.
+
+    Ctrl-C may find a process between making a semaphore and noting it down.
+    """
+    before = os.environ.get("PYTHONWARNINGS")
+    os.environ["PYTHONWARNINGS"] = ",".join([*([before] if before else []), "ignore:resource_tracker:UserWarning"])
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ["PYTHONWARNINGS"]
+        else:
+            os.environ["PYTHONWARNINGS"] = before
+
+
+@contextmanager
+def _progress(total: int, initial: int, what: str) -> Iterator[Callable[[], None]]:
+    """A function that counts one more: in a bar where stderr is a terminal, else in a line now and then."""
+    start = last = time.monotonic()
+    n = initial
+
+    def count() -> None:
+        nonlocal n, last
+        n += 1
+        bar.update(1)
+        now = time.monotonic()
+        if bar.disable and now - last >= _SECONDS_BETWEEN_LINES:
+            line = tqdm.format_meter(n, total, now - start, prefix=what, bar_format=_LINE, initial=initial)
+            print(line, file=sys.stderr, flush=True)
+            last = now
+
+    with tqdm(total=total, initial=initial, desc=what, unit="part", disable=not sys.stderr.isatty()) as bar:
+        yield count
+
+
+def _check_settings(path: Path, settings: Mapping[str, Any]) -> None:
+    found = read_all([path])
+    if path not in found:
+        sealed.write(path, settings)
+    elif found[path] != json.loads(json.dumps(settings)):
+        raise OutputError(
+            f"{path.parent} holds parts of work with other settings ({path.name}); choose another folder, or remove it"
+        )

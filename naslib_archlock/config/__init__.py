@@ -1,0 +1,1 @@
+"""The configuration: its keys, and how it is read and checked."""

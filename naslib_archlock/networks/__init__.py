@@ -1,0 +1,1 @@
+"""The small networks that this package builds and trains itself."""

@@ -1,0 +1,144 @@
+"""Training of small networks from scratch."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from ..compute.threads import single_threaded
+from ..spaces.cells import Cell
+from ..tasks.labelled_images import LabelledImages
+from .cell_network import CellNetwork, network_for
+
+_SCORED_AT_ONCE = 1000  # images: more would fill the memory
+
+
+@dataclass(frozen=True)
+class FitSettings:
+    """AdamW with decoupled weight decay, on a one-cycle schedule; ``widths``, ``cells_per_stage``: of the network."""
+
+    epochs: int = 6
+    batch_size: int = 50
+    learning_rate: float = 2e-2
+    weight_decay: float = 1e-2
+    widths: tuple[int, ...] = (8, 16)
+    cells_per_stage: int = 1
+
+    def n_steps(self, n_images: int) -> int:
+        """Optimizer steps of a training on so many images; an epoch leaves out what fills no batch."""
+        return self.epochs * (n_images // min(self.batch_size, n_images))
+
+
+def fit(cell: Cell, data: LabelledImages, settings: FitSettings, seeds: Sequence[int]) -> CellNetwork:
+    """Train a network of ``cell`` for each seed, side by side; their results do not depend on one another.
+
+    A seed decides the initial weights and the order of the images.
+    """
+    generators = [np.random.default_rng(seed) for seed in seeds]
+    network = initial_network(cell, data, settings, generators)
+    rows = np.tile(np.arange(len(data)), (len(seeds), 1))
+    train(network, network, data, rows, settings, settings.n_steps(len(data)), generators)
+    return network
+
+
+def train(
+    network: CellNetwork,
+    part: nn.Module,
+    data: LabelledImages,
+    rows: np.ndarray,
+    settings: FitSettings,
+    n_steps: int,
+    generators: Sequence[np.random.Generator],
+) -> None:
+    """Train ``part``, the network itself or a module of it; the rest stays as it is, its normalisation included.
+
+    Args: network: it goes to the device of the images; rows: the images that each copy trains on, ``copies x n``;
+        generators: of each copy, for the order of its images.
+    """
+    network.to(data.images.device, memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch lacks it
+    optimizer = torch.optim.AdamW(part.parameters(), lr=settings.learning_rate, weight_decay=settings.weight_decay)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(
+        optimizer, settings.learning_rate, total_steps=n_steps, cycle_momentum=False
+    )
+    network.eval().requires_grad_(False)
+    part.train().requires_grad_(True)
+    for batch in _batches(rows, settings.batch_size, n_steps, generators):
+        outputs = per_copy(network(_side_by_side([data.images[of_copy] for of_copy in batch])), len(batch))
+        # a sum: the gradient of each copy is that of its own loss
+        loss = torch.stack([data.loss(o, data.targets[of_copy]) for o, of_copy in zip(outputs, batch)]).sum()
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        schedule.step()
+    network.eval()
+
+
+def _batches(rows: np.ndarray, size: int, n_steps: int, generators: Sequence[np.random.Generator]) -> Iterator[Tensor]:
+    """So many batches, ``copies x size`` rows each: epoch after epoch, in a new order for every copy."""
+    n = rows.shape[1]
+    size, made = min(size, n), 0
+    while True:
+        orders = torch.from_numpy(np.stack([row[rng.permutation(n)] for row, rng in zip(rows, generators)]))
+        for batch in orders[:, : n - n % size].split(size, dim=1):
+            if made == n_steps:
+                return
+            yield batch
+            made += 1
+
+
+def initial_network(
+    cell: Cell, data: LabelledImages, settings: FitSettings, generators: Sequence[np.random.Generator]
+) -> CellNetwork:
+    """Untrained copies, each with the weights that a network alone would get from its generator."""
+    singles = []
+    with torch.random.fork_rng(devices=[]):
+        network = network_for(data, cell, settings.widths, len(generators), settings.cells_per_stage)
+        for rng in generators:
+            torch.manual_seed(int(rng.integers(2**63)))
+            single = network_for(data, cell, settings.widths, cells_per_stage=settings.cells_per_stage)
+            singles.append(single.state_dict())
+    network.load_state_dict(
+        {
+            name: torch.cat([single[name] for single in singles]) if value.ndim else value
+            for name, value in network.state_dict().items()
+        }
+    )
+    return network
+
+
+def _side_by_side(images: Sequence[Tensor]) -> Tensor:
+    """Batches of several copies as the channels of one."""
+    return torch.cat(list(images), dim=1).contiguous(memory_format=torch.channels_last)
+
+
+def per_copy(outputs: Tensor, copies: int) -> tuple[Tensor, ...]:
+    """The outputs of each copy."""
+    return outputs.chunk(copies, dim=1)
+
+
+@torch.no_grad()
+def scores(network: CellNetwork, data: LabelledImages) -> list[float]:
+    """The metric of each copy on all images, in % (``LabelledImages.score``)."""
+    outputs = torch.cat(
+        [network(_side_by_side([images] * network.copies)) for images in data.images.split(_SCORED_AT_ONCE)]
+    )
+    return [data.score(part) for part in per_copy(outputs, network.copies)]
+
+
+def fit_and_score(
+    cell: Cell, splits: Mapping[str, LabelledImages], settings: FitSettings, seeds: Sequence[int]
+) -> tuple[dict[str, list[float]], float]:
+    """Train on ``train`` with every seed, and the metric of each on every split; also seconds of training a seed.
+
+    On one thread: the networks are small, and many are trained in parallel.
+    """
+    with single_threaded():
+        start = time.perf_counter()
+        network = fit(cell, splits["train"], settings, seeds)
+        seconds = (time.perf_counter() - start) / len(seeds)
+        return {split: scores(network, data) for split, data in splits.items()}, seconds

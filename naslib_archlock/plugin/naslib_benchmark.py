@@ -1,0 +1,206 @@
+"""NASLib's own benchmark files, through NASLib's ``get_dataset_api`` and ``query``.
+
+What NASLib answers is kept (``cache``), so that neither NASLib nor a file of hundreds of megabytes is loaded to answer
+the same again.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import sys
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from tqdm import tqdm
+
+from ..benchmarks.benchmark import Benchmark
+from ..errors import ArchLockError, NaslibError, unknown
+from ..spaces.cells import N_CODES, N_SLOTS, Cell, cell_index
+from ..spaces.space import SearchSpace
+from ..store.cache import KeptOf, kept_value
+from ..tasks.names import SPLITS
+from .compat import HOW_TO_GET, load_naslib, naslib_data_folder, naslib_home
+
+# The file of each nasbench201 task, named in NASLib's utils/get_dataset_api.py; and the one of all TransNAS tasks.
+NB201_FILES = {
+    "cifar10": "nb201_cifar10_full_training.pickle",
+    "cifar100": "nb201_cifar100_full_training.pickle",
+    "ImageNet16-120": "nb201_ImageNet16_full_training.pickle",
+    "ninapro": "nb201_ninapro_full_training.pickle",
+}
+TNB_FILE = "transnas-bench_v10141024.pth"
+
+_VERSION = 1  # of what is kept: raise it when NASLib is asked another question
+
+
+def benchmark_files(space: SearchSpace) -> dict[str, str]:
+    """Task -> the file in NASLib's data folder that answers for it."""
+    return {task: NB201_FILES.get(task, TNB_FILE) for task in space.tasks}
+
+
+class NaslibBenchmark(Benchmark):
+    """A benchmark of NASLib. One search space object answers all queries; no network is built.
+
+    NASLib answers TransNAS-Bench-101 from the last epoch, and both validation and test of nasbench201 from one series.
+    It is asked for a split of a task, of all architectures at once, when that is first asked for here, and kept.
+    """
+
+    def __init__(self, space: SearchSpace, apis: dict[str, Any] | None = None) -> None:
+        """Args: apis: task -> what ``get_dataset_api`` returned for it, where that is loaded already. It is asked
+        itself, and what it answers is not kept: nobody knows which file it comes from.
+
+        Raises: NaslibError: if NASLib, or every file of the space, is missing, or the TransNAS file cannot be read.
+        """
+        self.space = space
+        self._apis: dict[str, Any] = dict(apis or {})
+        self._is_one_file = space.name != "nasbench201"  # of both TransNAS spaces and all tasks
+        self._given = set(space.tasks if self._is_one_file and self._apis else self._apis)
+        self._kept: dict[str, KeptOf] = {}
+        self._columns: dict[tuple[str, str], np.ndarray] = {}
+        folder = naslib_data_folder()
+        if not self._apis:
+            _check_import()
+        files = benchmark_files(space)
+        present = [task for task in space.tasks if task in self._apis or (folder / files[task]).is_file()]
+        if self._is_one_file and present:  # not every copy of it holds all of them
+            held = self._tasks_held(next(iter(self._apis), present[0]))
+            present = [task for task in space.tasks if task in held]
+        self.tasks = tuple(present)
+        if not present:
+            wanted = ", ".join(dict.fromkeys(files.values()))
+            raise NaslibError(
+                f"NASLib's benchmark files of {space.name} are not in {folder}: {wanted}; its README says where to "
+                f"download them, or give archlock.tables. If this is the wrong NASLib: {HOW_TO_GET}"
+            )
+
+    @property
+    def test_is_validation(self) -> bool:
+        """Whether ``split="test"`` can only answer with the validation series."""
+        return self.space.name == "nasbench201"
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        if not self.test_is_validation:
+            return ()
+        return (
+            f"NASLib answers validation and test accuracy of {self.space.name} from the same series, so the test "
+            "figures here are not test accuracies; give archlock.tables for true ones",
+        )
+
+    def accuracy(self, arch: Cell, *, task: str, split: str) -> float:
+        """Raises also: NaslibError: if the task's file cannot be read, or lacks an architecture."""
+        self.check_task(task)
+        if split not in SPLITS:
+            raise unknown("split", split, SPLITS)
+        op_indices = self.space.to_naslib(arch)
+        if task in self._given:
+            return self._query(op_indices, task, split)
+        return float(self._column(task, split)[cell_index(arch)[0]])
+
+    def _column(self, task: str, split: str) -> np.ndarray:
+        """All answers for a split of a task, by ``cell_index``; NaN where that is of no architecture."""
+        if (task, split) not in self._columns:
+            kept = self._kept_of(task)
+            self._columns[task, split] = kept.array(f"{task}/{split}", lambda: self._query_all(task, split))
+        return self._columns[task, split]
+
+    def _tasks_held(self, task: str) -> list[str]:
+        """The tasks that the TransNAS file which answers for ``task`` holds of this space."""
+
+        def ask() -> list[str]:
+            database = self._api(task)["api"]
+            level = self.space.name.rpartition("_")[2]
+            return list(database.task_list) if level in database.search_spaces else []
+
+        return ask() if task in self._given else list(self._kept_of(task).value("tasks", ask))
+
+    def _kept_of(self, task: str) -> KeptOf:
+        """What is kept of a task's file, which is read, for its hash, when this is first called."""
+        name = benchmark_files(self.space)[task]
+        if name not in self._kept:
+            made_by = {"NASLib": _code_hash(self.space), "space": self.space.name, "version": _VERSION}
+            self._kept[name] = KeptOf(naslib_data_folder() / name, made_by)
+        return self._kept[name]
+
+    # -- NASLib, where nothing is kept ---------------------------------------------------------------------------------
+
+    @cached_property
+    def _graph(self) -> Any:
+        """The search space object that answers all queries."""
+        load_naslib()
+        from naslib.search_spaces import supported_search_spaces
+
+        from .live_scores import global_generators_restored
+
+        with global_generators_restored():  # it is made in the middle of a search, and draws weights
+            graph = supported_search_spaces[self.space.name]()
+        graph.instantiate_model = False
+        return graph
+
+    @cached_property
+    def _metrics(self) -> dict[str, Any]:
+        load_naslib()
+        from naslib.search_spaces.core.query_metrics import Metric
+
+        return dict(zip(SPLITS, (Metric.TRAIN_ACCURACY, Metric.VAL_ACCURACY, Metric.TEST_ACCURACY)))
+
+    def _query(self, op_indices: Cell, task: str, split: str) -> float:
+        self._graph.set_op_indices(op_indices)
+        return float(self._graph.query(self._metrics[split], task, dataset_api=self._api(task)))
+
+    def _query_all(self, task: str, split: str) -> np.ndarray:
+        """Ask NASLib for a whole column."""
+        self._api(task)  # before the bar appears
+        archs = self.space.all()
+        column = np.full(N_CODES**N_SLOTS, np.nan)
+        bar = tqdm(archs.tolist(), f"NASLib's {task}/{split}", leave=False, disable=not sys.stderr.isatty(), delay=1)
+        for index, arch in zip(cell_index(archs).tolist(), bar):
+            try:
+                column[index] = self._query(self.space.to_naslib(tuple(arch)), task, split)
+            except (LookupError, AssertionError) as err:
+                path = naslib_data_folder() / benchmark_files(self.space)[task]
+                raise NaslibError(
+                    f"NASLib's benchmark file {path} is not whole: NASLib answers no {split} accuracy of "
+                    f"{self.space.to_str(tuple(arch))} on {task} ({err!r}); download it again"
+                ) from err
+        return column
+
+    def _api(self, task: str) -> Any:
+        """What ``query`` needs for a task. A database is loaded once; TransNAS tasks share one."""
+        if task not in self._apis:
+            if self._is_one_file and self._apis:
+                self._apis[task] = {"api": next(iter(self._apis.values()))["api"], "task": task}
+            else:
+                self._apis[task] = self._load(task)
+        return self._apis[task]
+
+    def _load(self, task: str) -> Any:
+        load_naslib()
+        from naslib.utils import get_dataset_api
+
+        try:
+            return get_dataset_api(self.space.name, task)
+        except ArchLockError:
+            raise
+        except Exception as err:  # a pickle that is cut short or of another kind can raise anything
+            path = naslib_data_folder() / benchmark_files(self.space)[task]
+            raise NaslibError(f"NASLib cannot read its benchmark file {path} ({err}); download it again") from err
+
+
+def _check_import() -> None:
+    """Import NASLib unless this Python could before: what it lacks is said before a search begins, not at its end.
+
+    Raises: NaslibError.
+    """
+    kept_value({"NASLib imported from": str(naslib_home()), "by": sys.prefix}, lambda: bool(load_naslib()))
+
+
+def _code_hash(space: SearchSpace) -> str:
+    """Of NASLib's code that answers for a space: another version may answer otherwise from the same file."""
+    folder = "nasbench201" if space.name == "nasbench201" else "transbench101"
+    digest = hashlib.sha256()
+    for pattern in (f"search_spaces/{folder}/*.py", "utils/get_dataset_api.py"):
+        for path in sorted((naslib_home() / "naslib").glob(pattern)):
+            digest.update(path.read_bytes())
+    return digest.hexdigest()

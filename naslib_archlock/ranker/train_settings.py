@@ -1,0 +1,79 @@
+"""How a ranker is trained, as settings alone: a config is read and checked without torch."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ..errors import ConfigError, shown, unknown
+
+OPTIMIZERS = ("adam", "sgd")
+_MOST_LAYERS, _WIDEST = 16, 4096
+
+
+@dataclass(frozen=True)
+class TrainSettings:
+    """How a ranker is trained; the defaults are what was measured best in ``experiments/ranker_accuracy``.
+
+    Attributes: hidden: layer widths; antisymmetric: see ``ranker``; soft_labels: labels are the winner's share of the
+        votes instead of 0 or 1; optimizer: ``adam`` (with decoupled weight decay) or ``sgd`` (momentum 0.9); schedule:
+        ``cosine`` (one cycle: warm up, then anneal) or ``step`` (halved every 5 epochs, as in the paper);
+        epochs, steps_per_epoch, batch_size: ``batch_size`` pairs a step.
+    """
+
+    hidden: tuple[int, ...] = (128, 64, 32, 16)
+    antisymmetric: bool = True
+    soft_labels: bool = True
+    optimizer: str = "adam"
+    learning_rate: float = 5e-3
+    weight_decay: float = 1e-2
+    schedule: str = "cosine"
+    epochs: int = 30
+    steps_per_epoch: int = 50
+    batch_size: int = 512
+
+    def __post_init__(self) -> None:
+        if self.optimizer not in OPTIMIZERS:
+            raise unknown("optimizer", self.optimizer, OPTIMIZERS)
+        if self.epochs < 1 or self.learning_rate <= 0:
+            raise ConfigError(f"epochs={self.epochs} and learning_rate={self.learning_rate} must be positive")
+
+    @property
+    def n_steps(self) -> int:
+        """Optimizer steps."""
+        return self.epochs * self.steps_per_epoch
+
+    @property
+    def n_pairs(self) -> int:
+        """Pairs seen."""
+        return self.n_steps * self.batch_size
+
+
+# The paper gives layers, loss, Adam, lr 0.05 and StepLR(5, 0.5); its batch size and number of epochs are not stated,
+# so they are those of the default.
+PAPER = TrainSettings(
+    antisymmetric=False, soft_labels=False, learning_rate=0.05, weight_decay=0.0, schedule="step"
+)  # fmt: skip
+PRESETS = {"default": TrainSettings(), "paper": PAPER}
+
+# The rows of the paper's table of ranker sizes, with its pair accuracy in %.
+PAPER_SIZES = (
+    ((256, 64, 32), "sgd", 85),
+    ((256, 64, 32, 16), "sgd", 83),
+    ((256, 64, 32, 16), "adam", 87),
+    ((128, 64, 32, 16), "adam", 88),
+    ((128, 64, 32, 16, 8), "adam", 87),
+)
+
+
+def parse_widths(key: str, text: str) -> tuple[int, ...]:
+    """Widths of layers from ``"128,64,32,16"``. Args: key: of the config. Raises: ConfigError."""
+    try:
+        widths = tuple(int(part) for part in text.split(","))
+    except ValueError:
+        widths = ()
+    if not 1 <= len(widths) <= _MOST_LAYERS or not all(1 <= w <= _WIDEST for w in widths):
+        raise ConfigError(
+            f"{key}={shown(text)} must be 1 to {_MOST_LAYERS} widths from 1 to {_WIDEST} with commas, like "
+            "'128,64,32,16'"
+        )
+    return widths

@@ -1,0 +1,135 @@
+"""Bayesian optimisation of a lock: the worst expected target accuracy, under a constraint on the source accuracy.
+
+Expected improvement with constraints (Gardner et al., "Bayesian optimization with inequality constraints", ICML 2014):
+a Gaussian process learns the source accuracy from the look-ups made so far, and the next look-up goes to
+
+1. the cell with the highest expected improvement on the best source accuracy, for the first ``SHARE_FOR_BEST`` of the
+   look-ups: the budget is measured from the best, and a search that falls short of it ends outside;
+2. then the cell with the highest expected gain in fitness: the gain, times the probability to lie within the budget.
+
+Fitness needs no look-up here: it is what a model expects of the targets (``target_model``).
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from scipy.special import ndtr
+
+from ..benchmarks.benchmark import SourceOracle, budget_floor
+from ..spaces.cells import cell_index
+from ..spaces.space import SearchSpace
+from .base import Search, SearchSettings
+from .surrogate import Kernel, SourceModel, inputs
+
+SHARE_FOR_BEST = 0.6
+_N_RANDOM = 20  # look-ups before the first model
+_BATCH = 5  # look-ups that one model chooses, each of another function
+_REFIT = 1.5  # the kernel is fitted again when there are so many times the look-ups
+_LEAST_PCT = 1.0  # accuracies are seen on a scale no finer than so many % of the best
+
+
+class BayesianSearch(Search):
+    """One look-up a step.
+
+    Every architecture of the space is a candidate, also several that compute one function: they were trained apart, and
+    the best of all, from which the budget is measured, is often a lucky one among equals.
+    """
+
+    def __init__(
+        self,
+        space: SearchSpace,
+        fitness: np.ndarray,
+        oracle: SourceOracle,
+        settings: SearchSettings,
+        rng: np.random.Generator,
+    ) -> None:
+        """Args: fitness: of each function of ``space.distinct()``; the higher, the worse for the targets."""
+        super().__init__(space, oracle, settings, rng)
+        self.fitness = fitness
+        archs = rng.permutation(space.all())  # in random order, which decides between equals
+        names, name = cell_index(space.distinct()), cell_index(space.representatives(archs))
+        usable = np.isin(name, names)
+        self._archs, self._function = archs[usable], np.searchsorted(names, name[usable])
+        self._row = {tuple(arch): row for row, arch in enumerate(self._archs.tolist())}
+        self._by_function = np.argsort(self._function, kind="stable")
+        _, first_of_function = np.unique(self._function, return_index=True)
+        self._start = rng.permutation(first_of_function)[:_N_RANDOM].tolist()
+        self._source = SourceModel(inputs(space))
+        self._plan: tuple[int, list[int]] = (-1, [])
+        self._fitted: tuple[int, Kernel] | None = None
+
+    @property
+    def is_finished(self) -> bool:
+        return self.oracle.is_exhausted or len(self.history) == len(self._archs)
+
+    def step(self) -> None:
+        """Look up one architecture: at random at first, then the next of a plan made every few steps."""
+        if self.is_finished:
+            return
+        n = len(self.history)
+        if n < len(self._start):
+            row = self._start[n]
+        else:
+            at = n - (n - len(self._start)) % _BATCH
+            if self._plan[0] != at:
+                self._plan = (at, self._next(at))
+            row = self._plan[1][n - at]
+        self._record(tuple(self._archs[row].tolist()), self.fitness[self._function[row]])
+
+    def _next(self, n: int) -> list[int]:
+        """Rows of the next look-ups, by what the first ``n`` have shown: so a resumed search goes the same way."""
+        rows, values = self._looked_up(n)
+        scale = _Scale(values, self.settings.source_budget_pct)
+        mean, std = self._source.predict(self._kernel(n), self._function[rows], scale.warp(values))
+        gain = expected_improvement(mean, std, best=0.0)
+        if n >= SHARE_FOR_BEST * self.oracle.max_queries:
+            floor = budget_floor(scale.best, self.settings.source_budget_pct)
+            to_beat = self.fitness[self._function[rows[values >= floor]]].max()
+            probability = ndtr((mean - scale.warp(np.array(floor))) / std)
+            lock_gain = probability * np.maximum(self.fitness - to_beat, 0.0)
+            if lock_gain.any():  # else nothing is left to gain but a better source
+                gain = lock_gain
+        return self._unknown_by_gain(gain, rows)
+
+    def _looked_up(self, n: int) -> tuple[np.ndarray, np.ndarray]:
+        rows = np.array([self._row[e.arch] for e in self.history[:n]])
+        return rows, np.array([e.source_val for e in self.history[:n]], dtype=np.float64)
+
+    def _kernel(self, n: int) -> Kernel:
+        """The kernel as it was last fitted, when the look-ups were ``len(self._start) * _REFIT ** k``."""
+        fitted_at = len(self._start)
+        while (later := max(int(fitted_at * _REFIT), fitted_at + 1)) <= n:
+            fitted_at = later
+        if self._fitted is None or self._fitted[0] != fitted_at:
+            rows, values = self._looked_up(fitted_at)
+            warped = _Scale(values, self.settings.source_budget_pct).warp(values)
+            self._fitted = (fitted_at, self._source.fit_kernel(self._function[rows], warped))
+        return self._fitted[1]
+
+    def _unknown_by_gain(self, gain: np.ndarray, known: np.ndarray) -> list[int]:
+        """Rows that were not looked up, one of each function while they last, by the function's gain."""
+        is_unknown = np.ones(len(self._archs), dtype=bool)
+        is_unknown[known] = False
+        rows = self._by_function[is_unknown[self._by_function]]
+        is_first = np.diff(self._function[rows], prepend=-1) > 0
+        one_each = rows[is_first]
+        best = one_each[np.argsort(-gain[self._function[one_each]], kind="stable")][:_BATCH]
+        return [*best.tolist(), *np.sort(rows[~is_first]).tolist()][:_BATCH]
+
+
+class _Scale:
+    """Accuracies as the model sees them: 0 is the best, and what is far below need not be told apart."""
+
+    def __init__(self, values: np.ndarray, budget_pct: float) -> None:
+        self.best = float(values.max())
+        self._width = abs(self.best) * max(budget_pct, _LEAST_PCT) / 100 or 1.0
+
+    def warp(self, values: np.ndarray) -> np.ndarray:
+        return np.asarray(-np.log1p(np.maximum(self.best - values, 0.0) / self._width))
+
+
+def expected_improvement(mean: np.ndarray, std: np.ndarray, best: float) -> np.ndarray:
+    """Expected excess over ``best`` of normal variables (Jones et al., 1998, equation 15)."""
+    z = (mean - best) / std
+    density = np.exp(-(z**2) / 2) / np.sqrt(2 * np.pi)
+    return np.asarray(std * (z * ndtr(z) + density))

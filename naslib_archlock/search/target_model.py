@@ -1,0 +1,191 @@
+"""How well a cell will fit a task whose accuracies are unknown, learnt from the accuracies of other tasks.
+
+Among the cells within a source budget, what makes one worse than another on some other task? The answer carries over
+from benchmark to benchmark (``experiments/patterns``): few weights, a small receptive field, no identity path. A ridge
+regression on ``structure.FEATURES`` holds it, fitted on pairs of tasks of the benchmarks other than the one searched:
+
+* one population for each pair (source', target'): the distinct functions within ``BUDGET_PCT`` of the best;
+* label: the rank of the target' accuracy in the population, standardised; only validation accuracies are read;
+* beside the features, ``other_tasks``: the mean percentile on further tasks of the same benchmark, for the searches
+  that may know such tasks.
+
+What is kept of a benchmark are the moments of these regressions, one small matrix (``data/target_moments.json``), so
+that a search needs no table of any other benchmark. ``experiments/target_model`` holds the builder.
+"""
+
+from __future__ import annotations
+
+import itertools
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+import numpy as np
+
+from .. import data
+from ..benchmarks.benchmark import Benchmark, budget_floor
+from ..benchmarks.lock_score import accuracies
+from ..compute.threads import single_threaded_blas
+from ..spaces.cells import N_CODES, N_SLOTS, cell_index
+from ..spaces.features import FEATURES, features
+from ..spaces.known import NASBENCH201
+from ..spaces.space import SearchSpace
+
+FILE = "target_moments.json"
+BUDGET_PCT = 5.0  # large enough for populations of hundreds; what they teach is used at any budget
+OTHER_TASKS = "other_tasks"
+COLUMNS = (*FEATURES, OTHER_TASKS)
+_RIDGE = 1.0  # worth one population
+_LEAST = 30  # a population of fewer cells is widened: below, ranks are mostly noise
+_UNIFORM_STD = 12**-0.5
+
+
+@dataclass(frozen=True)
+class Moments:
+    """Second moments of one benchmark's regressions; each population is centred and counts the same, whatever its size.
+
+    Attributes: gram: ``d x d``, of the columns with each other; label: ``d``, of the columns with the label; where
+        ``d`` is the number of ``COLUMNS``.
+    """
+
+    gram: np.ndarray
+    label: np.ndarray
+
+    def __add__(self, other: Moments) -> Moments:
+        return Moments(self.gram + other.gram, self.label + other.label)
+
+
+def percentiles(benchmark: Benchmark, task: str) -> np.ndarray:
+    """Percentiles in (0, 1) of validation accuracy, the mean over equal functions, by the rows of ``space.all()``.
+
+    All are 0.5 where all accuracies are equal.
+    """
+    function = cell_index(benchmark.space.representatives(benchmark.space.all()))
+    values = accuracies(benchmark, task, "val")
+    if values.min() == values.max():  # the means of equal numbers would differ, by rounding
+        return np.full(len(values), 0.5)
+    of_function = _group_mean(function, values)
+    names, first = np.unique(function, return_index=True)
+    rank = np.zeros(N_CODES**N_SLOTS)
+    rank[names] = (_ranks(of_function[first]) - 0.5) / len(first)
+    return rank[function]
+
+
+@dataclass(frozen=True)
+class Population:
+    """The functions within a budget of a source, and how well they fit a target.
+
+    Attributes: rows: of ``space.distinct()``, ``n``; columns: ``n x d``, scaled; label: ``n``, the standardised rank of
+        the target's accuracy.
+    """
+
+    source: str
+    target: str
+    rows: np.ndarray
+    columns: np.ndarray
+    label: np.ndarray
+
+
+def populations(benchmark: Benchmark, weights: Mapping[tuple[str, str], float]) -> Iterator[Population]:
+    """Those of all ordered pairs of a benchmark's tasks.
+
+    Args: weights: (task, target) -> weight of a further task in ``other_tasks`` for that target.
+    """
+    archs = benchmark.space.distinct()
+    row = np.searchsorted(cell_index(benchmark.space.all()), cell_index(archs))
+    percentile = {task: percentiles(benchmark, task)[row] for task in benchmark.tasks}
+    accuracy = {task: accuracies(benchmark, task, "val")[row] for task in benchmark.tasks}
+    for source, target in itertools.permutations(benchmark.tasks, 2):
+        others = {t: weights[t, target] for t in benchmark.tasks if t not in (source, target)}
+        columns = _columns(archs, other_tasks(percentile, others))
+        rows = _within_budget(accuracy[source])
+        label = (_ranks(percentile[target][rows]) / len(rows) - 0.5) / _UNIFORM_STD
+        yield Population(source, target, rows, columns[rows], label)
+
+
+def moments(benchmark: Benchmark, weights: Mapping[tuple[str, str], float]) -> Moments:
+    """The moments of all populations of a benchmark. Args: as of ``populations``."""
+    total = Moments(np.zeros((len(COLUMNS), len(COLUMNS))), np.zeros(len(COLUMNS)))
+    for population in populations(benchmark, weights):
+        x = population.columns - population.columns.mean(axis=0)
+        y = population.label - population.label.mean()
+        total += Moments(x.T @ x / len(y), x.T @ y / len(y))
+    return total
+
+
+def other_tasks(percentile: Mapping[str, np.ndarray], weights: Mapping[str, float]) -> np.ndarray:
+    """The weighted mean over tasks of their percentiles."""
+    return np.asarray(np.average([percentile[task] for task in weights], axis=0, weights=list(weights.values())))
+
+
+class TargetModel:
+    """The regression for one search space, fitted on what other benchmarks taught."""
+
+    def __init__(self, space: SearchSpace, knows_other_tasks: bool) -> None:
+        """Args: knows_other_tasks: whether ``predict`` will be given percentiles of further tasks.
+
+        Raises: TableError: if the package's file of moments is missing or damaged.
+        """
+        taught = [m for name, m in read_moments().items() if name != space.name]
+        used = len(COLUMNS) if knows_other_tasks else len(FEATURES)
+        total = sum(taught[1:], taught[0])
+        gram, label = total.gram[:used, :used], total.label[:used]
+        with single_threaded_blas():
+            self.coefficients: np.ndarray = np.linalg.solve(gram + _RIDGE * np.eye(used), label)
+
+    def predict(self, cells: np.ndarray, percentile: np.ndarray | None = None) -> np.ndarray:
+        """What to expect of ``n x 6`` cells on the target, in standard deviations among cells within a budget.
+
+        Args: percentile: of the cells on further tasks, ``n``, where the model knows such.
+        """
+        columns = _columns(cells, percentile)
+        with single_threaded_blas():  # on two threads, OpenBLAS of some versions rounds otherwise
+            return np.asarray(columns @ self.coefficients)
+
+
+def read_moments() -> dict[str, Moments]:
+    """Search space -> what its benchmark taught. Raises: TableError."""
+    raw: dict[str, Any] = json.loads(data.checked_path(FILE).read_text(encoding="utf-8"))
+    return {name: Moments(np.array(m["gram"]), np.array(m["label"])) for name, m in raw["benchmarks"].items()}
+
+
+def encode_moments(taught: Mapping[str, Moments], tasks: Mapping[str, Sequence[str]]) -> bytes:
+    """The content of the file of moments. Args: tasks: of each benchmark, for the reader."""
+    benchmarks = {
+        name: {"tasks": list(tasks[name]), **{key: np.round(value, 6).tolist() for key, value in vars(m).items()}}
+        for name, m in taught.items()
+    }
+    return (json.dumps({"columns": COLUMNS, "benchmarks": benchmarks}, indent=1) + "\n").encode()
+
+
+def _columns(cells: np.ndarray, percentile: np.ndarray | None) -> np.ndarray:
+    """Features, and the percentile, each scaled by its mean and spread over all cells of NAS-Bench-201."""
+    mean, std = _scale()
+    scaled = (features(cells) - mean) / std
+    return scaled if percentile is None else np.column_stack([scaled, (percentile - 0.5) / _UNIFORM_STD])
+
+
+@cache
+def _scale() -> tuple[np.ndarray, np.ndarray]:
+    values = features(NASBENCH201.distinct())
+    return values.mean(axis=0), values.std(axis=0)
+
+
+def _within_budget(accuracy: np.ndarray) -> np.ndarray:
+    """Rows within the budget of the best, or the best ``_LEAST`` rows if that is fewer."""
+    floor = min(budget_floor(accuracy.max(), BUDGET_PCT), np.sort(accuracy)[-_LEAST])
+    return np.flatnonzero(accuracy >= floor)
+
+
+def _ranks(values: np.ndarray) -> np.ndarray:
+    """From 1, ties averaged."""
+    from scipy.stats import rankdata  # slow to import, and a search that knows no further tasks ranks nothing
+
+    return np.asarray(rankdata(values))
+
+
+def _group_mean(group: np.ndarray, values: np.ndarray) -> np.ndarray:
+    _, inverse = np.unique(group, return_inverse=True)
+    return np.asarray((np.bincount(inverse, values) / np.bincount(inverse))[inverse])

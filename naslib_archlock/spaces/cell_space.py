@@ -1,0 +1,96 @@
+"""Search spaces of canonical cells."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import cache
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from . import cells as c
+from . import notation
+from .cells import Cell
+from .space import SearchSpace
+
+
+class Notation(NamedTuple):
+    """How a space writes its cells: official strings, and NASLib's ``op_indices``."""
+
+    from_str: Callable[[str], Cell]
+    to_str: Callable[[Cell], str]
+    from_naslib: Callable[[Sequence[int]], Cell]
+    to_naslib: Callable[[Cell], Cell]
+
+
+NASBENCH201_NOTATION = Notation(
+    notation.from_nasbench201_str,
+    notation.to_nasbench201_str,
+    notation.from_naslib_nasbench201,
+    notation.to_naslib_nasbench201,
+)
+
+
+TRANSBENCH101_MICRO_NOTATION = Notation(
+    notation.from_transbench101_micro_str,
+    notation.to_transbench101_micro_str,
+    notation.from_naslib_transbench101_micro,
+    c.as_cell,
+)
+
+
+class CellSpace(SearchSpace):
+    """Canonical cells over the first ``n_codes`` ops."""
+
+    family = "cell"
+
+    def __init__(
+        self, name: str, n_codes: int, notation: Notation, tasks: tuple[str, ...], shares_images: bool = True
+    ) -> None:
+        self.name, self.n_codes, self.tasks, self.shares_images = name, n_codes, tasks, shares_images
+        self._notation = notation
+
+    def all(self) -> np.ndarray:
+        return c.all_codes(self.n_codes)
+
+    def from_str(self, text: str) -> Cell:
+        return c.as_cell(self._notation.from_str(text), self.n_codes)
+
+    def to_str(self, arch: Cell) -> str:
+        return self._notation.to_str(c.as_cell(arch, self.n_codes))
+
+    def from_naslib(self, op_indices: Sequence[int]) -> Cell:
+        return c.as_cell(self._notation.from_naslib(op_indices), self.n_codes)
+
+    def to_naslib(self, arch: Cell) -> Cell:
+        return self._notation.to_naslib(c.as_cell(arch, self.n_codes))
+
+    def neighbours(self, arch: Cell) -> list[Cell]:
+        return [
+            (*arch[:edge], op, *arch[edge + 1 :])
+            for edge in range(c.N_SLOTS)
+            for op in range(self.n_codes)
+            if op != arch[edge]
+        ]
+
+    def draw(self, arch: Cell) -> str:
+        return c.draw(arch)
+
+    def representatives(self, archs: Any) -> np.ndarray:
+        return c.representatives(archs)
+
+    @cache  # noqa: B019
+    def distinct(self) -> np.ndarray:
+        """The connected canonical representatives: 4,929 with pooling, 870 without."""
+        return _distinct_cells(self.n_codes)
+
+
+@cache
+def _distinct_cells(n_codes: int) -> np.ndarray:
+    archs = c.all_codes(n_codes)
+    index = c.cell_index(archs)
+    is_first = c.representative_index()[index] == index
+    # the disconnected cells share one function, that of the cell without any edge, which is cell 0
+    distinct: np.ndarray = archs[is_first & (index != 0)]
+    distinct.setflags(write=False)  # it is everybody's
+    return distinct

@@ -1,0 +1,31 @@
+"""The search spaces, behind one interface.
+
+``nasbench201``, ``transbench101_micro`` and ``digits`` hold canonical cells (``cells``): the last two are the part of
+the first that never pools, so all belong to the family ``cell`` and share rankers. ``transbench101_macro`` is a family
+of its own. All but ``digits``, the one of the embedded benchmark, are NASLib's.
+"""
+
+from __future__ import annotations
+
+from ..errors import unknown
+from .cell_space import NASBENCH201_NOTATION, TRANSBENCH101_MICRO_NOTATION, CellSpace
+from .macro_space import MacroSpace
+from .space import SearchSpace
+
+_TNB_TASKS = ("class_scene", "class_object", "jigsaw", "room_layout", "segmentsemantic", "normal", "autoencoder")
+NASBENCH201 = CellSpace(
+    "nasbench201", 5, NASBENCH201_NOTATION, ("cifar10", "cifar100", "ImageNet16-120", "ninapro"), shares_images=False
+)
+TRANSBENCH101_MICRO = CellSpace("transbench101_micro", 4, TRANSBENCH101_MICRO_NOTATION, _TNB_TASKS)
+TRANSBENCH101_MACRO = MacroSpace(_TNB_TASKS)
+NASLIB_SPACES: tuple[SearchSpace, ...] = (NASBENCH201, TRANSBENCH101_MICRO, TRANSBENCH101_MACRO)
+# Its cells are written as NAS-Bench-201 writes them: a TransNAS string also names the skeleton of that benchmark.
+DIGITS = CellSpace("digits", 4, NASBENCH201_NOTATION, ("digit", "rotation", "jigsaw", "noise", "autoencoder", "edges"))
+SPACES: dict[str, SearchSpace] = {space.name: space for space in (*NASLIB_SPACES, DIGITS)}
+
+
+def get_space(name: str) -> SearchSpace:
+    """The search space of a name, NASLib's or ``digits``. Raises: UnknownNameError."""
+    if not isinstance(name, str) or name not in SPACES:
+        raise unknown("search space", name, SPACES)
+    return SPACES[name]

@@ -1,0 +1,168 @@
+"""What was read from large files, and embeddings, kept in the user's cache folder so that the next process has them.
+
+Arrays are kept by facts: everything that they depend on, first of all the hash of the content they were made from. Each
+is a ``.npy`` file that is mapped into memory, and a JSON file of its facts and checksum beside it. Whatever is missing,
+cut short, damaged or made from something else is made again; two processes may do so at once. A folder that cannot be
+written is a warning. Removing the folder at any time is safe.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import os
+import time
+import warnings
+import zlib
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..errors import OutputError
+from .files import write_bytes
+
+_FORMAT = 1  # of the files here: raise it when they come to mean something else
+_SETTLED_NS = 2_000_000_000  # the coarsest time stamps of file systems in use, those of FAT
+
+
+def user_folder(*parts: str) -> Path:
+    """``naslib_archlock`` in the user's cache folder, ``$XDG_CACHE_HOME`` or ``~/.cache``, or a folder in it.
+
+    Raises: OutputError: if nothing says where that is.
+    """
+    try:
+        root = Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser()
+    except RuntimeError as err:
+        raise OutputError("there is no home folder to keep a cache in; name a folder with XDG_CACHE_HOME") from err
+    return root.joinpath("naslib_archlock", *parts)
+
+
+def content_hash(path: Path) -> str:
+    """SHA-256 of a file in hexadecimal. A file that is as it was last time is not read again. Raises: OSError."""
+    path = Path(os.path.realpath(path))
+    stat = _stat(path)
+    # As git does, a file is taken for unchanged if its size, times and number are: wrong if it was written to within
+    # one tick of the clock of its file system (hence only files that have settled are remembered), or if both its time
+    # stamps were set back, which takes a change of the system's clock.
+    has_settled = time.time_ns() - stat[1] > _SETTLED_NS
+    return str(kept_value({"content of": str(path), "stat": stat}, lambda: _sha256(path), lambda: has_settled))
+
+
+def _stat(path: Path) -> list[int]:
+    if not os.path.isfile(path):
+        raise FileNotFoundError(path)  # a device could be hashed for ever
+    stat = path.stat()
+    return [stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns, stat.st_ino]
+
+
+def _sha256(path: Path) -> str:
+    digest = hashlib.sha256()
+    with path.open("rb") as f:
+        while block := f.read(1 << 20):
+            digest.update(block)
+    return digest.hexdigest()
+
+
+class KeptOf:
+    """Arrays that are made from the content of one file."""
+
+    def __init__(self, source: Path, made_by: Any) -> None:
+        """Args: made_by: what they depend on beside the content, as JSON can hold it: raise a number in it when other
+        arrays are made from the same content.
+        """
+        self._source = source
+        self._facts: dict[str, Any] | None = None
+        try:
+            self._stat = _stat(source)
+            self._facts = {"source": content_hash(source), "made by": made_by}
+        except OSError:
+            pass  # then nothing is kept, and whoever makes the arrays says what is wrong with the file
+
+    def array(self, name: str, make: Callable[[], np.ndarray]) -> np.ndarray:
+        """What is kept under a name, read-only; made, and kept, if that is not there whole."""
+        if self._facts is None:
+            return make()
+        return kept_array({**self._facts, "name": name}, make, self._is_unchanged)
+
+    def value(self, name: str, make: Callable[[], Any]) -> Any:
+        """The same for what JSON can hold."""
+        if self._facts is None:
+            return make()
+        return kept_value({**self._facts, "name": name}, make, self._is_unchanged)
+
+    def _is_unchanged(self) -> bool:
+        """Whether what was just made from the source was made from the content that was hashed."""
+        try:
+            return _stat(self._source) == self._stat
+        except OSError:
+            return False
+
+
+def kept_array(
+    facts: dict[str, Any], make: Callable[[], np.ndarray], may_keep: Callable[[], bool] = lambda: True
+) -> np.ndarray:
+    """The array that is kept for ``facts``, read-only; made, and kept, if it is not there whole.
+
+    Args: facts: all that the array depends on, as JSON can hold it; may_keep: asked once it is made.
+    """
+    found = _read(facts)
+    if found is not None:
+        return found
+    made = make()
+    made.setflags(write=False)
+    if may_keep():
+        _keep(facts, made)
+    return made
+
+
+def kept_value(facts: dict[str, Any], make: Callable[[], Any], may_keep: Callable[[], bool] = lambda: True) -> Any:
+    """``kept_array`` for what JSON can hold."""
+
+    def make_bytes() -> np.ndarray:
+        return np.frombuffer(json.dumps(make()).encode(), dtype=np.uint8)
+
+    return json.loads(kept_array(facts, make_bytes, may_keep).tobytes())
+
+
+def _read(facts: dict[str, Any]) -> np.ndarray | None:
+    try:
+        path = _path(facts)
+        if path.with_suffix(".json").read_bytes() != _beside(facts, path.read_bytes()):
+            return None
+        # a plain view: a scalar of a memmap takes microseconds
+        return np.asarray(np.load(path, mmap_mode="r", allow_pickle=False))
+    except (OSError, ValueError):
+        return None
+
+
+def _keep(facts: dict[str, Any], array: np.ndarray) -> None:
+    """Where that fails there is a warning: the work is done, and only not kept."""
+    buffer = io.BytesIO()
+    np.save(buffer, array, allow_pickle=False)
+    try:
+        path = _path(facts)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_bytes(path, buffer.getvalue())
+        # last, so that it speaks of a whole array; another process may have replaced that by an equal one
+        write_bytes(path.with_suffix(".json"), _beside(facts, buffer.getvalue()))
+    except OSError as err:  # OutputError, too
+        reason = err.__cause__ or err
+        # without the name of the file, so that Python shows the same words once
+        warnings.warn(
+            "what was read or computed is not kept for the next run, as the cache folder cannot be written "
+            f"({getattr(reason, 'strerror', None) or reason}); name another with XDG_CACHE_HOME",
+            stacklevel=2,
+        )
+
+
+def _path(facts: dict[str, Any]) -> Path:
+    key = hashlib.sha256(json.dumps([_FORMAT, facts], sort_keys=True).encode()).hexdigest()
+    return user_folder("kept") / f"{key[:32]}.npy"
+
+
+def _beside(facts: dict[str, Any], content: bytes) -> bytes:
+    """What stands beside an array of this content."""
+    return json.dumps({"format": _FORMAT, "crc32": zlib.crc32(content), **facts}).encode()

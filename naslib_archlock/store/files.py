@@ -1,0 +1,121 @@
+"""Outputs are written whole or not at all: to a temporary name beside the target, then moved into place.
+
+The content is on the disk before the name is, so this holds for a power cut, too. The folder is not flushed: what a
+power cut may then take back is the last few seconds of whole files, and every flush would cost each of thousands.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+import time
+from contextlib import suppress
+from pathlib import Path
+
+from ..errors import OutputError
+
+_PART = ".archlock.part"  # of names of what is being written, or removed
+_SECONDS_OF_A_WRITER = 600  # whoever has not finished by then was killed
+
+
+def is_file_name(text: str) -> bool:
+    """Whether a text that was read somewhere can be the name of a file or folder, and leads nowhere else."""
+    return (
+        text not in ("", ".", "..") and text.isprintable() and not {"/", "\\"} & {*text} and len(text.encode()) <= 200
+    )
+
+
+def make_folder(path: Path) -> Path:
+    """Create a folder and its parents, check that it can be written to, and remove what killed writers left in it.
+
+    Raises: OutputError.
+    """
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=path):
+            pass
+        _remove_left_over(path)
+    except OSError as err:
+        raise OutputError(
+            f"output folder {path} cannot be written ({err.strerror or err}); choose another with out_dir"
+        ) from err
+    return path
+
+
+def _remove_left_over(folder: Path) -> None:
+    for part in folder.glob(f".*{_PART}"):
+        with suppress(OSError):  # it may be another's to remove
+            if time.time() - part.stat().st_mtime > _SECONDS_OF_A_WRITER:
+                shutil.rmtree(part) if part.is_dir() else part.unlink()
+
+
+def remove_folder(path: Path) -> None:
+    """Remove a folder, if it is there, so that it is there whole or not at all; of a link, the link.
+
+    Raises: OutputError.
+    """
+    try:
+        if path.is_symlink():
+            path.unlink()
+            return
+        part = tempfile.mkdtemp(dir=path.parent, prefix=f".{path.name}.", suffix=_PART)
+        with suppress(FileNotFoundError):
+            os.replace(path, part)
+        shutil.rmtree(part)
+    except OSError as err:
+        raise OutputError(f"{path} cannot be removed: {err.strerror or err}") from err
+
+
+def check_free(path: Path, overwrite: bool, unfinished: Path) -> None:
+    """Refuse to replace a file that was there before.
+
+    Args: unfinished: what the work that writes the file leaves behind if it is killed. If that is there, the file may
+        be this work's own, which ``write_new`` finds out.
+    Raises: OutputError.
+    """
+    if path.exists() and not overwrite and not unfinished.exists():
+        raise _exists(path)
+
+
+def write_new(path: Path, data: bytes, overwrite: bool) -> None:
+    """``write_bytes`` where there is no file yet, or one with this content. Raises: OutputError."""
+    if path.exists() and not overwrite and not (path.is_file() and path.read_bytes() == data):
+        raise _exists(path)
+    write_bytes(path, data)
+
+
+def _exists(path: Path) -> OutputError:
+    return OutputError(f"{path} exists; choose another name, or give --overwrite to replace it")
+
+
+def write_bytes(path: Path, data: bytes) -> None:
+    """Replace ``path`` by ``data`` in one step. Raises: OutputError: what was there stays as it was."""
+    try:
+        handle, part = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=_PART)
+    except OSError as err:
+        raise OutputError(f"{path} cannot be written: {err.strerror or err}") from err
+    try:
+        with os.fdopen(handle, "wb") as f:
+            f.write(data)
+            f.flush()
+            os.fsync(f.fileno())
+        os.chmod(part, 0o666 & ~_umask())
+        os.replace(part, path)
+    except BaseException as err:
+        Path(part).unlink(missing_ok=True)
+        if isinstance(err, OSError):
+            raise OutputError(f"{path} cannot be written: {err.strerror or err}") from err
+        raise
+
+
+def _umask() -> int:
+    """The process's umask, which ``mkstemp`` ignores; it can only be read by setting it."""
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask
+
+
+def write_text(path: Path, text: str) -> None:
+    """``write_bytes`` for UTF-8 text."""
+    write_bytes(path, text.encode("utf-8"))

@@ -1,0 +1,159 @@
+"""Files that users give, read within limits.
+
+Parsers raise whatever their parts stumble over, and a small file can ask for any amount of memory: aliases of aliases,
+gigabytes of zeros in a megabyte of gzip. Here all of that is one error, which whoever reads puts behind the name of the
+file.
+"""
+
+from __future__ import annotations
+
+import gzip
+import io
+import json
+import stat
+import zlib
+from collections.abc import Hashable
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from ..errors import shown
+
+_BLOCK = 1 << 20
+_LARGEST_TEXT = 1 << 18  # bytes of a YAML file; PyYAML takes a second for that, and seconds for one long number
+_MOST_NODES, _MOST_LEVELS = 100_000, 50  # of a YAML file, aliases written out
+_MOST_CHARACTERS = 1_000_000
+_MOST_UNPACKED, _MOST_RATIO = 16 << 20, 200  # bytes, and times the packed size: real tables reach 10
+
+
+class UnreadableError(Exception):
+    """What is wrong with a file, to be put behind its name: ``cannot be read (...)``, ``is not YAML (...)``."""
+
+
+def read_regular(path: Path) -> bytes:
+    """The content of a file, unpacked if its name ends in ``.gz``. Raises: UnreadableError."""
+    try:
+        if not stat.S_ISREG(path.stat().st_mode):  # a pipe would be waited for, a device read for ever
+            raise UnreadableError("cannot be read (it is no file)")
+        raw = path.read_bytes()
+        return _unpacked(raw) if path.suffix == ".gz" else raw
+    except (EOFError, zlib.error, gzip.BadGzipFile) as err:
+        raise UnreadableError(f"cannot be read (it is cut short or not gzip: {err})") from err
+    except (OSError, ValueError) as err:  # ValueError: of a NUL in the name
+        raise UnreadableError(f"cannot be read ({_reason(err)})") from err
+
+
+def _unpacked(raw: bytes) -> bytes:
+    most, size, blocks = max(_MOST_UNPACKED, _MOST_RATIO * len(raw)), 0, []
+    with gzip.GzipFile(fileobj=io.BytesIO(raw)) as f:
+        while block := f.read(_BLOCK):
+            blocks.append(block)
+            size += len(block)
+            if size > most:
+                raise UnreadableError(f"cannot be read (it unpacks to more than {_MOST_RATIO} times its size)")
+    return b"".join(blocks)
+
+
+def read_yaml(path: Path) -> Any:
+    """What a YAML file holds. Unlike PyYAML, it refuses equal keys. Raises: UnreadableError."""
+    try:
+        with path.open("rb") as f:  # not only a regular file: a shell's <(command) is a pipe
+            raw = f.read(_LARGEST_TEXT + 1)
+        if len(raw) > _LARGEST_TEXT:
+            raise UnreadableError(f"is too large (more than {_LARGEST_TEXT:,} bytes: no config or study is)")
+        return parse_yaml(raw.decode("utf-8"))
+    except (OSError, ValueError) as err:  # ValueError: of bytes that are no text, of a NUL in the name
+        raise UnreadableError(f"cannot be read ({_reason(err)})") from err
+
+
+def parse_yaml(text: str) -> Any:
+    """``read_yaml`` of text."""
+    try:
+        loader = _Loader(text)
+        node = loader.get_single_node()
+        if node is None:
+            return None
+        _measure(node, {})
+        return loader.construct_document(node)
+    except UnreadableError:
+        raise
+    except yaml.MarkedYAMLError as err:
+        mark = err.problem_mark or err.context_mark
+        where = f"line {mark.line + 1}, column {mark.column + 1}: " if mark else ""
+        what = ", ".join(filter(None, (err.context, err.problem)))
+        raise UnreadableError(f"is not YAML ({where}{what})") from err
+    except Exception as err:  # PyYAML lets its parts' through: of a date in month 13, a wrong tag, 5,000 digits
+        raise UnreadableError(f"is not YAML ({_reason(err)})") from err
+
+
+class _Loader(yaml.SafeLoader):
+    """PyYAML takes the last of two equal keys without a word; this one refuses them.
+
+    It also takes seconds for hundreds of brackets within each other, and reads no thousand of them.
+    """
+
+    _level = 0
+
+    def compose_node(self, parent: Any, index: Any) -> Any:
+        self._level += 1
+        if self._level > _MOST_LEVELS:
+            raise UnreadableError("is not YAML that can be read (it is nested too deeply)")
+        node = super().compose_node(parent, index)
+        self._level -= 1
+        return node
+
+    def construct_mapping(self, node: Any, deep: bool = False) -> Any:
+        seen: set[Any] = set()
+        for key_node, _ in node.value if isinstance(node, yaml.MappingNode) else ():
+            if key_node.tag == "tag:yaml.org,2002:merge":
+                continue
+            key = self.construct_object(key_node, deep=True)
+            if not isinstance(key, Hashable):
+                continue  # PyYAML's own error
+            if key in seen:
+                problem = f"the key {shown(key)} occurs twice"
+                raise yaml.constructor.ConstructorError(None, None, problem, key_node.start_mark)
+            seen.add(key)
+        return super().construct_mapping(node, deep)
+
+
+def _measure(node: yaml.Node, known: dict[int, tuple[int, int, int] | None]) -> tuple[int, int, int]:
+    """Nodes, characters and levels of what a node stands for, every alias written out.
+
+    Raises: UnreadableError: if they are too many, or it holds itself.
+    """
+    if id(node) in known:
+        found = known[id(node)]
+        if found is None:
+            raise UnreadableError("is not YAML that can be read (an alias stands for what holds it)")
+        return found
+    known[id(node)] = None
+    nodes, characters, levels = 1, 0, 1
+    if isinstance(node, yaml.ScalarNode):
+        characters = len(node.value)
+    else:
+        parts = node.value if isinstance(node, yaml.SequenceNode) else [part for pair in node.value for part in pair]
+        for part in parts:
+            of_part = _measure(part, known)
+            nodes, characters, levels = nodes + of_part[0], characters + of_part[1], max(levels, of_part[2] + 1)
+    if nodes > _MOST_NODES or characters > _MOST_CHARACTERS or levels > _MOST_LEVELS:
+        raise UnreadableError("is not YAML that can be read (it holds too much, aliases written out)")
+    known[id(node)] = nodes, characters, levels
+    return nodes, characters, levels
+
+
+def parse_json(raw: bytes) -> Any:
+    """What a JSON file holds. Raises: UnreadableError."""
+    try:
+        return json.loads(raw.decode("utf-8"))
+    except UnicodeDecodeError as err:
+        raise UnreadableError(f"cannot be read ({err})") from err
+    except RecursionError as err:
+        raise UnreadableError("is not JSON that can be read (it is nested too deeply)") from err
+    except ValueError as err:  # also of an integer of 5,000 digits
+        raise UnreadableError(f"is not valid JSON ({err})") from err
+
+
+def _reason(err: Exception) -> str:
+    return str(getattr(err, "strerror", None) or err or type(err).__name__)

@@ -1,0 +1,422 @@
+"""Running a study: what is missing, in parallel; each run's picks are kept as soon as they are made.
+
+A run's file holds what the method picked, and no accuracy. Picks are scored when all are there: only then are test
+accuracies read.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import tempfile
+import time
+import warnings
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import replace
+from functools import cache
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import filelock
+import pandas as pd
+
+from .. import data
+from ..benchmarks.benchmark import Benchmark
+from ..benchmarks.digits_benchmark import FILE as DIGITS_FILE
+from ..benchmarks.lock_score import LockScale
+from ..benchmarks.table import find_table
+from ..compute.parts import LocalProcesses, Workers, in_parallel
+from ..compute.threads import single_threaded, single_threaded_blas
+from ..errors import ArchLockError, OutputError, RankerError, StudyError, TableError
+from ..locking.prepare import tabular_benchmark
+from ..ranker.ranker import Ranker
+from ..spaces.known import DIGITS, get_space
+from ..spaces.space import SearchSpace
+from ..store import sealed
+from ..store.files import make_folder, write_bytes, write_text
+from ..store.sealed import read_all
+from .methods import N_PICKS, Job, Picks, digests, hash_of
+from .study import Run, Study
+from .study_results import to_csv, to_frame
+
+RESULT_VERSION = 1  # of the files of runs: raise it when a method picks something else than before
+
+RESULTS, STUDY = "results.csv", "study.yaml"
+
+
+class Done(NamedTuple):
+    """A study that was run: its results, and how many runs it has and how many were made now."""
+
+    results: pd.DataFrame
+    n_runs: int
+    n_made: int
+
+
+# -- benchmarks --------------------------------------------------------------------------------------------------------
+
+
+def tables_of(space: SearchSpace, tables: str) -> str:
+    """The folder of plain tables to read a space from, or an empty string.
+
+    The embedded benchmark needs no table, so one is read only where it is there.
+    """
+    if tables and space.name == DIGITS.name:
+        try:
+            find_table(Path(tables), space)
+        except TableError:
+            return ""
+    return tables
+
+
+def benchmark_of(space_name: str, tables: str) -> Benchmark:
+    """The benchmark of a space, read once a process: plain tables, the embedded one, or NASLib's own files.
+
+    Raises: TableError, NaslibError.
+    """
+    files = _benchmark_files(get_space(space_name), tables)
+    return _benchmark_of(space_name, tables, tuple(map(_stamp, files)))
+
+
+@cache
+def _benchmark_of(space_name: str, tables: str, stamps: tuple[Any, ...]) -> Benchmark:
+    """Of files of these stamps: a worker of a cluster lives long, and must not answer from what they held before."""
+    space = get_space(space_name)
+    return tabular_benchmark(space, tables_of(space, tables))
+
+
+def _stamp(path: Path) -> tuple[str, int, int] | None:
+    """The name of a file, its size and when it was last written to; None if there is none."""
+    try:
+        stat = path.stat()
+    except OSError:
+        return None
+    return str(path), stat.st_size, stat.st_mtime_ns
+
+
+def benchmark_digests(space: SearchSpace, tables: str) -> list[list[str]]:
+    """The names of the files that a benchmark is read from, and hashes of their contents."""
+    return digests(_benchmark_files(space, tables))
+
+
+def _benchmark_files(space: SearchSpace, tables: str) -> list[Path]:
+    if tables_of(space, tables):
+        return [find_table(Path(tables), space)]
+    if space.name == DIGITS.name:
+        return [data.FOLDER / DIGITS_FILE]
+    from ..plugin.compat import naslib_data_folder
+    from ..plugin.naslib_benchmark import benchmark_files
+
+    folder = naslib_data_folder()
+    return [folder / name for name in dict.fromkeys(benchmark_files(space).values())]
+
+
+def resolve(study: Study, tables: str = "") -> Study:
+    """The study with ``all`` spelt out by what the benchmarks hold, and with their notes.
+
+    Raises: StudyError; TableError, NaslibError: if a benchmark is not there; what a method needs and is not there.
+    """
+    for method in study.methods.values():
+        method.kind.check_here()
+    benchmarks = {space: benchmark_of(space, tables) for space in study.spaces}
+    notes = dict.fromkeys(" ".join(note.split()) for b in benchmarks.values() for note in b.notes)
+    return replace(study.resolved({space: b.tasks for space, b in benchmarks.items()}), notes=tuple(notes))
+
+
+# -- running -----------------------------------------------------------------------------------------------------------
+
+
+def run_study(study: Study, out: Path, tables: str = "", workers: Workers | None = None) -> Done:
+    """Make the runs that are missing, and write ``results.csv`` and ``study.yaml``.
+
+    A run is missing if its file in ``out/runs`` is not there, is damaged, or was made with other settings. Files of
+    runs that are not in the study are left alone.
+
+    Args: study: resolved; tables: folder of plain tables, empty for NASLib's own files; workers: by default one process
+        a core. Those of a cluster read tables and the files that methods name by their paths, and need the same content
+        there; ``out`` they need not see.
+    Raises: OutputError: if the folder cannot be written, or another process runs a study in it; StudyError: if a run
+        fails, which it names; runs that are finished are kept; ClusterError.
+    """
+    make_folder(out / "runs")
+    with _alone_in(out):
+        folder = _Runs(study, out, tables, workers or LocalProcesses())
+        runs = study.runs()
+        found = folder.read(runs)
+        missing = [run for run, made in found.items() if made is None]
+        folder.train_rankers(missing)
+        made = folder.make(missing, n_done=len(runs) - len(missing))
+        frame = to_frame(_rows(study, {**found, **made}, tables))
+        write_text(out / RESULTS, to_csv(frame))
+        write_text(out / STUDY, study.to_yaml())
+    return Done(frame, len(runs), len(missing))
+
+
+@contextmanager
+def _alone_in(out: Path) -> Iterator[None]:
+    """Refuse a second process in the folder. The lock is the system's, so it goes with a process that is killed."""
+    path = out / ".lock"
+    if path.is_symlink():  # filelock empties the file that it locks, before its 3.20.1 also one that a link leads to
+        raise OutputError(f"{path} is a link, and not what 'archlock compare' made; remove it")
+    lock = filelock.FileLock(path, timeout=0)
+    try:
+        lock.acquire()
+    except filelock.Timeout as err:
+        raise OutputError(
+            f"another 'archlock compare' is at work in {out}; wait for its end, or choose another folder with --out"
+        ) from err
+    except OSError as err:
+        raise OutputError(f"{path} cannot be locked: {err.strerror or err}") from err
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+class Made(NamedTuple):
+    """What a run came to; ``seconds``: wall time."""
+
+    picks: Picks
+    seconds: float
+
+
+class _Runs:
+    """The files of a study's runs, and how they are made."""
+
+    def __init__(self, study: Study, out: Path, tables: str, workers: Workers) -> None:
+        self._study, self._out, self._tables, self._workers = study, out, tables, workers
+        self._settings: dict[tuple[str, str], Any] = {}
+        self._rankers: dict[Path, bytes] = {}  # the content of the file of each
+
+    def file(self, run: Run) -> Path:
+        """A name that people can read, and a hash by which similar labels differ."""
+        parts = (run.method, run.space, run.source, run.target, run.budget_pct, run.seed)
+        words = [re.sub(r"[^A-Za-z0-9.]+", "-", str(part))[:40] for part in parts if part is not None]
+        return self._out / "runs" / f"{'_'.join(words)}_{hash_of(run)[:8]}.json"
+
+    def settings(self, run: Run) -> Any:
+        """All that the result of a run depends on beside its place in the grid, in JSON types."""
+        key = (run.method, run.space)
+        if key not in self._settings:
+            with _named(f"method {run.method!r}"):
+                self._settings[key] = _settings(self._study, self._job(run), run, self._tables)
+        return self._settings[key]
+
+    def read(self, runs: list[Run]) -> dict[Run, Made | None]:
+        """What is kept of runs; None for one that has to be made."""
+        contents = read_all(map(self.file, runs))
+        return {run: self._made(run, contents.get(self.file(run))) for run in runs}
+
+    def _made(self, run: Run, content: Any) -> Made | None:
+        try:
+            if content["settings"] != self.settings(run) or content["run"] != list(run):
+                return None
+            archs = [get_space(run.space).from_str(text) for text in content["archs"]]
+            picks = Picks(archs, int(content["source_queries"]), int(content["target_queries"]))
+            return Made(_checked(picks), float(content["seconds"]))
+        except (ArchLockError, LookupError, TypeError, ValueError):
+            return None
+
+    def keep(self, run: Run, made: Made) -> None:
+        """Raises: OutputError."""
+        to_str = get_space(run.space).to_str
+        content = {
+            "run": run,
+            "archs": [to_str(arch) for arch in made.picks.archs],
+            "source_queries": made.picks.source_queries,
+            "target_queries": made.picks.target_queries,
+            "seconds": made.seconds,
+            "settings": self.settings(run),
+        }
+        sealed.write(self.file(run), content)
+
+    def train_rankers(self, runs: list[Run]) -> None:
+        """Train what several runs need once, before them. Rankers travel with calls: workers may not see the folder."""
+        first: dict[Path, Run] = {}
+        for run in runs:
+            path = self._ranker_file(run)
+            if path is not None:
+                first.setdefault(path, run)
+        self._rankers = {path: content for path in first if (content := _ranker_in(path)) is not None}
+
+        def keep(run: Run, content: bytes) -> None:
+            path = self._ranker_file(run)
+            assert path is not None  # it is one of those above
+            make_folder(path.parent)
+            write_bytes(path, content)
+            self._rankers[path] = content
+
+        missing = [run for path, run in first.items() if path not in self._rankers]
+        self._in_parallel(_train, dict.fromkeys(missing, ()), keep, "rankers")
+
+    def make(self, runs: list[Run], n_done: int) -> dict[Run, Made]:
+        """Make runs, each kept as soon as it is made."""
+        results: dict[Run, Made] = {}
+
+        def keep(run: Run, made: Made) -> None:
+            self.keep(run, made)
+            results[run] = made
+
+        rankers = {run: (self._rankers.get(path) if (path := self._ranker_file(run)) else None,) for run in runs}
+        self._in_parallel(_make, rankers, keep, "runs", n_done)
+        return results
+
+    def _in_parallel(
+        self,
+        function: Callable[..., Any],
+        more: Mapping[Run, tuple[Any, ...]],
+        keep: Callable[..., None],
+        what: str,
+        n_done: int = 0,
+    ) -> None:
+        """``function`` for each run, on what all calls are given, and ``more``."""
+        same = self._workers.share_files
+        calls = {
+            run: (self._study, run, self._tables, None if same else self.settings(run), *rest)
+            for run, rest in more.items()
+        }
+        in_parallel(function, calls, keep, self._workers, what, n_done)
+
+    def _ranker_file(self, run: Run) -> Path | None:
+        return self._study.methods[run.method].kind.ranker_file(self._job(run))
+
+    def _job(self, run: Run) -> Job:
+        return _job(self._study, run, self._out / "rankers", self._tables)
+
+
+def _ranker_in(path: Path) -> bytes | None:
+    """The content of the file of a ranker; None if it is not there or damaged, of which a warning speaks."""
+    if not path.exists():
+        return None
+    try:
+        Ranker.load(path)
+        return path.read_bytes()
+    except RankerError as err:
+        warnings.warn(f"{err}; it is trained again", stacklevel=2)
+        return None
+
+
+def _job(study: Study, run: Run, rankers: Path, tables: str) -> Job:
+    benchmark = benchmark_of(run.space, tables)
+    return Job(
+        benchmark=benchmark,
+        source=run.source,
+        target=run.target,
+        budget_pct=run.budget_pct,
+        seed=run.seed,
+        source_queries=study.source_queries,
+        tables=tables_of(benchmark.space, tables),
+        options=study.methods[run.method].options,
+        rankers=rankers,
+    )
+
+
+def _settings(study: Study, job: Job, run: Run, tables: str) -> Any:
+    of_method = study.methods[run.method].kind.settings(job)
+    settings = {
+        "version": RESULT_VERSION,
+        "benchmark": benchmark_digests(job.benchmark.space, tables),
+        **of_method,
+    }
+    return json.loads(json.dumps(settings))  # as it is read back
+
+
+# -- in whatever process, on whatever machine --------------------------------------------------------------------------
+
+
+@contextmanager
+def _at_work(study: Study, run: Run, tables: str, settings: Any) -> Iterator[Job]:
+    """The job of a run, on one thread, with a folder for rankers that is there while the block lasts.
+
+    Args: settings: what ``_settings`` gave where the study was started; None if that was on this machine.
+    Raises: StudyError: if they differ here.
+    """
+    with _named(f"run {run}"), tempfile.TemporaryDirectory() as rankers, single_threaded(), single_threaded_blas():
+        job = _job(study, run, Path(rankers), tables)
+        if settings is not None:
+            study.methods[run.method].kind.check_here()
+            _check_same(settings, _settings(study, job, run, tables))
+        yield job
+
+
+def _make(study: Study, run: Run, tables: str, settings: Any, ranker: bytes | None) -> Made:
+    """Make one run; ``ranker``: the content of the file of the one that it needs, if any."""
+    with _at_work(study, run, tables, settings) as job:
+        kind = study.methods[run.method].kind
+        path = kind.ranker_file(job)
+        if path is not None and ranker is not None:
+            path.write_bytes(ranker)
+        start = time.perf_counter()
+        picks = _checked(kind.pick(job))
+        return Made(picks, round(time.perf_counter() - start, 3))  # as its file holds it
+
+
+def _train(study: Study, run: Run, tables: str, settings: Any) -> bytes:
+    """Train the ranker of a run; the content of its file."""
+    with _at_work(study, run, tables, settings) as job:
+        kind = study.methods[run.method].kind
+        kind.train_ranker(job)
+        path = kind.ranker_file(job)
+        assert path is not None  # else it would not be asked for
+        return path.read_bytes()
+
+
+def _check_same(wanted: Mapping[str, Any], found: Mapping[str, Any]) -> None:
+    """Raises: StudyError: that names the files whose content is not the same here."""
+    files = {name: digest for key in ("benchmark", "files") for name, digest in found.get(key, [])}
+    for key in ("benchmark", "files"):
+        for name, digest in wanted.get(key, []):
+            if files.get(name, "") != digest:
+                state = "has another content" if files.get(name) else "is not there"
+                raise StudyError(
+                    f"{name} {state} on this machine: all machines must see the same tables and files, at the same "
+                    "paths (a path that is not absolute is looked up where the worker was started)"
+                )
+    if wanted != found:
+        raise StudyError(f"the settings of the method are {found} on this machine, and {wanted} where it was asked for")
+
+
+@contextmanager
+def _named(what: str) -> Iterator[None]:
+    """Errors in the block say what failed. Raises: StudyError for errors made for users, else RuntimeError."""
+    try:
+        yield
+    except ArchLockError as err:
+        raise StudyError(f"{what}: {err}") from err
+    except Exception as err:
+        raise RuntimeError(f"{what} failed: {type(err).__name__}: {err}") from err
+
+
+def _checked(picks: Picks) -> Picks:
+    """Raises: ValueError: if a method, or a file, does not hold to what ``Picks`` says."""
+    if not 1 <= len(picks.archs) <= N_PICKS or len(set(picks.archs)) < len(picks.archs):
+        raise ValueError(f"a method picks 1 to {N_PICKS} different architectures, not {picks.archs}")
+    return picks
+
+
+def _rows(study: Study, made: Mapping[Run, Made | None], tables: str) -> Iterator[dict[str, Any]]:
+    """The rows of the results. This is where test accuracies are read."""
+    for place in study.grid():
+        run, benchmark = made[study.run_at(place)], benchmark_of(place.space, tables)
+        assert run is not None  # what was missing has been made
+        scale = LockScale(benchmark, *place.pair, place.budget_pct)
+        scored = [scale.score(arch) for arch in run.picks.archs]
+        first = run.picks.archs[0]
+        yield {
+            "space": place.space,
+            "source": place.pair.source,
+            "target": place.pair.target,
+            "budget_pct": place.budget_pct,
+            "method": place.method,
+            "seed": place.seed,
+            "arch": benchmark.space.to_str(first),
+            "lock_score": scored[0].lock_score,
+            "lock_score_top5": sum(pick.lock_score for pick in scored) / len(scored),
+            "is_within_budget": scored[0].is_within_budget,
+            "source_loss_pct": scored[0].source_loss_pct,
+            "source_test": benchmark.accuracy(first, task=place.pair.source, split="test"),
+            "target_test": scored[0].target_test,
+            "source_queries": run.picks.source_queries,
+            "target_queries": run.picks.target_queries,
+            "seconds": run.seconds,
+        }

@@ -1,0 +1,293 @@
+"""Folders of images as classification tasks: one sub-folder a class, as torchvision's ``ImageFolder`` reads them.
+
+Unlike there, what would quietly change the task is an error: a class without images, a broken image, a folder whose
+sub-folders are splits and not classes.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import stat
+import warnings
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NoReturn
+
+import numpy as np
+import torch
+from PIL import Image, ImageOps
+
+from ..compute.seeding import stream
+from ..errors import UNPRINTABLE, ConfigError, ImageError, shown
+from .labelled_images import LabelledImages
+from .names import SPLITS, SUBSET_MARK, task_name
+
+SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff", ".webp", ".ppm", ".pgm")
+FRACTIONS = (0.6, 0.2, 0.2)
+# Pillow goes by content: of all it could read, these alone, as others call programs (EPS: Ghostscript).
+_FORMATS = ("PNG", "JPEG", "BMP", "GIF", "TIFF", "WEBP", "PPM")
+_LAYOUT = "a task is a folder with one sub-folder of images per class"
+_NEEDED = "at least 2 are needed, for a training and a validation part"
+_SPLIT_NAMES = {"train", "training", "val", "valid", "validation", "test", "testing"}
+_N_NAMED = 5  # in a message about many
+_LARGEST = 4096  # pixels a side
+_MAX_LISTED = 32  # characters of class numbers in the name of a subset
+
+
+def read_image_folder(
+    folder: Path, size: int, max_images: int = 0, seed: int = 0, skip_unreadable: bool = False
+) -> LabelledImages:
+    """The images of a folder, labelled by sub-folder: class 0 is the first of the sorted names.
+
+    Sub-folders of a class are searched too. Hidden files and folders, ``__MACOSX``, other files than images
+    (``SUFFIXES``, in either case) and files beside the classes are ignored. All images become RGB: transparent pixels
+    are laid on white, the turns that EXIF asks for are made, of animations the first frame is taken. The shorter side
+    is scaled to ``size`` and the centre is cut out. Colour profiles are ignored.
+
+    Args: size: pixels a side; max_images: at most so many (0: all), drawn by ``seed`` as evenly from the classes as
+        they have images; only these are opened; skip_unreadable: leave out, with a warning, what cannot be read.
+    Returns: ``n x 3 x size x size``, in the order of the class names and of the paths below them.
+    Raises: ImageError: if the folder is not as above, a class has fewer than two images, or an image cannot be read;
+        ConfigError: for an impossible size or number.
+    """
+    if not 1 <= size <= _LARGEST or max_images < 0:
+        raise ConfigError(
+            f"size={size} must lie in [1, {_LARGEST}] and max_images={max_images} be at least 0 (0: all images)"
+        )
+    name = _checked_name(folder)
+    names = class_names(folder)
+    found = [_image_paths(folder, name) for name in names]
+    _check_classes(folder, dict(zip(names, map(len, found))))
+    paths = [path for paths in found for path in paths]
+    labels = np.repeat(np.arange(len(names), dtype=np.int64), [len(paths) for paths in found])
+    if 0 < max_images < len(paths):
+        if max_images < 2 * len(names):
+            raise ConfigError(
+                f"max_images={max_images} is too few for the {len(names)} classes of {folder}; it must be at least "
+                f"{2 * len(names)}, two of each class"
+            )
+        chosen = _balanced_choice(labels, max_images, np.random.default_rng(seed))
+        paths, labels = [paths[row] for row in chosen], labels[chosen]
+    pixels, readable = _read_images(folder, paths, size, skip_unreadable)
+    labels = labels[readable]
+    _check_classes(folder, dict(zip(names, np.bincount(labels, minlength=len(names)).tolist())))
+    images = torch.from_numpy(pixels).permute(0, 3, 1, 2).to(torch.float32, memory_format=torch.contiguous_format)
+    return LabelledImages(name, images.div_(255), torch.from_numpy(labels), len(names))
+
+
+def class_subset(data: LabelledImages, n_classes: int, rng: np.random.Generator) -> LabelledImages:
+    """A task with a random choice of the classes, as ArchLock samples tasks from those of ImageNet.
+
+    Returns: the images of these classes in their old order, the classes renumbered in theirs; the name is that of the
+        task, ``SUBSET_MARK``, and the old class numbers, or a hash of them where they are many.
+    Raises: ConfigError: if there are not so many classes.
+    """
+    if not 2 <= n_classes <= data.n_classes:
+        raise ConfigError(
+            f"a subset of {n_classes} classes cannot be taken from task {data.name!r}, which has {data.n_classes}; "
+            "it takes at least 2 and at most all"
+        )
+    chosen = np.sort(rng.choice(data.n_classes, n_classes, replace=False))
+    labels = data.targets.numpy()
+    rows = np.flatnonzero(np.isin(labels, chosen))
+    listing = "-".join(map(str, chosen.tolist()))
+    if len(listing) > _MAX_LISTED:
+        listing = f"{n_classes}classes-{hashlib.sha256(listing.encode()).hexdigest()[:12]}"
+    targets = torch.from_numpy(np.searchsorted(chosen, labels[rows]))
+    return LabelledImages(f"{data.name}{SUBSET_MARK}{listing}", data.images[torch.from_numpy(rows)], targets, n_classes)
+
+
+def stratified_split(
+    data: LabelledImages, rng: np.random.Generator, fractions: Sequence[float] = FRACTIONS
+) -> dict[str, LabelledImages]:
+    """Deal the images of each class out to ``train``, ``val`` and ``test``, each in random order.
+
+    Every split gets its fraction of each class, to within one image, or the one image that ``train`` and ``val`` get of
+    each class at least, and ``test``, unless its fraction is 0, of classes of three or more.
+
+    Raises: ImageError: if the task has no classes, or a class has fewer than two images; ConfigError: if ``fractions``
+        are not three that add up to 1, those of train and val above 0.
+    """
+    if len(fractions) != len(SPLITS) or min(fractions) < 0 or 0 in fractions[:2] or not np.isclose(sum(fractions), 1):
+        raise ConfigError(
+            f"fractions={tuple(fractions)} must be three numbers, of train, val and test, that add up to 1; "
+            "those of train and val above 0"
+        )
+    if not data.is_classification:
+        raise ImageError(f"task {data.name!r} has no classes to split by; it predicts numbers")
+    parts: dict[str, list[np.ndarray]] = {split: [] for split in SPLITS}
+    for label in range(data.n_classes):
+        rows = rng.permutation(np.flatnonzero(data.targets.numpy() == label))
+        n, reserved = len(rows), int(len(rows) > 2 and fractions[2] > 0)  # for test
+        if n < 2:
+            raise ImageError(f"class {label} of task {data.name!r} has {n} images; {_NEEDED}")
+        val_from = int(np.clip(round(n * fractions[0]), 1, n - 1 - reserved))
+        test_from = int(np.clip(round(n * (fractions[0] + fractions[1])), val_from + 1, n - reserved))
+        for split, part in zip(SPLITS, np.split(rows, (val_from, test_from))):
+            parts[split].append(part)
+    return {split: data.take(torch.from_numpy(rng.permutation(np.concatenate(rows)))) for split, rows in parts.items()}
+
+
+def split_for_training(data: LabelledImages, seed: int) -> dict[str, LabelledImages]:
+    """``stratified_split`` as networks are trained on own images: each split has images. Raises also: ImageError."""
+    splits = stratified_split(data, rng=stream(seed, "split"))
+    if not all(len(part) for part in splits.values()):
+        raise ImageError(f"{data.name} has too few images to train, validate and test on; 5 a class are enough")
+    return splits
+
+
+# -- what is in a folder -----------------------------------------------------------------------------------------------
+
+
+def _checked_name(folder: Path) -> str:
+    """What results and files call the task. Raises: ImageError."""
+    name = task_name(f"{folder}/")
+    if SUBSET_MARK in name:
+        raise ImageError(
+            f"the folder {folder} must not have {SUBSET_MARK!r} in its name, which marks sampled tasks; rename it"
+        )
+    if UNPRINTABLE.search(name):
+        raise ImageError(f"the folder {shown(name)} must have a name that can be printed on one line; rename it")
+    return name
+
+
+def class_names(folder: Path) -> list[str]:
+    """The sorted names of the sub-folders. Raises: ImageError: if they cannot be classes."""
+    try:
+        entries = sorted(entry for entry in os.listdir(folder) if not _is_hidden(entry))
+    except OSError as err:
+        _refuse_folder(err)
+    except ValueError as err:  # of a NUL in the name
+        raise ImageError(f"image folder {folder} cannot be listed ({err}); {_LAYOUT}") from err
+    # a link that leads nowhere stays, and fails when it is read: its class would be missing from the task
+    names = [entry for entry in entries if not os.path.isfile(folder / entry)]
+    if not names:
+        loose = sum(map(_is_image, entries))
+        hint = f"; put the images that lie in it ({loose}) into one sub-folder per class" if loose else ""
+        raise ImageError(f"image folder {folder} has no sub-folders; {_LAYOUT}{hint}")
+    if len(names) > 1 and _SPLIT_NAMES.issuperset(map(str.lower, names)):
+        raise ImageError(
+            f"the sub-folders of {folder} are splits ({', '.join(names)}), not classes; {_LAYOUT}, and is split "
+            f"here: name one of them, such as {folder / names[0]}"
+        )
+    return names
+
+
+def _image_paths(folder: Path, name: str) -> list[Path]:
+    """The images of a class, sorted by their path in it. Raises: ImageError: if a folder cannot be listed."""
+    top = folder / name
+    # where links lead back to one of these, they lead in a circle
+    seen = {os.path.realpath(folder), *map(str, Path(os.path.realpath(folder)).parents)}
+    found = []
+    for here, folders, files in os.walk(top, onerror=_refuse_folder, followlinks=True):
+        real = os.path.realpath(here)
+        if real in seen:
+            folders.clear()
+            continue
+        seen.add(real)
+        folders[:] = sorted(entry for entry in folders if not _is_hidden(entry))
+        found += [Path(here, entry) for entry in files if _is_image(entry)]
+    return sorted(found, key=lambda path: path.relative_to(top).as_posix())
+
+
+def _is_hidden(name: str) -> bool:
+    return name.startswith(".") or name == "__MACOSX"
+
+
+def _is_image(name: str) -> bool:
+    return not _is_hidden(name) and name.lower().endswith(SUFFIXES)
+
+
+def _refuse_folder(err: OSError) -> NoReturn:
+    raise ImageError(f"image folder {err.filename} cannot be listed ({err.strerror}); {_LAYOUT}") from err
+
+
+def _check_classes(folder: Path, counts: dict[str, int]) -> None:
+    """Raises: ImageError: unless there are two classes of at least two images each."""
+    if not any(counts.values()):
+        raise ImageError(
+            f"the sub-folders of {folder} hold no images that can be read; {_LAYOUT}, as {', '.join(SUFFIXES)}"
+        )
+    if len(counts) == 1:
+        raise ImageError(f"image folder {folder} has only one class, {next(iter(counts))!r}; a task needs at least two")
+    for n, what in ((0, "without images"), (1, "with a single image")):
+        few = [repr(name) for name, count in counts.items() if count == n]
+        if few:
+            raise ImageError(f"{folder} has classes {what}: {_some(few)}; {_NEEDED}: add images, or remove the folder")
+
+
+def _balanced_choice(labels: np.ndarray, n: int, rng: np.random.Generator) -> np.ndarray:
+    """``n`` rows in ascending order: one of each class in turn, until a class has no more."""
+    turn = np.empty(len(labels), dtype=np.int64)
+    for label in np.unique(labels):
+        rows = np.flatnonzero(labels == label)
+        turn[rows] = rng.permutation(len(rows))
+    # within the last turn, which may not reach all classes, in random order
+    return np.sort(np.lexsort((rng.random(len(labels)), turn))[:n])
+
+
+def _some(items: Sequence[str]) -> str:
+    """The first few, and how many more there are."""
+    more = f" and {len(items) - _N_NAMED} more" if len(items) > _N_NAMED else ""
+    return ", ".join(items[:_N_NAMED]) + more
+
+
+# -- images ------------------------------------------------------------------------------------------------------------
+
+
+def _read_images(
+    folder: Path, paths: Sequence[Path], size: int, skip_unreadable: bool
+) -> tuple[np.ndarray, np.ndarray]:
+    """The readable images, ``n x size x size x 3`` bytes, and which of the paths they are, a boolean for each.
+
+    Raises: ImageError: if some cannot be read and are not to be skipped.
+    """
+    try:
+        pixels = np.empty((len(paths), size, size, 3), dtype=np.uint8)
+    except MemoryError as err:
+        raise ImageError(
+            f"the {len(paths)} images of {folder} do not fit into memory at {size} pixels a side; take fewer, or "
+            "smaller ones"
+        ) from err
+    readable = np.zeros(len(paths), dtype=bool)
+    failures = []
+    for row, path in enumerate(paths):
+        try:
+            pixels[row] = _read_image(path, size)
+        except Exception as err:  # on a broken file, Pillow raises whatever its decoder stumbles over
+            failures.append(f"{path.relative_to(folder)} ({type(err).__name__}: {err})")
+        else:
+            readable[row] = True
+    if failures and not skip_unreadable:
+        raise ImageError(
+            f"{len(failures)} images in {folder} cannot be read: {_some(failures)}; repair or remove them, or leave "
+            "them out with --skip-unreadable"
+        )
+    if failures:
+        warnings.warn(f"{len(failures)} unreadable images in {folder} are left out: {_some(failures)}", stacklevel=3)
+    return pixels[readable], readable
+
+
+def _read_image(path: Path, size: int) -> np.ndarray:
+    """One image as ``size x size x 3`` bytes. Raises: nearly anything, if it cannot be read."""
+    if not stat.S_ISREG(os.stat(path).st_mode):  # a pipe would be waited for
+        raise ValueError("it is no file")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of what stands beside the pixels: EXIF cut short, odd tags
+        warnings.simplefilter("error", Image.DecompressionBombWarning)
+        with Image.open(path, formats=_FORMATS) as image:
+            rgb = _as_rgb(ImageOps.exif_transpose(image))
+    return np.asarray(ImageOps.fit(rgb, (size, size), Image.Resampling.BILINEAR))
+
+
+def _as_rgb(image: Image.Image) -> Image.Image:
+    if image.mode[0] in "IF":  # more than 8 bits of grey, which Pillow's own conversion cuts off at 255
+        grey = np.asarray(image)
+        if image.mode == "F" or grey.min() < 0 or grey.max() > 65535:
+            raise ValueError("its pixels are 32-bit numbers of unknown range; save it with 8 or 16 bits")
+        image = Image.fromarray((grey / 257).round().astype(np.uint8))
+    if image.mode in ("1", "L", "RGB") and "transparency" not in image.info:
+        return image.convert("RGB")  # nothing to lay on white: a quarter of the memory
+    rgba = image.convert("RGBA")
+    return Image.alpha_composite(Image.new("RGBA", rgba.size, "white"), rgba).convert("RGB")

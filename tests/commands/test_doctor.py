@@ -1,0 +1,93 @@
+"""``archlock doctor``: it finds what is there, and says what to do about what is not."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from naslib_archlock.commands import doctor
+from naslib_archlock.commands import main as cli
+from naslib_archlock.plugin.naslib_benchmark import TNB_FILE
+
+
+def findings(capsys: pytest.CaptureFixture[str]) -> dict[str, dict[str, str]]:
+    assert cli.main(["doctor", "--json"]) == 0
+    return {f["name"]: f for f in json.loads(capsys.readouterr().out)["findings"]}
+
+
+@pytest.fixture
+def empty_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A checkout of NASLib with a data folder and nothing in it, and no other NASLib to be found."""
+    (tmp_path / "naslib" / "data").mkdir(parents=True)
+    (tmp_path / "naslib" / "__init__.py").touch()
+    (tmp_path / "naslib" / "__version__.py").write_text('# text\n__version__ = "9.8.7"\n')
+    monkeypatch.setenv("NASLIB_HOME", str(tmp_path))
+    monkeypatch.setattr("naslib_archlock.plugin.compat.importlib.util.find_spec", lambda name: None)
+    return tmp_path
+
+
+def test_it_names_versions_and_files(empty_home, capsys, monkeypatch):
+    (empty_home / "naslib" / "data" / "zc_nasbench201.json").write_text("{}")
+    (empty_home / "naslib" / "data" / TNB_FILE).touch()
+    monkeypatch.setattr("naslib_archlock.plugin.compat.load_naslib", lambda: None)
+    found = findings(capsys)
+    assert found["python"]["detail"].startswith(".".join(map(str, sys.version_info[:3])))
+    assert found["numpy"]["detail"] == importlib.metadata.version("numpy")
+    assert found["NASLib"] == {
+        "name": "NASLib", "state": "ok", "detail": f"9.8.7 at {empty_home}", "advice": "",
+    }  # fmt: skip
+    assert found["zc_nasbench201.json"]["state"] == "ok"
+    assert found[TNB_FILE]["state"] == "warning"  # empty
+    assert found["nb201_cifar10_full_training.pickle"]["state"] == "missing"
+    assert all(f["advice"] for f in found.values() if f["state"] != "ok")
+
+
+def test_it_says_where_the_cache_is_and_how_large(own_cache):
+    folder = own_cache / "naslib_archlock"
+    assert (doctor._cache().state, doctor._cache().detail.split(", ")[0]) == ("ok", f"0.0 MB in {folder}")
+    (folder / "below").mkdir(parents=True)
+    (folder / "a").write_bytes(bytes(1_200_000))
+    (folder / "below" / "b").write_bytes(bytes(300_000))
+    assert doctor._cache().detail == f"1.5 MB in {folder}, which may be deleted at any time"
+    assert not doctor._cache().advice
+
+
+def test_it_warns_of_a_cache_that_cannot_be_written(own_cache, monkeypatch):
+    own_cache.mkdir()
+    monkeypatch.setattr(os, "access", lambda path, mode: False)
+    assert doctor._cache().state == "warning"
+    assert str(own_cache) in doctor._cache().detail and "XDG_CACHE_HOME" in doctor._cache().advice
+
+
+def test_it_warns_of_a_file_in_the_place_of_the_cache(own_cache):
+    own_cache.write_text("in the way")
+    assert doctor._cache().state == "warning"
+    assert doctor._cache().detail == f"{own_cache} cannot be written"
+
+
+@pytest.mark.parametrize(("version", "state"), [("1.5.2", "ok"), ("1.6", "warning"), ("1.10.0", "warning")])
+def test_it_warns_of_versions_that_naslib_does_not_stand(version, state, empty_home, monkeypatch):
+    versions = {"scikit-learn": version, "numpy": "2.3.5", "setuptools": "79.0.1"}
+    monkeypatch.setattr(importlib.metadata, "version", versions.get)
+    monkeypatch.setattr("naslib_archlock.plugin.compat.load_naslib", lambda: None)
+    warnings = [f.name for f in doctor._naslib() if f.state == "warning"]
+    assert warnings == (["scikit-learn"] if state == "warning" else [])
+
+
+@pytest.mark.usefixtures("torch")
+def test_without_naslib_it_says_how_to_get_it(tmp_path, child_environment):
+    command = [sys.executable, "-m", "naslib_archlock.commands.main", "doctor"]
+    environment = {**child_environment, "NASLIB_HOME": str(tmp_path)}
+    environment["PYTHONPATH"] = os.pathsep.join(
+        part for part in environment["PYTHONPATH"].split(os.pathsep) if not (Path(part) / "naslib").is_dir()
+    )
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, cwd=tmp_path)
+    assert done.returncode == 0
+    assert f"missing  NASLib           NASLib was not found: it is not importable, and {tmp_path} holds" in done.stdout
+    assert "-> get it with 'git clone -b Develop" in done.stdout

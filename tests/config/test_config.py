@@ -1,0 +1,349 @@
+from __future__ import annotations
+
+import os
+from dataclasses import asdict, fields
+from pathlib import Path
+
+import pytest
+import yaml
+from hypothesis import given
+from hypothesis import strategies as st
+
+import naslib_archlock
+from naslib_archlock.config.sections import (
+    ArchLockSection,
+    Config,
+    NaslibSearchSection,
+    config_from,
+    load_config,
+    split_list,
+)
+from naslib_archlock.errors import ArchLockError, ConfigError, UnknownNameError
+from naslib_archlock.ranker.train_settings import PAPER
+
+SHIPPED = sorted((Path(naslib_archlock.__file__).parent / "configs").glob("*.yaml"))
+
+
+def from_text(tmp_path: Path, text: str, *overrides: str) -> Config:
+    path = tmp_path / "config.yaml"
+    path.write_text(text, encoding="utf-8")
+    return load_config(path, overrides)
+
+
+# -- files and overrides -----------------------------------------------------------------------------------------------
+
+
+def test_without_anything_the_defaults_hold():
+    assert load_config(None) == Config()
+
+
+def test_a_file_and_overrides(tmp_path):
+    config = from_text(
+        tmp_path,
+        "dataset: cifar100\nseed: 3\narchlock: {scheme: s, cosine: 0.5}\nsearch: {epochs: 7}\n",
+        "seed", "4", "archlock.cosine", "-0.25", "search.sample_size", "3",
+    )  # fmt: skip
+    assert (config.dataset, config.seed, config.search.epochs, config.search.sample_size) == ("cifar100", 4, 7, 3)
+    assert (config.archlock.scheme, config.archlock.cosine) == ("s", -0.25)
+
+
+def test_overrides_make_sections_that_the_file_lacks(tmp_path):
+    assert from_text(tmp_path, "seed: 1\n", "archlock.scheme", "s").archlock.scheme == "s"
+
+
+def test_an_empty_file_changes_nothing(tmp_path):
+    assert from_text(tmp_path, "") == Config()
+
+
+@pytest.mark.parametrize(
+    ("text", "value"), [("3", 3), ("true", True), ("False", False), ("0.5", 0.5), ("a,b", "a,b"), ("", "")]
+)
+def test_overrides_become_the_type_of_what_they_replace(text, value):
+    key = {int: "seed", bool: "archlock.skip_unreadable", float: "archlock.trade_off", str: "archlock.train_tasks"}
+    config, name = load_config(None, [key[type(value)], text]), key[type(value)].rpartition(".")[2]
+    found = getattr(config if name == "seed" else config.archlock, name)
+    assert found == value
+    assert type(found) is type(value)
+
+
+def test_an_integer_is_also_a_float():
+    assert isinstance(load_config(None, ["archlock.trade_off", "2"]).archlock.trade_off, float)
+
+
+def test_lists_may_be_yaml_lists(tmp_path):
+    config = from_text(tmp_path, "archlock:\n  hidden: [64, 8]\n  leave_out: [cifar10, ninapro]\n")
+    assert config.archlock.train_settings.hidden == (64, 8)
+    assert split_list(config.archlock.leave_out) == ("cifar10", "ninapro")
+    assert load_config(None, ["archlock.hidden", "32,16,8"]).archlock.train_settings.hidden == (32, 16, 8)
+
+
+@pytest.mark.parametrize("text", ["2024_01", "1e3", "007", "0x10", "3.10", "1,2", "True", "run/1_0", "é"])
+def test_text_stays_as_it_was_typed(text):
+    assert load_config(None, ["out_dir", text]).out_dir.replace(" ", "") == text
+    assert load_config(None, ["archlock.tables", text]).archlock.tables.replace(" ", "") == text
+
+
+@pytest.mark.parametrize(
+    "text", ["__import__('os').mkdir('{0}')", "open('{0}', 'w')", "[open('{0}', 'w')]", "(lambda: 1)()"]
+)
+def test_overrides_are_never_executed(tmp_path, text):
+    text = text.format(tmp_path / "executed")
+    assert load_config(None, ["archlock.tables", text]).archlock.tables == text
+    with pytest.raises(ConfigError):
+        load_config(None, ["seed", text])
+    assert os.listdir(tmp_path) == []
+
+
+def test_files_are_never_executed(tmp_path):
+    with pytest.raises(ConfigError, match="is not YAML"):
+        from_text(tmp_path, f"seed: !!python/object/apply:os.mkdir ['{tmp_path / 'executed'}']")
+    assert os.listdir(tmp_path) == ["config.yaml"]
+
+
+some_keys = st.sampled_from(["seed", "archlock", "search", "archlock.target", "dataset", "x", "archlock.x.y"])
+
+
+@given(st.dictionaries(some_keys, st.text(max_size=12), max_size=4))
+def test_any_overrides_are_a_config_or_refused(overrides):
+    try:
+        config = load_config(None, [part for pair in overrides.items() for part in pair])
+    except ArchLockError:
+        return
+    assert config_from(yaml.safe_load(config.to_yaml())) == config
+
+
+# -- what is refused ---------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("key", "near"),
+    [("sede", "seed"), ("data_set", "dataset"), ("archlok.scheme", "archlock"), ("archlock.schem", "scheme"),
+     ("archlock.trade_of", "trade_off"), ("archlock.source_budget", "source_budget_pct"), ("search.epoch", "epochs"),
+     ("search.population", "population_size")],
+)  # fmt: skip
+def test_a_misspelt_key_is_told_the_nearest(tmp_path, key, near):
+    section, _, name = key.rpartition(".")
+    text = f"{section}: {{{name}: 1}}" if section else f"{name}: 1"
+    for config in (lambda: load_config(None, [key, "1"]), lambda: from_text(tmp_path, text)):
+        with pytest.raises(ConfigError, match=f"unknown key .*did you mean '{near}'"):
+            config()
+
+
+def test_a_key_like_no_other_is_told_all():
+    with pytest.raises(ConfigError, match="unknown key archlock.zzz; known: .*scheme.*trade_off"):
+        load_config(None, ["archlock.zzz", "1"])
+    with pytest.raises(ConfigError, match="unknown key archlock.scheme"):
+        load_config(None, ["archlock.scheme.x", "1"])
+
+
+def test_keys_of_naslib_are_let_pass_and_strangers_only_where_asked(tmp_path):
+    text = "search: {learning_rate: 0.1, use_zc_api: false}\nevaluation: {}\nbatch_size: 3\n"
+    assert from_text(tmp_path, text) == Config()
+    strange = {"somebody": 1, "search": {"elses": 2, "epochs": 3}}
+    assert config_from(strange, strict=False).search.epochs == 3
+    with pytest.raises(ConfigError, match="unknown key somebody"):
+        config_from(strange)
+    with pytest.raises(ConfigError, match="unknown key archlock.schem"):
+        config_from({"archlock": {"schem": "s"}}, strict=False)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("seed: one", "seed must be of type int, not 'one'"),
+        ("seed: 1.0", "seed must be of type int"),
+        ("seed: true", "seed must be of type int"),
+        ("seed: null", "seed must be of type int"),
+        ("dataset: null", "dataset must be of type str"),
+        ("dataset: true", "dataset must be of type str"),
+        ("dataset: 2024-01-01", "dataset must be of type str"),
+        ("archlock: {skip_unreadable: 1}", "archlock.skip_unreadable must be of type bool, not 1"),
+        ("archlock: {skip_unreadable: 'true'}", "archlock.skip_unreadable must be of type bool, not 'true'"),
+        ("archlock: {skip_unreadable: 'no'}", "archlock.skip_unreadable must be of type bool, not 'no'"),
+        ("archlock: {strategy: true}", "archlock.strategy must be of type str, not True"),
+        ("archlock: {strategy: null}", "archlock.strategy must be of type str"),
+        ("archlock: {trade_off: high}", "archlock.trade_off must be of type float"),
+        ("archlock: {trade_off: true}", "archlock.trade_off must be of type float"),
+        ("archlock: {source_queries: 3.5}", "archlock.source_queries must be of type int"),
+        ("archlock: {ranker: {path: x}}", "archlock.ranker must be of type str"),
+        ("search: {epochs: many}", "search.epochs must be of type int"),
+        ("archlock: 3", "archlock must be a section"),
+        ("archlock:", "archlock must be a section"),
+        ("search: []", "search must be a section"),
+    ],
+)
+def test_wrong_types_are_named(tmp_path, text, message):
+    with pytest.raises(ConfigError, match=message):
+        from_text(tmp_path, text)
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [("seed", "-1"), ("seed", str(2**32)), ("search.epochs", "0"), ("search.population_size", "0"),
+     ("search.sample_size", "-3"), ("search.checkpoint_freq", "0"), ("archlock.trade_off", "-0.1"),
+     ("archlock.source_budget_pct", "-1"), ("archlock.source_budget_pct", "101"), ("archlock.source_queries", "-1"),
+     ("archlock.screening", "0"), ("archlock.screening", "871"), ("archlock.opponents", "0"),
+     ("archlock.n_targets", "0"), ("archlock.cosine", "1.01"), ("archlock.cosine", "-1.01"),
+     ("archlock.reference_cells", "1"), ("archlock.held_out_cells", "0.95"), ("archlock.held_out_cells", "-0.1")],
+)  # fmt: skip
+def test_values_out_of_range_are_named(key, value):
+    with pytest.raises(ConfigError, match=f"{key}={value}"):
+        load_config(None, [key, value])
+
+
+@pytest.mark.parametrize("value", [".nan", ".inf", "-.inf"])
+@pytest.mark.parametrize("key", ["trade_off", "source_budget_pct", "cosine", "held_out_cells"])
+def test_what_is_not_finite_is_refused(tmp_path, key, value):
+    with pytest.raises(ConfigError, match=f"archlock.{key}"):
+        from_text(tmp_path, f"archlock: {{{key}: {value}}}")
+
+
+@pytest.mark.parametrize(
+    ("overrides", "message"),
+    [
+        (["search_space", "nasbench202"], "unknown search space 'nasbench202'.*did you mean 'nasbench201'"),
+        (["archlock.scheme", "st"], "unknown archlock.scheme 'st'; known: s, tk, tu"),
+        (["archlock.strategy", "bayes"], "unknown archlock.strategy 'bayes'; known: .*; did you mean 'bayesian'"),
+        (["archlock.strategy", "random"], "archlock.strategy 'random'; known: bayesian, evolution, exhaustive"),
+        (["archlock.preset", "papr"], "did you mean 'paper'"),
+        (["archlock.ranker_optimizer", "adamw"], "did you mean 'adam'"),
+        (["archlock.proxies", "nwod"], "unknown proxy 'nwod'.*did you mean 'nwot'"),
+    ],
+)
+def test_unknown_names_are_told_the_known_ones(overrides, message):
+    with pytest.raises(UnknownNameError, match=message):
+        load_config(None, overrides)
+
+
+def test_layers_are_checked():
+    with pytest.raises(ArchLockError, match="archlock.hidden='0,1'"):
+        load_config(None, ["archlock.hidden", "0,1"])
+
+
+def test_a_bayesian_search_needs_look_ups():
+    keys = ["archlock.source_queries", "0"]
+    with pytest.raises(ConfigError, match=r"learns from look-ups .*archlock\.source_queries is 0; allow some, or"):
+        load_config(None, [*keys, "archlock.strategy", "bayesian"])
+    for strategy in ("", "evolution", "exhaustive"):
+        assert load_config(None, [*keys, "archlock.strategy", strategy]).archlock.strategy == strategy
+    assert load_config(None, ["archlock.source_queries", "1", "archlock.strategy", "bayesian"])
+
+
+def test_the_key_that_strategy_replaced_is_no_more(tmp_path):
+    for config in (
+        lambda: load_config(None, ["archlock.exhaustive", "true"]),
+        lambda: from_text(tmp_path, "archlock: {exhaustive: true}"),
+        lambda: config_from({"archlock": {"exhaustive": True}}, strict=False),
+    ):
+        with pytest.raises(ConfigError, match=r"unknown key archlock\.exhaustive"):
+            config()
+
+
+def test_tk_needs_a_target():
+    with pytest.raises(ConfigError, match=r"tk needs archlock\.target"):
+        load_config(None, ["archlock.scheme", "tk"])
+    assert load_config(None, ["archlock.scheme", "tk", "archlock.target", "cifar100"]).archlock.targets == ("cifar100",)
+
+
+@pytest.mark.parametrize("scheme", ["s", "tk", "tu"])
+def test_the_source_is_no_target(scheme):
+    with pytest.raises(ConfigError, match="names cifar10, which is the source"):
+        load_config(None, ["archlock.scheme", scheme, "archlock.target", "cifar100, cifar10"])
+
+
+def test_overrides_come_in_pairs():
+    with pytest.raises(ConfigError, match="'archlock.scheme' has no value"):
+        load_config(None, ["seed", "1", "archlock.scheme"])
+    with pytest.raises(ConfigError, match="archlock is not a section"):
+        load_config(None, ["archlock", "3", "archlock.scheme", "s"])
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [(b"seed: [1", "is not YAML"), (b"\tseed: 1", "is not YAML"), (b"a: b: c", "is not YAML"), (b"- 1", "must hold"),
+     (b"just text", "must hold"), (b"\xff\xfe\x00\x01", "cannot be read"), (b"{[1]: 2}", "is not YAML")],
+)  # fmt: skip
+def test_files_that_are_no_config_are_named(tmp_path, content, message):
+    path = tmp_path / "config.yaml"
+    path.write_bytes(content)
+    with pytest.raises(ConfigError, match=message) as caught:
+        load_config(path)
+    assert str(path) in str(caught.value)
+
+
+def test_missing_files_and_folders_are_named(tmp_path):
+    for path in (tmp_path / "nowhere.yaml", tmp_path):
+        with pytest.raises(ConfigError, match="cannot be read") as caught:
+            load_config(path)
+        assert str(path) in str(caught.value)
+
+
+# -- what it means -----------------------------------------------------------------------------------------------------
+
+
+def test_scheme_s_gives_no_source_accuracy_up():
+    budget = {"archlock.source_budget_pct": "5", "archlock.target": "cifar100"}
+    for scheme, expected in (("s", 0.0), ("tk", 5.0), ("tu", 5.0)):
+        overrides = [part for pair in {**budget, "archlock.scheme": scheme}.items() for part in pair]
+        assert load_config(None, overrides).search_settings.source_budget_pct == expected
+
+
+def test_the_preset_keeps_its_settings_but_the_layers_and_the_optimizer():
+    config = load_config(
+        None, ["archlock.preset", "paper", "archlock.hidden", "256,64,32", "archlock.ranker_optimizer", "sgd"]
+    )
+    settings = asdict(config.archlock.train_settings)
+    assert {k: v for k, v in settings.items() if v != asdict(PAPER)[k]} == {"hidden": (256, 64, 32), "optimizer": "sgd"}
+
+
+def test_runs_that_differ_in_task_scheme_or_seed_have_folders_of_their_own():
+    variants = [
+        [],
+        ["seed", "1"],
+        ["dataset", "cifar100"],
+        ["archlock.scheme", "s"],
+        ["search_space", "transbench101_micro"],
+    ]
+    assert len({load_config(None, overrides).save for overrides in variants}) == len(variants)
+
+
+# -- written and shipped configs ---------------------------------------------------------------------------------------
+
+CHANGED = ["seed", "7", "dataset", "cifar100", "archlock.scheme", "tk", "archlock.target", "cifar10,ninapro",
+           "archlock.cosine", "0.123456789012345", "archlock.strategy", "exhaustive", "archlock.hidden", "8,4",
+           "search.epochs", "3", "out_dir", "007", "archlock.tables", "a: 'b' #c"]  # fmt: skip
+
+
+@pytest.mark.parametrize("overrides", [[], CHANGED])
+def test_what_is_written_reads_back_the_same(tmp_path, overrides):
+    config = load_config(None, overrides)
+    assert from_text(tmp_path, config.to_yaml()) == config
+    resolved = yaml.safe_load(config.to_yaml())
+    for section, cls in (("archlock", ArchLockSection), ("search", NaslibSearchSection)):
+        assert set(resolved[section]) == {f.name for f in fields(cls)}  # every default is written out
+
+
+def test_configs_are_shipped():
+    assert {path.stem for path in SHIPPED} >= {"nasbench201", "transbench101_micro"}
+
+
+@pytest.mark.parametrize("path", SHIPPED, ids=lambda p: p.name)
+def test_shipped_configs_load_and_suit_naslibs_loader(path):
+    """It reaches two levels, and cannot override a null or what is not in the file."""
+    config = load_config(path)
+    assert config.optimizer == "archlock"
+    raw = yaml.safe_load(path.read_text(encoding="utf-8"))
+    for key, value in raw.items():
+        assert value is not None, key
+        for name, inner in (value if isinstance(value, dict) else {}).items():
+            assert inner is not None, f"{key}.{name}"
+            assert not isinstance(inner, (dict, list)), f"{key}.{name}"
+    assert "_BASE_" not in raw
+
+
+@pytest.mark.parametrize("path", SHIPPED, ids=lambda p: p.name)
+def test_shipped_configs_hold_the_measured_defaults(path):
+    """What they repeat of ``archlock`` is the default, so that with and without a file the same is run."""
+    section = load_config(path).archlock
+    changed = {f.name for f in fields(section) if getattr(section, f.name) != getattr(ArchLockSection(), f.name)}
+    assert not changed

@@ -1,0 +1,76 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from naslib_archlock.networks.fit import FitSettings, fit, fit_and_score, per_copy, scores
+from naslib_archlock.tasks.digits_tasks import digits_task
+from naslib_archlock.tasks.labelled_images import LabelledImages
+
+CELL = (3, 1, 2, 3, 0, 1)
+QUICK = FitSettings(epochs=2, batch_size=25)
+
+
+def few(task: str, n: int = 100) -> LabelledImages:
+    return digits_task(task)["train"].take(torch.arange(n))
+
+
+@pytest.mark.parametrize("task", ["digit", "noise", "edges"])
+def test_networks_side_by_side_are_those_trained_alone(task):
+    """After a step each copy has the weights, to float tolerance, that its seed gives a network of its own.
+
+    After many steps they differ by more: Adam turns a gradient of rounding errors into a whole step.
+    """
+    data, one_step = few(task), FitSettings(epochs=1, batch_size=100, learning_rate=1e-3)
+    together = fit(CELL, data, one_step, (5, 6))
+    for copy, seed in enumerate((5, 6)):
+        alone = fit(CELL, data, one_step, (seed,))
+        for name, value in alone.state_dict().items():
+            if value.ndim:
+                part = together.state_dict()[name].chunk(2)[copy]
+                torch.testing.assert_close(part, value, rtol=1e-4, atol=1e-5, msg=name)
+        assert scores(together, data)[copy] == pytest.approx(scores(alone, data)[0], abs=1.1)
+
+
+def test_training_learns():
+    data = few("digit", 400)
+    untrained, trained = (
+        scores(fit(CELL, data, FitSettings(epochs=n, batch_size=50, learning_rate=rate), (0,)), data)[0]
+        for n, rate in ((1, 1e-9), (8, 2e-2))
+    )
+    assert untrained < 30 < 80 < trained
+
+
+def test_a_seed_gives_the_same_network_and_another_seed_another():
+    first, again, other = (fit(CELL, few("digit"), QUICK, (seed,)).state_dict() for seed in (0, 0, 1))
+    assert all(torch.equal(first[name], again[name]) for name in first)
+    assert not torch.equal(first["head.weight"], other["head.weight"])
+
+
+def test_global_generators_are_left_alone():
+    torch.manual_seed(3)
+    np.random.seed(3)
+    fit(CELL, few("digit"), QUICK, (0,))
+    after = torch.rand(1), np.random.rand()
+    torch.manual_seed(3)
+    np.random.seed(3)
+    assert (torch.rand(1), np.random.rand()) == after
+
+
+def test_every_split_is_scored_for_every_seed():
+    splits = {"train": few("digit"), "val": few("digit", 30)}
+    metrics, seconds = fit_and_score(CELL, splits, QUICK, (0, 1, 2))
+    assert {split: len(values) for split, values in metrics.items()} == {"train": 3, "val": 3}
+    assert all(0 <= value <= 100 for values in metrics.values() for value in values)
+    assert seconds > 0
+
+
+def test_fewer_images_than_a_batch_are_one_batch():
+    network = fit(CELL, few("digit", 10), FitSettings(epochs=1), (0,))
+    assert np.isfinite(scores(network, few("digit", 10))).all()
+
+
+def test_outputs_are_cut_into_copies():
+    outputs = torch.arange(12).view(2, 6)
+    assert [part.tolist() for part in per_copy(outputs, 3)] == [[[0, 1], [6, 7]], [[2, 3], [8, 9]], [[4, 5], [10, 11]]]

@@ -1,0 +1,246 @@
+from __future__ import annotations
+
+import json
+import pickle
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import safetensors.numpy
+import safetensors.torch
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from random_networks import DIM, make_model, sample, vectors
+
+from naslib_archlock.errors import OutputError, RankerError
+from naslib_archlock.ranker import ranker as ranker_module
+from naslib_archlock.ranker.ranker import PairMLP, Ranker, RankerInfo
+from naslib_archlock.spaces.cells import one_hot
+from naslib_archlock.spaces.known import NASBENCH201, TRANSBENCH101_MACRO, TRANSBENCH101_MICRO
+from naslib_archlock.store import weights
+
+
+def make_ranker(antisymmetric: bool = True, hidden: tuple[int, ...] = (16, 8), seed: int = 0) -> Ranker:
+    info = RankerInfo(
+        family="cell",
+        embedding="proxies",
+        embedding_dim=DIM,
+        hidden=hidden,
+        antisymmetric=antisymmetric,
+        tasks=("nasbench201/cifar10", "nasbench201/cifar100"),
+        proxies={"nwot": 1.0, "jacov": -2.0},
+        embedding_proxies=("jacov", "nwot"),
+        reference_cells=((0, 0, 0, 3, 0, 0), (0, 0, 0, 2, 0, 0)),
+        settings={"hidden": hidden, "seed": 3},
+        accuracy={"unseen_cells": {"nasbench201/cifar10": 0.9}},
+        versions={"torch": "some"},
+    )
+    return Ranker(make_model(antisymmetric, hidden, seed), info)
+
+
+# -- the network -------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+@pytest.mark.parametrize("antisymmetric", [True, False])
+def test_swapping_a_pair_negates_the_logit_only_where_asked(dtype, antisymmetric):
+    model = make_ranker(antisymmetric).model.to(dtype)
+    a, b = (torch.from_numpy(one_hot(sample(50, seed))).to(dtype) for seed in (1, 2))
+    task = torch.from_numpy(vectors(50)).to(dtype)
+    forth, back = model(a, b, task), model(b, a, task)
+    assert forth.shape == (50,)
+    assert torch.equal(forth, -back) == antisymmetric
+    assert forth.std() > 0.01
+
+
+def test_a_cell_draws_against_itself():
+    model = make_ranker().model
+    a = torch.from_numpy(one_hot(sample(20)))
+    assert torch.equal(model(a, a, torch.from_numpy(vectors(20)).float()), torch.zeros(20))
+
+
+def test_the_first_layer_is_linear_in_the_concatenation():
+    """Projecting the parts once and adding is the paper's MLP on [cell A, cell B, task]."""
+    model = make_ranker(antisymmetric=False).model.double()
+    a, b = (torch.from_numpy(one_hot(sample(10, seed))).double() for seed in (1, 2))
+    task = torch.nn.functional.normalize(torch.from_numpy(vectors(10)), dim=-1) * ranker_module._EMBEDDING_LENGTH
+    joined = torch.cat([a, b, task], dim=1)
+    weight = torch.cat([model.as_a.weight, model.as_b.weight, model.as_task.weight], dim=1)
+    expected = model.head(joined @ weight.T + model.as_task.bias).squeeze(-1)
+    torch.testing.assert_close(model(a, b, task), expected)
+
+
+def test_layers_are_as_wide_as_asked():
+    model = PairMLP(DIM, (12, 5, 3), antisymmetric=True)
+    widths = [(layer.in_features, layer.out_features) for layer in model.head if isinstance(layer, torch.nn.Linear)]
+    assert model.as_a.out_features == model.as_b.out_features == model.as_task.out_features == 12
+    assert widths == [(12, 5), (5, 3), (3, 1)]
+
+
+# -- ranking -----------------------------------------------------------------------------------------------------------
+
+
+@given(st.floats(1e-3, 1e6), st.integers(0, 100))
+def test_the_length_of_an_embedding_does_not_matter(scale, seed):
+    ranker, cells = make_ranker(), sample(10)
+    tasks = vectors(2, seed)
+    np.testing.assert_allclose(
+        ranker.win_rates(cells, scale * tasks, cells), ranker.win_rates(cells, tasks, cells), atol=1e-5
+    )
+
+
+def test_its_direction_does():
+    ranker, cells = make_ranker(), sample(10)
+    one, other = ranker.win_rates(cells, vectors(2), cells)
+    assert np.abs(one - other).max() > 0.01
+
+
+def test_embeddings_of_another_size_are_refused():
+    for tasks in (np.ones((1, DIM + 1)), np.ones(DIM), np.ones((2, 1))):
+        with pytest.raises(RankerError, match=f"trained with {DIM}"):
+            make_ranker().win_rates(sample(3), tasks, sample(3))
+        with pytest.raises(RankerError, match=f"trained with {DIM}"):
+            make_ranker().win_rates_of_all(sample(3), tasks)
+
+
+def test_another_family_of_spaces_is_refused():
+    ranker = make_ranker()
+    ranker.check_space(NASBENCH201)
+    ranker.check_space(TRANSBENCH101_MICRO)
+    with pytest.raises(RankerError, match="transbench101_macro"):
+        ranker.check_space(TRANSBENCH101_MACRO)
+
+
+def test_a_task_trained_on_is_not_unseen():
+    ranker = make_ranker()
+    ranker.check_unseen(("normal", "ImageNet16-120"))
+    with pytest.raises(RankerError, match="trained on cifar100, which"):
+        ranker.check_unseen(("normal", "cifar100"))
+
+
+# -- files -------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("antisymmetric", [True, False])
+def test_a_ranker_survives_a_file(tmp_path, antisymmetric):
+    ranker = make_ranker(antisymmetric)
+    ranker.save(tmp_path / "one.safetensors")
+    loaded = Ranker.load(tmp_path / "one.safetensors")
+    np.testing.assert_array_equal(
+        loaded.win_rates(sample(20), vectors(3), sample(9)), ranker.win_rates(sample(20), vectors(3), sample(9))
+    )
+    assert replace(loaded.info, settings={}) == replace(ranker.info, settings={})
+    loaded.save(tmp_path / "two.safetensors")
+    assert (tmp_path / "two.safetensors").read_bytes() == (tmp_path / "one.safetensors").read_bytes()
+
+
+def test_the_same_ranker_is_always_the_same_bytes(tmp_path):
+    ranker = make_ranker()
+    contents = set()
+    for i in range(20):
+        ranker.save(tmp_path / f"{i}.safetensors")
+        contents.add((tmp_path / f"{i}.safetensors").read_bytes())
+    assert len(contents) == 1
+
+
+def test_a_file_is_safetensors_with_readable_metadata(tmp_path):
+    make_ranker().save(tmp_path / "r.safetensors")
+    with safetensors.safe_open(str(tmp_path / "r.safetensors"), framework="np") as f:
+        ((_, text),) = f.metadata().items()
+    assert json.loads(text)["about"]["tasks"] == ["nasbench201/cifar10", "nasbench201/cifar100"]
+
+
+def test_a_file_that_cannot_be_written(tmp_path):
+    (tmp_path / "file").write_text("here")
+    with pytest.raises(OutputError):
+        make_ranker().save(tmp_path / "file" / "ranker.safetensors")
+
+
+def broken_files(folder: Path) -> dict[str, Path]:
+    """Files that are no ranker, by what is wrong with them."""
+    good = folder / "good.safetensors"
+    make_ranker().save(good)
+    raw = good.read_bytes()
+    tensors = safetensors.numpy.load_file(good)
+    with safetensors.safe_open(str(good), framework="np") as f:
+        metadata = f.metadata()
+    ((key, text),) = metadata.items()
+    info = json.loads(text)["about"]
+    fewer = {name: t for name, t in tensors.items() if name != "as_a.weight"}
+    wrong_shape = {**tensors, "as_a.weight": tensors["as_a.weight"][:, :-1].copy()}
+
+    def whole(tensors: dict[str, np.ndarray], about: Any) -> bytes:
+        """A file that matches its checksum."""
+        return weights.encode({name: torch.from_numpy(t) for name, t in tensors.items()}, key, about)
+
+    contents = {
+        "empty": b"",
+        "truncated header": raw[:50],
+        "truncated weights": raw[:-8],
+        "pickle": pickle.dumps({"weights": [1.0]}),
+        "text": b"not a ranker at all, just some text in a file",
+        "foreign": safetensors.numpy.save({"w": np.ones(3)}, {"format": "pt"}),
+        "foreign type": safetensors.torch.save({"w": torch.ones(3, dtype=torch.bfloat16)}, {"format": "pt"}),
+        "no metadata": safetensors.numpy.save(tensors),
+        "earlier format": safetensors.numpy.save(tensors, {key.replace("/2", "/1"): text}),
+        "without a checksum": safetensors.numpy.save(tensors, {key: json.dumps(info)}),
+        "another one's metadata": safetensors.numpy.save(tensors, {key: text.replace("cifar10", "cifar20")}),
+        "tensor missing": whole(fewer, info),
+        "tensor too small": whole(wrong_shape, info),
+        "not JSON": safetensors.numpy.save(tensors, {key: "{"}),
+        "not an object": whole(tensors, []),
+        "other layers": whole(tensors, {**info, "hidden": [16, 9]}),
+        "no layers": whole(tensors, {**info, "hidden": []}),
+        "unknown field": whole(tensors, {**info, "more": 1}),
+        "field missing": whole(tensors, {k: v for k, v in info.items() if k != "family"}),
+        "layers that would fill the memory": whole(tensors, {**info, "hidden": [4096, 4096, 4096, 4096]}),
+        "embedding that would": whole(tensors, {**info, "embedding_dim": 10**12}),
+        "a word for a list": whole(tensors, {**info, "tasks": "cifar10"}),
+        "other ops": whole(tensors, {**info, "reference_cells": [[0, 1, 2, 3, 4, 5]]}),
+        "unknown voter": whole(tensors, {**info, "proxies": {"nwod": 1.0}}),
+        "weights not finite": whole({**tensors, "as_a.weight": tensors["as_a.weight"] + np.float32(np.nan)}, info),
+        "weights too large": whole({**tensors, "as_a.weight": tensors["as_a.weight"] + np.float32(1e30)}, info),
+    }
+    paths = {}
+    for what, content in contents.items():
+        paths[what] = folder / f"{what}.safetensors"
+        paths[what].write_bytes(content)
+    return {**paths, "missing": folder / "nowhere.safetensors", "folder": folder}
+
+
+def test_what_is_no_ranker_is_refused_by_name(tmp_path):
+    for what, path in broken_files(tmp_path).items():
+        try:
+            Ranker.load(path)
+        except RankerError as err:
+            assert str(path) in str(err), what
+            assert "train" in str(err), what  # says what to do
+        else:
+            pytest.fail(f"{what} was loaded")
+
+
+class Bomb:
+    """Tells when it is unpickled."""
+
+    def __reduce__(self):
+        return (pytest.fail, ("a pickle was executed",))
+
+
+def test_a_pickle_is_not_executed(tmp_path):
+    (tmp_path / "r.safetensors").write_bytes(pickle.dumps(Bomb()))
+    torch.save({"as_a.weight": Bomb()}, tmp_path / "t.safetensors")
+    for name in ("r.safetensors", "t.safetensors"):
+        with pytest.raises(RankerError, match="must be a safetensors file"):
+            Ranker.load(tmp_path / name)
+
+
+@given(st.data())
+def test_a_ranker_cut_short_anywhere_is_refused(toy_ranker_file, tmp_path_factory, data):
+    raw = toy_ranker_file.read_bytes()
+    path = tmp_path_factory.getbasetemp() / "cut.safetensors"
+    path.write_bytes(raw[: data.draw(st.integers(0, len(raw) - 1))])
+    with pytest.raises(RankerError):
+        Ranker.load(path)

@@ -1,0 +1,92 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from naslib_archlock.benchmarks.benchmark import SourceOracle
+from naslib_archlock.benchmarks.table import TableBenchmark
+from naslib_archlock.report.search_pictures import lock_picture, search_picture
+from naslib_archlock.search.base import SearchSettings
+from naslib_archlock.search.bayesian import BayesianSearch
+from naslib_archlock.search.evolution import RegularizedEvolution
+from naslib_archlock.search.exhaustive import ExhaustiveSearch
+from naslib_archlock.spaces.known import TRANSBENCH101_MICRO
+
+
+class FakeFitness:
+    """The sum of the op codes, as fitness and as source rank."""
+
+    def evaluate(self, archs):
+        return archs.sum(axis=1).astype(float), archs.sum(axis=1).astype(float)
+
+    def source_ranks(self, archs):
+        return archs.sum(axis=1).astype(float)
+
+    def source_rank_at(self, pct):
+        return pct
+
+
+def finished(kind, queries: int, sign: float = 1.0):
+    oracle = SourceOracle(lambda arch: sign * (1 + sum(arch)), queries)
+    search = kind(TRANSBENCH101_MICRO, FakeFitness(), oracle, SearchSettings(), np.random.default_rng(0))
+    for _ in range(15):
+        search.step()
+    return search
+
+
+def finished_without_a_ranker(queries: int, sign: float = 1.0):
+    oracle = SourceOracle(lambda arch: sign * (1 + sum(arch)), queries)
+    fitness = TRANSBENCH101_MICRO.distinct().sum(axis=1).astype(float)
+    search = BayesianSearch(TRANSBENCH101_MICRO, fitness, oracle, SearchSettings(), np.random.default_rng(0))
+    for _ in range(queries):
+        search.step()
+    return search
+
+
+def size_of(png: bytes) -> tuple[int, int]:
+    """Width and height, from the header."""
+    assert png.startswith(b"\x89PNG")
+    return int.from_bytes(png[16:20], "big"), int.from_bytes(png[20:24], "big")
+
+
+@pytest.mark.parametrize(("queries", "sign"), [(1, 1.0), (20, -0.1)])
+@pytest.mark.parametrize("kind", [RegularizedEvolution, ExhaustiveSearch])
+def test_a_picture_shows_the_fitness_and_below_it_the_accuracies_looked_up(kind, queries, sign):
+    width, height = size_of(search_picture(finished(kind, queries, sign), "room_layout"))
+    assert size_of(search_picture(finished(kind, 0), "room_layout")) == (width, height // 2)
+
+
+@pytest.mark.parametrize(("queries", "sign"), [(1, 1.0), (30, -0.1)])
+def test_a_search_without_a_ranker_is_drawn_the_same(queries, sign):
+    picture = search_picture(finished_without_a_ranker(queries, sign), "room_layout")
+    assert size_of(picture) == size_of(search_picture(finished(RegularizedEvolution, 1), "room_layout"))
+    assert picture == search_picture(finished_without_a_ranker(queries, sign), "room_layout")
+
+
+def test_the_same_search_has_the_same_picture():
+    first, again, other = (search_picture(finished(RegularizedEvolution, n), "normal") for n in (12, 12, 11))
+    assert first == again != other
+
+
+@pytest.mark.parametrize("targets", [("t",), ("t", "u"), ("t", "u", "v", "w")])
+def test_a_lock_is_drawn_among_all_architectures_one_panel_a_target(targets):
+    archs = TRANSBENCH101_MICRO.all()
+    values = archs.sum(axis=1).astype(float)
+    columns = {f"{task}/{split}": values for task in ("s", *targets) for split in ("val", "test")}
+    benchmark = TableBenchmark(TRANSBENCH101_MICRO, archs, columns, "made up")
+    found = {"source_val": 17.0, "targets": dict.fromkeys(targets, 3.0)}
+    result = {"scheme": "tu", "source": "s", **found, "s": {**found, "source_val": 18.0}}
+    picture = lock_picture(benchmark, "s", result, floor=16.0)
+    assert picture == lock_picture(benchmark, "s", result, floor=16.0)
+    assert picture != lock_picture(benchmark, "s", {**result, "source_val": 18.0}, floor=16.0)
+    width, height = size_of(picture)
+    columns_drawn, rows_drawn = min(3, len(targets)), -(-len(targets) // 3)
+    assert (width > 750) == (columns_drawn > 1)
+    assert (height > 600) == (rows_drawn > 1)
+
+
+@pytest.mark.parametrize("name", ["$\\frac$", "$x", "a\nb\x01", "x" * 300, "_hidden", "a_b^c%"])
+def test_the_name_of_a_task_is_never_read_as_a_formula(name):
+    """It may be that of any folder."""
+    search = finished(RegularizedEvolution, 5)
+    assert size_of(search_picture(search, name)) == size_of(search_picture(search, "room_layout"))

@@ -1,0 +1,388 @@
+from __future__ import annotations
+
+import importlib.util
+import itertools
+import json
+from collections.abc import Iterable
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+import pytest
+from scipy.stats import rankdata, spearmanr
+from sklearn.linear_model import Ridge
+
+from naslib_archlock import data
+from naslib_archlock.benchmarks.benchmark import Benchmark, budget_floor
+from naslib_archlock.benchmarks.digits_benchmark import digits_benchmark
+from naslib_archlock.benchmarks.table import TableBenchmark, find_table, read_table
+from naslib_archlock.errors import TableError
+from naslib_archlock.search import target_model
+from naslib_archlock.search.target_model import (
+    BUDGET_PCT,
+    COLUMNS,
+    Moments,
+    TargetModel,
+    encode_moments,
+    moments,
+    other_tasks,
+    percentiles,
+    populations,
+    read_moments,
+)
+from naslib_archlock.spaces.cells import cell_index
+from naslib_archlock.spaces.features import FEATURES, features
+from naslib_archlock.spaces.known import DIGITS, NASBENCH201, TRANSBENCH101_MICRO
+from naslib_archlock.spaces.space import SearchSpace
+
+CELL_SPACES = (NASBENCH201, TRANSBENCH101_MICRO, DIGITS)
+BUILDER = Path(__file__).parents[2] / "experiments" / "target_model" / "build.py"
+
+
+class MadeUp(Benchmark):
+    """Accuracies that are given, and a count of what was asked for."""
+
+    def __init__(self, space: SearchSpace, val: dict[str, np.ndarray]) -> None:
+        """Args: val: task -> validation accuracy by the rows of ``space.all()``; on other splits, the opposite."""
+        self.space, self.tasks, self._val = space, tuple(val), val
+        self._row = dict(zip(cell_index(space.all()).tolist(), range(len(space.all()))))
+        self.asked: set[tuple[str, str]] = set()
+
+    def accuracy(self, arch, *, task, split):
+        self.asked.add((task, split))
+        value = self._val[task][self._row[int(cell_index(arch)[0])]]
+        return float(value if split == "val" else -value)
+
+
+def of_functions(space: SearchSpace, seed: int, noise: float = 0.0) -> np.ndarray:
+    """A random number for each function, and noise between the cells of one; by the rows of ``space.all()``."""
+    rng = np.random.default_rng(seed)
+    function = cell_index(space.representatives(space.all()))
+    return rng.uniform(10, 90, 5**6)[function] + noise * rng.standard_normal(len(function))
+
+
+def made_up(seed: int = 0, n_tasks: int = 4, noise: float = 0.0) -> MadeUp:
+    """Tasks that reward structure, each in its own way."""
+    space, rng = TRANSBENCH101_MICRO, np.random.default_rng(seed)
+    scaled = features(space.all()) - features(space.all()).mean(axis=0)
+    common = rng.standard_normal(len(FEATURES))
+    val = {
+        f"task{i}": 100 + scaled @ (common + rng.standard_normal(len(FEATURES))) + of_functions(space, i, noise) / 20
+        for i in range(n_tasks)
+    }
+    return MadeUp(space, val)
+
+
+def weights_of(benchmark: Benchmark, seed: int = 0) -> dict[tuple[str, str], float]:
+    """A random weight of each task for each target."""
+    rng = np.random.default_rng(seed)
+    return {pair: rng.uniform(0.1, 1) for pair in itertools.permutations(benchmark.tasks, 2)}
+
+
+# -- percentiles -------------------------------------------------------------------------------------------------------
+
+
+def test_percentiles_by_brute_force():
+    space = TRANSBENCH101_MICRO
+    benchmark = MadeUp(space, {"task": of_functions(space, 0, noise=5)})
+    values: dict[int, list[float]] = {}
+    function = cell_index(space.representatives(space.all())).tolist()
+    for name, arch in zip(function, space.all().tolist()):
+        values.setdefault(name, []).append(benchmark.accuracy(tuple(arch), task="task", split="val"))
+    mean = {name: np.mean(v) for name, v in values.items()}
+    below = {name: sum(other < m for other in mean.values()) for name, m in mean.items()}
+    expected = [(below[name] + 0.5) / len(mean) for name in function]
+    np.testing.assert_allclose(percentiles(benchmark, "task"), expected)
+    assert benchmark.asked == {("task", "val")}
+
+
+@pytest.mark.parametrize("space", [TRANSBENCH101_MICRO, NASBENCH201])
+def test_percentiles_lie_between_0_and_1_and_any_growing_function_of_accuracy_has_the_same(space):
+    values = of_functions(space, 1)
+    found = percentiles(MadeUp(space, {"task": values}), "task")
+    assert 0 < found.min() < 0.002
+    assert 0.998 < found.max() < 1
+    function = cell_index(space.representatives(space.all()))
+    assert found[np.unique(function, return_index=True)[1]].mean() == pytest.approx(0.5)
+    np.testing.assert_allclose(percentiles(MadeUp(space, {"task": np.exp(values / 30)}), "task"), found)
+    np.testing.assert_allclose(percentiles(MadeUp(space, {"task": -1 / values}), "task"), found)  # a negative metric
+    np.testing.assert_allclose(percentiles(MadeUp(space, {"task": -values}), "task"), 1 - found)
+
+
+def test_equal_functions_share_a_percentile_and_equal_accuracies_too():
+    space = TRANSBENCH101_MICRO
+    found = percentiles(MadeUp(space, {"task": of_functions(space, 2, noise=5)}), "task")
+    function = cell_index(space.representatives(space.all()))
+    assert len(np.unique(np.column_stack([function, found]), axis=0)) == len(np.unique(function))
+    constant = percentiles(MadeUp(space, {"task": np.full(4096, 8.0)}), "task")
+    np.testing.assert_allclose(constant, 0.5)
+
+
+def test_the_mean_over_tasks_is_weighted():
+    percentile = {"a": np.array([0.1, 0.9]), "b": np.array([0.5, 0.5]), "c": np.array([0.9, 0.2])}
+    np.testing.assert_allclose(other_tasks(percentile, {"a": 1.0}), percentile["a"])
+    np.testing.assert_allclose(other_tasks(percentile, {"a": 1.0, "c": 1.0}), [0.5, 0.55])
+    np.testing.assert_allclose(other_tasks(percentile, {"a": 6.0, "c": 2.0}), [0.3, 0.725])
+    np.testing.assert_allclose(other_tasks(percentile, {"a": 0.75, "c": 0.25}), [0.3, 0.725])
+
+
+# -- moments, and the regression made of them --------------------------------------------------------------------------
+
+
+def populations_by_hand(benchmark: Benchmark, weights) -> list[tuple[str, str, np.ndarray, np.ndarray]]:
+    """Source, target, columns and labels of each population."""
+    space = benchmark.space
+    archs = space.distinct()
+    reference = features(NASBENCH201.distinct())
+    row = {index: i for i, index in enumerate(cell_index(space.all()).tolist())}
+    rows = [row[index] for index in cell_index(archs).tolist()]
+    percentile = {task: percentiles(benchmark, task)[rows] for task in benchmark.tasks}
+    found = []
+    for source, target in itertools.permutations(benchmark.tasks, 2):
+        further = [task for task in benchmark.tasks if task not in (source, target)]
+        total = sum(weights[task, target] for task in further)
+        mean = sum(weights[task, target] / total * percentile[task] for task in further)
+        columns = np.column_stack([(features(archs) - reference.mean(axis=0)) / reference.std(axis=0), mean])
+        columns[:, -1] = (columns[:, -1] - 0.5) * 12**0.5
+        val = np.array([benchmark.accuracy(tuple(a), task=source, split="val") for a in archs.tolist()])
+        within = val >= budget_floor(val.max(), BUDGET_PCT)
+        if within.sum() < 30:
+            within = val >= np.sort(val)[-30]
+        label = (rankdata(percentile[target][within]) / within.sum() - 0.5) * 12**0.5
+        found.append((source, target, columns[within], label))
+    return found
+
+
+def test_populations_by_hand():
+    benchmark = made_up()
+    weights = weights_of(benchmark)
+    by_hand = populations_by_hand(benchmark, weights)
+    assert len({len(label) for *_, label in by_hand}) > 1
+    for found, (source, target, columns, label) in zip_equal(populations(benchmark, weights), by_hand):
+        assert (found.source, found.target) == (source, target)
+        np.testing.assert_allclose(found.columns, columns)
+        np.testing.assert_allclose(found.label, label)
+        row = benchmark.space.distinct()[found.rows]
+        np.testing.assert_allclose(np.corrcoef(found.columns[:, 3], features(row)[:, 3])[0, 1], 1)
+    assert {split for _, split in benchmark.asked} == {"val"}
+
+
+def zip_equal(a: Iterable[Any], b: Iterable[Any]) -> list[tuple[Any, Any]]:
+    a, b = list(a), list(b)
+    assert len(a) == len(b)
+    return list(zip(a, b))
+
+
+def test_a_small_population_is_widened():
+    """To the best 30 on the source, where fewer are within the budget."""
+    space = TRANSBENCH101_MICRO
+    steep = of_functions(space, 0) ** 3
+    benchmark = MadeUp(
+        space, {"steep": steep, "flat": 50 + of_functions(space, 1) / 100, "more": of_functions(space, 2)}
+    )
+    found = {(p.source, p.target): p for p in populations(benchmark, weights_of(benchmark))}
+    archs = space.distinct()
+    on_steep = np.array([benchmark.accuracy(tuple(a), task="steep", split="val") for a in archs.tolist()])
+    assert (on_steep >= 0.95 * on_steep.max()).sum() < 30
+    np.testing.assert_array_equal(found["steep", "flat"].rows, np.sort(np.argsort(-on_steep)[:30]))
+    assert len(found["flat", "steep"].rows) == len(archs)
+
+
+def test_moments_are_those_of_all_populations():
+    """Centred, and each counts the same."""
+    benchmark = made_up()
+    weights = weights_of(benchmark)
+    found = moments(benchmark, weights)
+    gram, label = np.zeros((len(COLUMNS), len(COLUMNS))), np.zeros(len(COLUMNS))
+    for _, _, x, y in populations_by_hand(benchmark, weights):
+        gram += np.cov(x.T, bias=True)
+        label += np.array([np.cov(column, y, bias=True)[0, 1] for column in x.T])
+    np.testing.assert_allclose(found.gram, gram, atol=1e-8)
+    np.testing.assert_allclose(found.label, label, atol=1e-8)
+    assert {split for _, split in benchmark.asked} == {"val"}
+
+
+@pytest.mark.parametrize("knows", [False, True])
+def test_the_regression_is_scikit_learns(knows, monkeypatch):
+    """Of all populations of all benchmarks, centred and weighted by one over their size."""
+    benchmarks = {"one": made_up(0), "another": made_up(1, n_tasks=3, noise=3)}
+    weights = {name: weights_of(b) for name, b in benchmarks.items()}
+    taught = {name: moments(b, weights[name]) for name, b in benchmarks.items()}
+    monkeypatch.setattr(target_model, "read_moments", lambda: taught)
+    model = TargetModel(NASBENCH201, knows)
+
+    everything = [p for name, b in benchmarks.items() for p in populations_by_hand(b, weights[name])]
+    x = np.concatenate([x - x.mean(axis=0) for _, _, x, _ in everything])
+    y = np.concatenate([y - y.mean() for *_, y in everything])
+    weight = np.concatenate([np.full(len(y), 1 / len(y)) for *_, y in everything])
+    expected = Ridge(alpha=target_model._RIDGE, fit_intercept=False).fit(
+        x if knows else x[:, :-1], y, sample_weight=weight
+    )
+    np.testing.assert_allclose(model.coefficients, expected.coef_, rtol=1e-6, atol=1e-8)
+
+
+def test_moments_add_up():
+    a, b = (moments(made_up(seed, n_tasks=3), weights_of(made_up(seed, n_tasks=3))) for seed in (0, 1))
+    np.testing.assert_array_equal((a + b).gram, a.gram + b.gram)
+    np.testing.assert_array_equal((a + b).label, a.label + b.label)
+
+
+def test_what_unit_a_target_is_measured_in_does_not_matter():
+    """Also below zero: its ranks do. The unit of a source matters, as a budget is in % of its best."""
+    benchmark = made_up()
+    weights = weights_of(benchmark)
+    other_unit = MadeUp(benchmark.space, {t: v if t != "task1" else v / 50 - 9 for t, v in benchmark._val.items()})
+    pairs = zip_equal(populations(benchmark, weights), populations(other_unit, weights))
+    for one, other in [(a, b) for a, b in pairs if a.source != "task1"]:
+        np.testing.assert_array_equal(one.rows, other.rows)
+        np.testing.assert_allclose(one.columns, other.columns)
+        np.testing.assert_allclose(one.label, other.label)
+    assert any(len(a.rows) != len(b.rows) for a, b in pairs if a.source == "task1")
+
+
+# -- what comes with the package ---------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def builder() -> ModuleType:
+    """``experiments/target_model/build.py``."""
+    spec = importlib.util.spec_from_file_location("build_target_model", BUILDER)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def check_entry(benchmark: Benchmark, builder: ModuleType, folder: Path) -> None:
+    """The entry of the file is what this benchmark teaches, rounded."""
+    found = moments(benchmark, builder.all_weights(benchmark, folder))
+    kept = read_moments()[benchmark.space.name]
+    np.testing.assert_allclose(kept.gram, found.gram, atol=2e-6)
+    np.testing.assert_allclose(kept.label, found.label, atol=2e-6)
+    raw = json.loads(data.checked_path(target_model.FILE).read_text())
+    assert raw["benchmarks"][benchmark.space.name]["tasks"] == list(benchmark.tasks)
+
+
+def test_the_embedded_benchmark_taught_what_the_file_says(builder, tmp_path):
+    check_entry(digits_benchmark(), builder, tmp_path)
+
+
+@pytest.mark.parametrize("space", [NASBENCH201, TRANSBENCH101_MICRO])
+def test_the_real_tables_taught_what_the_file_says(builder, shared_data, space):
+    check_entry(read_table(find_table(shared_data, space), space), builder, shared_data)
+
+
+def test_the_file_holds_every_benchmark_of_cells_and_the_columns_of_now():
+    raw = json.loads(data.checked_path(target_model.FILE).read_text())
+    assert raw["columns"] == list(COLUMNS)
+    assert list(COLUMNS) == [*FEATURES, target_model.OTHER_TASKS]
+    kept = read_moments()
+    assert set(kept) == {space.name for space in CELL_SPACES}
+    for taught in kept.values():
+        assert taught.gram.shape == (len(COLUMNS), len(COLUMNS))
+        assert taught.label.shape == (len(COLUMNS),)
+        np.testing.assert_array_equal(taught.gram, taught.gram.T)
+        assert np.linalg.eigvalsh(taught.gram).min() > -1e-3  # a matrix of second moments, to rounding
+
+
+def test_what_is_written_reads_back_the_same(tmp_path, monkeypatch):
+    kept = read_moments()
+    encoded = encode_moments(kept, dict.fromkeys(kept, ("a", "b")))
+    monkeypatch.setattr(data, "FOLDER", tmp_path)
+    data.publish(target_model.FILE, encoded, tmp_path)
+    again = read_moments()
+    assert set(again) == set(kept)
+    for name in kept:
+        np.testing.assert_array_equal(again[name].gram, kept[name].gram)
+        np.testing.assert_array_equal(again[name].label, kept[name].label)
+
+
+@pytest.mark.parametrize("content", [None, b"", b'{"columns": []}'])
+def test_a_missing_or_damaged_file_is_named(tmp_path, monkeypatch, content):
+    data.publish(target_model.FILE, b"as published", tmp_path)
+    path = tmp_path / target_model.FILE
+    path.unlink() if content is None else path.write_bytes(content)
+    monkeypatch.setattr(data, "FOLDER", tmp_path)
+    with pytest.raises(TableError, match=f"{target_model.FILE}, a file of this package, .*install the package again"):
+        TargetModel(NASBENCH201, False)
+
+
+@pytest.mark.parametrize("knows", [False, True])
+@pytest.mark.parametrize("space", CELL_SPACES)
+def test_a_model_never_depends_on_what_the_spaces_own_benchmark_taught(space, knows, monkeypatch):
+    kept = read_moments()
+    before = TargetModel(space, knows).coefficients
+    d = len(COLUMNS)
+    for changed in CELL_SPACES:
+        spoilt = {**kept, changed.name: Moments(np.full((d, d), np.nan), np.full(d, np.nan))}
+        monkeypatch.setattr(target_model, "read_moments", lambda spoilt=spoilt: spoilt)
+        after = TargetModel(space, knows).coefficients
+        if changed is space:
+            np.testing.assert_array_equal(after, before)
+        else:
+            assert np.isnan(after).all()
+    monkeypatch.setattr(target_model, "read_moments", lambda: {n: m for n, m in kept.items() if n != space.name})
+    np.testing.assert_array_equal(TargetModel(space, knows).coefficients, before)
+
+
+# -- predictions -------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("space", CELL_SPACES)
+def test_a_prediction_is_linear_in_the_percentile_on_further_tasks(space):
+    model, cells = TargetModel(space, True), space.distinct()[::7]
+    low, middle, high = (model.predict(cells, np.full(len(cells), level)) for level in (0.1, 0.5, 0.9))
+    np.testing.assert_allclose(middle, (low + high) / 2, atol=1e-9)
+    assert (high > low).all()  # who does well on further tasks is expected to do well on one more
+
+
+@pytest.mark.parametrize("knows", [False, True])
+def test_equal_functions_have_the_same_prediction_and_each_cell_its_own(knows):
+    model, cells = TargetModel(NASBENCH201, knows), NASBENCH201.all()[::37]
+    percentile = np.full(len(cells), 0.7) if knows else None
+    found = model.predict(cells, percentile)
+    assert found.shape == (len(cells),)
+    np.testing.assert_array_equal(model.predict(NASBENCH201.representatives(cells), percentile), found)
+    one = model.predict(cells[5:6], percentile[5:6] if knows else None)
+    np.testing.assert_allclose(one, found[5:6], rtol=1e-9)
+
+
+def test_what_is_taught_is_learnt(monkeypatch):
+    """Where all tasks of the other benchmark want the same of a cell, so is this one's expected to."""
+    space, archs = TRANSBENCH101_MICRO, NASBENCH201.distinct()
+    for wanted in (FEATURES.index("log_weights"), FEATURES.index("skip")):
+        want = features(space.all())[:, wanted]
+        other = MadeUp(space, {f"t{i}": 50 + want + of_functions(space, i) / 1000 for i in range(3)})
+        monkeypatch.setattr(target_model, "BUDGET_PCT", 100.0)  # every cell is within
+        taught = moments(other, weights_of(other))
+        monkeypatch.setattr(target_model, "read_moments", lambda taught=taught: {"other": taught})
+        without_pooling = archs[(archs < 4).all(axis=1)]
+        predicted = TargetModel(NASBENCH201, False).predict(without_pooling)
+        assert spearmanr(predicted, features(without_pooling)[:, wanted])[0] > 0.9
+
+
+def test_what_other_benchmarks_taught_holds_on_the_embedded_one():
+    check_correlation(digits_benchmark())
+
+
+@pytest.mark.parametrize("space", [NASBENCH201, TRANSBENCH101_MICRO])
+def test_what_other_benchmarks_taught_holds_on_real_tables(shared_data, space):
+    check_correlation(read_table(find_table(shared_data, space), space))
+
+
+def check_correlation(benchmark: TableBenchmark) -> None:
+    """Among cells within the budget of a source, those expected to be better on a target mostly are."""
+    space = benchmark.space
+    archs = space.distinct()
+    predicted = TargetModel(space, False).predict(archs)
+    val = {
+        task: np.array([benchmark.accuracy(tuple(a), task=task, split="val") for a in archs.tolist()])
+        for task in benchmark.tasks
+    }
+    found = []
+    for source, target in itertools.permutations(benchmark.tasks, 2):
+        within = val[source] >= budget_floor(val[source].max(), 5.0)
+        if within.sum() >= 30:
+            found.append(spearmanr(predicted[within], val[target][within])[0])
+    assert np.mean(found) > 0.2
+    assert np.mean(np.array(found) > 0) > 0.7

@@ -1,0 +1,250 @@
+from __future__ import annotations
+
+import ast
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from naslib_archlock.benchmarks.table import find_table, read_table
+from naslib_archlock.errors import CellError
+from naslib_archlock.spaces import cells as c
+from naslib_archlock.spaces.known import NASBENCH201, TRANSBENCH101_MICRO
+from naslib_archlock.spaces.space import SearchSpace
+
+# The example of the paper, section 4.1:
+#   node1 = conv3x3(node0); node2 = conv3x3(node0) + avgpool(node1)
+#   node3 = skip(node0) + conv3x3(node1) + skip(node2)
+PAPER_CELL = (3, 3, 4, 1, 3, 1)
+PAPER_ROWS = "00010 00010 00001 01000 00010 01000"
+PAPER_STRING = (
+    "|nor_conv_3x3~0|+|nor_conv_3x3~0|avg_pool_3x3~1|+|skip_connect~0|nor_conv_3x3~1|skip_connect~2|"
+)  # fmt: skip
+
+any_cell = st.tuples(*[st.integers(0, 4)] * 6)
+
+
+# -- the paper's example, in every notation ----------------------------------------------------------------------------
+
+
+def test_paper_example_encodes_as_in_the_paper():
+    assert c.from_nasbench201_str(PAPER_STRING) == PAPER_CELL
+    assert c.to_nasbench201_str(PAPER_CELL) == PAPER_STRING
+    rows = c.one_hot([PAPER_CELL]).reshape(6, 5).astype(int)
+    assert " ".join("".join(map(str, row)) for row in rows) == PAPER_ROWS
+
+
+def test_paper_example_is_drawn_as_in_the_paper():
+    assert c.draw(PAPER_CELL).splitlines() == [
+        "node1 = conv3x3(node0)",
+        "node2 = conv3x3(node0) + avgpool(node1)",
+        "node3 = skip(node0) + conv3x3(node1) + skip(node2)",
+    ]
+
+
+def test_paper_example_in_naslibs_order():
+    # NASLib: edges 01 02 03 12 13 23; 0 skip, 1 none, 2 conv3x3, 3 conv1x1, 4 avgpool
+    assert c.to_naslib_nasbench201(PAPER_CELL) == (2, 2, 0, 4, 2, 0)
+    assert c.from_naslib_nasbench201((2, 2, 0, 4, 2, 0)) == PAPER_CELL
+
+
+def test_nothing_reaches_a_node_without_edges():
+    assert c.draw((0, 0, 0, 0, 0, 0)).splitlines() == ["node1 = 0", "node2 = 0", "node3 = 0"]
+
+
+# -- notations ---------------------------------------------------------------------------------------------------------
+
+
+def test_all_nasbench201_cells_survive_every_notation():
+    cells = [tuple(cell) for cell in c.all_codes(5).tolist()]
+    assert len(set(cells)) == 15_625
+    strings = [c.to_nasbench201_str(cell) for cell in cells]
+    assert len(set(strings)) == 15_625
+    assert [c.from_nasbench201_str(text) for text in strings] == cells
+    naslib = [c.to_naslib_nasbench201(cell) for cell in cells]
+    assert len(set(naslib)) == 15_625
+    assert [c.from_naslib_nasbench201(codes) for codes in naslib] == cells
+
+
+def test_all_micro_cells_survive_every_notation():
+    cells = [tuple(cell) for cell in c.all_codes(4).tolist()]
+    assert len(set(cells)) == 4_096
+    strings = [c.to_transbench101_micro_str(cell) for cell in cells]
+    assert len(set(strings)) == 4_096
+    assert [c.from_transbench101_micro_str(text) for text in strings] == cells
+    assert [c.from_naslib_transbench101_micro(cell) for cell in cells] == cells
+
+
+def test_micro_string_is_the_canonical_form_itself():
+    assert c.from_transbench101_micro_str("64-41414-1_20_313") == (1, 2, 0, 3, 1, 3)
+
+
+def test_index_and_one_hot_number_every_cell_once():
+    cells = c.all_codes(5)
+    np.testing.assert_array_equal(c.cell_index(cells), np.arange(15_625))
+    np.testing.assert_array_equal(c.cells_at(np.arange(15_625)), cells)
+    encodings = c.one_hot(cells)
+    assert encodings.shape == (15_625, c.ENCODING_DIM)
+    assert encodings.dtype == np.float32
+    np.testing.assert_array_equal(encodings.reshape(-1, 6, 5).argmax(axis=2), cells)
+    np.testing.assert_array_equal(encodings.reshape(-1, 6, 5).sum(axis=2), 1)
+
+
+def test_a_cell_of_numpy_integers_becomes_plain_integers():
+    cell = c.as_cell(np.array(PAPER_CELL))
+    assert str(cell) == "(3, 3, 4, 1, 3, 1)"  # what NASLib's tables are keyed by
+
+
+@pytest.mark.parametrize(
+    "codes",
+    [
+        (), (1, 2, 3), (0,) * 7, (0, 0, 0, 0, 0, 5), (0, 0, 0, 0, 0, -1), (0, 0, 0, 0, 0, 1.5), "000000", None, 7,
+        (0, 0, 0, 0, 0, float("nan")), (0, 0, 0, 0, 0, float("inf")), (0, 0, 0, 0, 0, None), ((0, 0, 0),) * 6,
+    ],
+)  # fmt: skip
+def test_what_is_no_cell_is_refused(codes):
+    with pytest.raises(CellError, match="six integers from 0 to 4"):
+        c.as_cell(codes)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "", "nonsense", PAPER_STRING + "|none~0|", PAPER_STRING.replace("avg_pool_3x3", "max_pool_3x3"),
+        PAPER_STRING.replace("avg_pool_3x3~1", "avg_pool_3x3~0"), PAPER_STRING.replace("|+|", "|"),
+        PAPER_STRING[:-1], PAPER_STRING + "\n", "|none~0|+|none~0|none~1|", PAPER_STRING.encode(), None, 3,
+    ],
+)  # fmt: skip
+def test_bad_nasbench201_strings_are_refused(text):
+    with pytest.raises(CellError, match="not a NAS-Bench-201 string"):
+        c.from_nasbench201_str(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "64-41414-3_31_21", "64-41414-4_31_212", "64-41414-3_31_2123", "64-41414-331212", "64-4111-3_31_212",
+     "64-41414-3_31_212\n", " 64-41414-3_31_212", None, 3],
+)  # fmt: skip
+def test_bad_micro_strings_are_refused(text):
+    with pytest.raises(CellError):
+        c.from_transbench101_micro_str(text)
+
+
+def test_a_pooling_cell_has_no_micro_string():
+    with pytest.raises(CellError, match="from 0 to 3"):
+        c.to_transbench101_micro_str(PAPER_CELL)
+    with pytest.raises(CellError, match="from 0 to 3"):
+        c.from_naslib_transbench101_micro(PAPER_CELL)
+
+
+@given(st.text(alphabet="|+~_0123abcdeiklnoprsv x", max_size=100))
+def test_any_text_is_a_cell_or_refused(text):
+    try:
+        cell = c.from_nasbench201_str(text)
+    except CellError:
+        return
+    assert c.to_nasbench201_str(cell) == text
+
+
+@pytest.mark.parametrize(("space", "task"), [(NASBENCH201, "cifar10"), (TRANSBENCH101_MICRO, "autoencoder")])
+def test_naslibs_keys_name_the_cells_of_the_official_tables(shared_data: Path, space: SearchSpace, task: str):
+    """The accuracies that NASLib's zero-cost file repeats are those of the same cells in the benchmark itself."""
+    benchmark = read_table(find_table(shared_data, space), space)
+    entries = json.loads((shared_data / f"zc_{space.name}.json").read_text())[task]
+    cells = [space.from_naslib(ast.literal_eval(key)) for key in entries]
+    table = [benchmark.accuracy(cell, task=task, split="val") for cell in cells]
+    assert np.corrcoef(table, [entry["val_accuracy"] for entry in entries.values()])[0, 1] > 0.99
+
+
+@pytest.mark.parametrize("space", [NASBENCH201, TRANSBENCH101_MICRO])
+def test_naslibs_keys_name_cells_whose_weights_are_counted_right(shared_data: Path, space: SearchSpace):
+    """A 3x3 convolution has nine times the weights of a 1x1 one (and, in TransNAS, strided skips have some)."""
+    entries = next(iter(json.loads((shared_data / f"zc_{space.name}.json").read_text()).values()))
+    cells = np.array([space.from_naslib(ast.literal_eval(key)) for key in entries])
+    weights = 9 * (cells == c.CONV_3X3).sum(axis=1) + (cells == c.CONV_1X1).sum(axis=1)
+    params = np.array([entry["params"]["score"] for entry in entries.values()])
+    assert np.corrcoef(weights, params)[0, 1] > 0.99
+
+
+# -- cells that compute the same function ------------------------------------------------------------------------------
+
+
+def test_numbers_of_distinct_functions():
+    index = c.representative_index()
+    assert len(np.unique(index)) == 4_930
+    assert len(np.unique(index[c.cell_index(c.all_codes(4))])) == 871
+
+
+def test_representatives_are_those_of_the_numbers_that_cells_compute():
+    """Independently of ``computed_function``: run every cell on numbers, with some odd function for each op."""
+    cells = c.all_codes(5)
+    outputs = []
+    for x in (0.7, -1.3):
+        nodes = np.full((4, len(cells)), x)
+        nodes[1:] = 0
+        for (source, target), op in zip(c.EDGES, cells.T):
+            value = nodes[source]
+            ops = [0 * value, value, np.sin(1.7 * value), np.tanh(2.3 * value), np.sinh(0.9 * value)]
+            nodes[target] += np.choose(op, ops)
+        outputs.append(nodes[3])
+    _, by_number = np.unique(np.round(outputs, 9), axis=1, return_inverse=True)
+    representative = c.representative_index()
+    pairs = set(zip(by_number.ravel().tolist(), representative.tolist()))
+    # the two groupings are one: each output value has one representative, and the other way round
+    assert len(pairs) == len(np.unique(by_number)) == len(np.unique(representative))
+
+
+def test_representatives_are_idempotent_and_compute_the_same_function():
+    cells = c.all_codes(5)
+    representatives = c.representatives(cells)
+    np.testing.assert_array_equal(c.representatives(representatives), representatives)
+    functions = [c.computed_function(tuple(cell)) for cell in cells.tolist()]
+    assert [c.computed_function(tuple(cell)) for cell in representatives.tolist()] == functions
+
+
+def test_no_pooling_appears_in_a_representative():
+    assert (c.representatives(c.all_codes(4)) != c.AVG_POOL).all()
+
+
+ONE_CONV = (0, 0, 0, 3, 0, 0)
+
+
+@pytest.mark.parametrize(
+    ("cell", "same_as"),
+    [
+        # one convolution, passed on by skips, wherever it stands
+        ((3, 0, 1, 0, 0, 1), ONE_CONV), ((1, 0, 3, 0, 0, 1), ONE_CONV), ((1, 0, 1, 0, 0, 3), ONE_CONV),
+        ((3, 0, 0, 0, 1, 0), ONE_CONV), ((1, 0, 0, 0, 3, 0), ONE_CONV), ((0, 1, 0, 0, 0, 3), ONE_CONV),
+        # edges into a node that nothing leaves, and out of a node that nothing enters
+        ((2, 4, 3, 3, 0, 0), ONE_CONV), ((0, 0, 4, 3, 2, 2), ONE_CONV),
+        # the same sum with the two inner nodes in the other order
+        ((3, 2, 0, 0, 1, 1), (2, 3, 0, 0, 1, 1)),
+        # no path from input to output
+        ((3, 3, 3, 0, 0, 0), (0, 0, 0, 0, 0, 0)), ((0, 0, 3, 0, 3, 3), (0, 0, 0, 0, 0, 0)),
+    ],
+)  # fmt: skip
+def test_cells_that_compute_the_same(cell, same_as):
+    assert c.computed_function(cell) == c.computed_function(same_as)
+    np.testing.assert_array_equal(c.representatives([cell]), c.representatives([same_as]))
+
+
+@pytest.mark.parametrize(
+    ("cell", "other"),
+    [
+        ((3, 0, 2, 0, 0, 1), (2, 0, 3, 0, 0, 1)),  # the order of two ops
+        ((1, 0, 0, 1, 1, 0), (0, 0, 0, 1, 0, 0)),  # twice the input is not the input
+        ((3, 0, 0, 0, 3, 0), (0, 0, 0, 3, 0, 0)),  # two convolutions are not one
+        ((1, 1, 0, 0, 0, 3), (1, 0, 1, 0, 3, 3)),
+    ],
+)
+def test_cells_that_compute_something_else(cell, other):
+    assert c.computed_function(cell) != c.computed_function(other)
+
+
+@given(any_cell)
+def test_relabelling_inner_nodes_that_are_not_joined_changes_nothing(cell):
+    a, b, _, d, e, f = cell
+    assert c.computed_function((a, b, 0, d, e, f)) == c.computed_function((b, a, 0, d, f, e))

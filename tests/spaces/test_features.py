@@ -1,0 +1,157 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from naslib_archlock.spaces.cells import (
+    AVG_POOL,
+    CONV_1X1,
+    CONV_3X3,
+    EDGES,
+    NONE,
+    SKIP,
+    Cell,
+    all_codes,
+    computed_function,
+    representatives,
+)
+from naslib_archlock.spaces.features import FEATURES, features
+from naslib_archlock.spaces.known import DIGITS, NASBENCH201, TRANSBENCH101_MICRO
+
+# What follows from the paths from input to output alone, however a function is written down.
+OF_PATHS = ("depth", "least_depth", "receptive_field", "identity_path")
+OF_EDGES = ("conv_1x1", "skip", "pool", "log_weights")
+
+
+def named(cell: Cell) -> dict[str, float]:
+    """The features of a cell by name."""
+    return dict(zip(FEATURES, features(np.array([cell]))[0].tolist()))
+
+
+def walks(cell: Cell, node: int = 0) -> list[list[int]]:
+    """The ops on each way from a node to the output."""
+    if node == 3:
+        return [[]]
+    return [
+        [op, *rest]
+        for op, (source, target) in zip(cell, EDGES)
+        if source == node and op != NONE
+        for rest in walks(cell, target)
+    ]
+
+
+def by_walking(cell: Cell) -> dict[str, float]:
+    """The features that follow from the paths."""
+    paths = walks(cell)
+    convs = [sum(op in (CONV_1X1, CONV_3X3) for op in path) for path in paths]
+    return {
+        "depth": max(convs, default=0),
+        "least_depth": min(convs, default=0),
+        "receptive_field": max((path.count(CONV_3X3) for path in paths), default=0),
+        "identity_path": any(set(path) == {SKIP} for path in paths),
+    }
+
+
+def by_counting(cell: Cell) -> dict[str, float]:
+    """The features that are counts of edges."""
+    return {
+        "conv_1x1": cell.count(CONV_1X1),
+        "skip": cell.count(SKIP),
+        "pool": cell.count(AVG_POOL),
+        "log_weights": np.log(1 + cell.count(CONV_1X1) + 9 * cell.count(CONV_3X3)),
+    }
+
+
+@pytest.mark.parametrize(
+    ("cell", "expected"),
+    [
+        # no edge, and edges that lead nowhere
+        ((0, 0, 0, 0, 0, 0), (0, 0, 0, 0, 0, 0, 0, 0)),
+        ((3, 2, 1, 0, 0, 0), (0, 0, 0, 0, 0, 0, 0, 0)),
+        ((0, 0, 3, 0, 3, 3), (0, 0, 0, 0, 0, 0, 0, 0)),
+        # input to output, by one edge
+        ((0, 0, 0, SKIP, 0, 0), (0, 1, 0, 0, 0, 0, 0, 1)),
+        ((0, 0, 0, AVG_POOL, 0, 0), (0, 0, 1, 0, 0, 0, 0, 0)),
+        ((0, 0, 0, CONV_1X1, 0, 0), (1, 0, 0, np.log(2), 1, 1, 0, 0)),
+        ((0, 0, 0, CONV_3X3, 0, 0), (0, 0, 0, np.log(10), 1, 1, 1, 0)),
+        # the longest path, all convolutions
+        ((3, 0, 3, 0, 0, 2), (1, 0, 0, np.log(20), 3, 3, 2, 0)),
+        # all six edges of one op
+        ((3, 3, 3, 3, 3, 3), (0, 0, 0, np.log(55), 3, 1, 3, 0)),
+        ((4, 4, 4, 4, 4, 4), (0, 0, 6, 0, 0, 0, 0, 0)),
+        # a dead edge (1 -> 2, as nothing leaves 2) counts for nothing
+        ((2, 0, 3, 0, 2, 0), (2, 0, 0, np.log(3), 2, 2, 0, 0)),
+        # a pooling beside: the shallow path is one without convolutions, but no identity
+        ((3, 0, 0, AVG_POOL, 3, 0), (0, 0, 1, np.log(19), 2, 0, 2, 0)),
+    ],
+)
+def test_features_by_hand(cell, expected):
+    assert list(named(cell).values()) == pytest.approx(list(expected))
+
+
+def test_the_papers_example():
+    """out = in + 3x3(3x3(in)) + 3x3(in) + pool(3x3(in)), of three 3 x 3 convolutions, one pooling and two skips."""
+    found = named((3, 3, 4, 1, 3, 1))
+    assert found == pytest.approx(
+        {
+            "conv_1x1": 0, "skip": 2, "pool": 1, "log_weights": np.log(28), "depth": 2, "least_depth": 0,
+            "receptive_field": 2, "identity_path": 1,
+        }
+    )  # fmt: skip
+
+
+def test_all_cells_against_walking_their_paths():
+    """Those of paths by the cell as it stands; counts by the cell that represents its function."""
+    cells = [tuple(cell) for cell in all_codes(5).tolist()]
+    found = features(np.array(cells))
+    walked = np.array([[by_walking(cell)[name] for name in OF_PATHS] for cell in cells], dtype=float)
+    np.testing.assert_array_equal(found[:, [FEATURES.index(name) for name in OF_PATHS]], walked)
+    stand_ins = [tuple(cell) for cell in representatives(cells).tolist()]
+    counted = np.array([[by_counting(cell)[name] for name in OF_EDGES] for cell in stand_ins])
+    np.testing.assert_allclose(found[:, [FEATURES.index(name) for name in OF_EDGES]], counted, rtol=1e-12)
+    assert sorted((*OF_PATHS, *OF_EDGES)) == sorted(FEATURES)
+
+
+def test_cells_of_one_function_have_the_same_features():
+    cells = all_codes(5)
+    of_function: dict[tuple, tuple] = {}
+    for cell, row in zip(cells.tolist(), features(cells).tolist()):
+        assert of_function.setdefault(computed_function(tuple(cell)), tuple(row)) == tuple(row)
+    assert len(set(of_function.values())) > 300  # and those of others mostly differ
+
+
+codes = st.lists(st.integers(0, 4), min_size=6, max_size=6).map(tuple)
+
+
+@given(st.lists(codes, min_size=1, max_size=5))
+def test_the_features_of_a_cell_do_not_depend_on_those_beside_it(cells):
+    together = features(np.array(cells))
+    assert together.shape == (len(cells), len(FEATURES))
+    assert together.dtype == np.float64
+    for cell, row in zip(cells, together):
+        np.testing.assert_array_equal(features(np.array([cell]))[0], row)
+
+
+@pytest.mark.parametrize("space", [NASBENCH201, TRANSBENCH101_MICRO, DIGITS])
+def test_depths_are_in_order_and_weights_follow_from_ops(space):
+    found = features(space.distinct())
+    column = dict(zip(FEATURES, found.T))
+    assert (column["least_depth"] <= column["depth"]).all()
+    assert (column["receptive_field"] <= column["depth"]).all()
+    assert (column["least_depth"][column["identity_path"] == 1] == 0).all()
+    assert ((column["log_weights"] == 0) == (column["depth"] == 0)).all()
+    assert (column["pool"] == 0).all() == (space is not NASBENCH201)
+    assert set(column["identity_path"]) == {0, 1}
+
+
+def test_what_is_returned_may_be_changed():
+    """The table behind it is kept."""
+    cells = np.array([[3, 3, 4, 1, 3, 1]])
+    before = features(cells)
+    features(cells)[:] = -1
+    np.testing.assert_array_equal(features(cells), before)
+    everything = features(all_codes(5))
+    everything[:] = -1
+    np.testing.assert_array_equal(features(cells), before)
