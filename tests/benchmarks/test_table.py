@@ -233,7 +233,7 @@ def test_the_second_process_does_not_open_the_table(write, run_watched, settle):
     path = write(lines(), packed=True)
     settle(path)
     code = (
-        "from pathlib import Path; from naslib_archlock.spaces import get_space\n"
+        "from pathlib import Path; from naslib_archlock.spaces.known import get_space\n"
         "from naslib_archlock.benchmarks.table import read_table\n"
         f"read_table(Path({str(path)!r}), get_space({SPACE.name!r}))"
     )

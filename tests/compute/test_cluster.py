@@ -214,8 +214,8 @@ def test_functions_of_a_script_run_there_too(two, tmp_path, child_environment):
     script = tmp_path / "script.py"
     script.write_text(
         "import sys\n"
-        "from naslib_archlock.cluster import DaskCluster\n"
-        "from naslib_archlock.parts import in_parallel\n"
+        "from naslib_archlock.compute.cluster import DaskCluster\n"
+        "from naslib_archlock.compute.parts import in_parallel\n"
         "FACTOR = 3\n"
         "def times(number): return FACTOR * number\n"
         "results = {}\n"

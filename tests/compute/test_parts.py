@@ -207,7 +207,7 @@ def test_what_a_stopped_process_leaves_behind_is_removed_without_a_word(child_en
     script = (
         "import os\n"
         "from joblib.externals.loky.backend import resource_tracker\n"
-        "from naslib_archlock.parts import LocalProcesses\n"
+        "from naslib_archlock.compute.parts import LocalProcesses\n"
         "assert dict(LocalProcesses(2).results(abs, {'a': (-1,), 'b': (-2,)})) == {'a': 1, 'b': 2}\n"
         "assert 'PYTHONWARNINGS' not in os.environ\n"
         "resource_tracker.register('/nobody-s', 'semlock')\n"

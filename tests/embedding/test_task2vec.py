@@ -132,7 +132,7 @@ def test_another_process_gives_the_same_bytes(child_environment):
     code = (
         "import torch; from naslib_archlock.embedding.task2vec import *; "
         "from naslib_archlock.embedding.probes import load_probe; "
-        "from naslib_archlock.tasks.digits import digits_task; "
+        "from naslib_archlock.tasks.digits_tasks import digits_task; "
         "data = digits_task('noise')['train'].take(torch.arange(120)); "
         "print(task2vec(data, load_probe('digits'), Task2VecSettings(max_images=60, head_steps=50)).tobytes().hex())"
     )

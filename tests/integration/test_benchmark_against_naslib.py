@@ -250,7 +250,7 @@ def test_a_search_with_kept_answers_does_not_import_naslib(name, run_watched, so
     for run, has_naslib in (("cold", True), ("warm", False)):
         out = tmp_path / run
         command = ["search", "search_space", name, "dataset", sources[name], "search.epochs", "12", "out_dir", str(out)]
-        found = run_watched(f"from naslib_archlock.cli import main; assert main({command}) == 0")
+        found = run_watched(f"from naslib_archlock.commands.main import main; assert main({command}) == 0")
         assert ("naslib" in found["modules"]) == has_naslib
         assert (benchmark_files(get_space(name))[sources[name]] in found["opened"]) == has_naslib
         (path,) = out.rglob("result.json")

@@ -238,8 +238,8 @@ def test_the_second_process_does_not_open_the_file(tmp_path, run_watched, settle
     write_zero_cost(path, [made_up(NASBENCH201, "one"), made_up(NASBENCH201, "two")])
     settle(path)
     code = (
-        "from pathlib import Path; from naslib_archlock.spaces import NASBENCH201\n"
-        "from naslib_archlock.zerocost import read_zero_cost\n"
+        "from pathlib import Path; from naslib_archlock.spaces.known import NASBENCH201\n"
+        "from naslib_archlock.proxies.zero_cost import read_zero_cost\n"
         f"read_zero_cost(Path({str(path)!r}), NASBENCH201)"
     )
     assert [path.name in run_watched(code)["opened"] for _ in range(3)] == [True, False, False]

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from naslib_archlock.benchmarks.table import find_table, read_table
 from naslib_archlock.errors import CellError
 from naslib_archlock.spaces import cells as c
+from naslib_archlock.spaces import notation
 from naslib_archlock.spaces.known import NASBENCH201, TRANSBENCH101_MICRO
 from naslib_archlock.spaces.space import SearchSpace
 
@@ -31,8 +32,8 @@ any_cell = st.tuples(*[st.integers(0, 4)] * 6)
 
 
 def test_paper_example_encodes_as_in_the_paper():
-    assert c.from_nasbench201_str(PAPER_STRING) == PAPER_CELL
-    assert c.to_nasbench201_str(PAPER_CELL) == PAPER_STRING
+    assert notation.from_nasbench201_str(PAPER_STRING) == PAPER_CELL
+    assert notation.to_nasbench201_str(PAPER_CELL) == PAPER_STRING
     rows = c.one_hot([PAPER_CELL]).reshape(6, 5).astype(int)
     assert " ".join("".join(map(str, row)) for row in rows) == PAPER_ROWS
 
@@ -47,8 +48,8 @@ def test_paper_example_is_drawn_as_in_the_paper():
 
 def test_paper_example_in_naslibs_order():
     # NASLib: edges 01 02 03 12 13 23; 0 skip, 1 none, 2 conv3x3, 3 conv1x1, 4 avgpool
-    assert c.to_naslib_nasbench201(PAPER_CELL) == (2, 2, 0, 4, 2, 0)
-    assert c.from_naslib_nasbench201((2, 2, 0, 4, 2, 0)) == PAPER_CELL
+    assert notation.to_naslib_nasbench201(PAPER_CELL) == (2, 2, 0, 4, 2, 0)
+    assert notation.from_naslib_nasbench201((2, 2, 0, 4, 2, 0)) == PAPER_CELL
 
 
 def test_nothing_reaches_a_node_without_edges():
@@ -61,25 +62,25 @@ def test_nothing_reaches_a_node_without_edges():
 def test_all_nasbench201_cells_survive_every_notation():
     cells = [tuple(cell) for cell in c.all_codes(5).tolist()]
     assert len(set(cells)) == 15_625
-    strings = [c.to_nasbench201_str(cell) for cell in cells]
+    strings = [notation.to_nasbench201_str(cell) for cell in cells]
     assert len(set(strings)) == 15_625
-    assert [c.from_nasbench201_str(text) for text in strings] == cells
-    naslib = [c.to_naslib_nasbench201(cell) for cell in cells]
+    assert [notation.from_nasbench201_str(text) for text in strings] == cells
+    naslib = [notation.to_naslib_nasbench201(cell) for cell in cells]
     assert len(set(naslib)) == 15_625
-    assert [c.from_naslib_nasbench201(codes) for codes in naslib] == cells
+    assert [notation.from_naslib_nasbench201(codes) for codes in naslib] == cells
 
 
 def test_all_micro_cells_survive_every_notation():
     cells = [tuple(cell) for cell in c.all_codes(4).tolist()]
     assert len(set(cells)) == 4_096
-    strings = [c.to_transbench101_micro_str(cell) for cell in cells]
+    strings = [notation.to_transbench101_micro_str(cell) for cell in cells]
     assert len(set(strings)) == 4_096
-    assert [c.from_transbench101_micro_str(text) for text in strings] == cells
-    assert [c.from_naslib_transbench101_micro(cell) for cell in cells] == cells
+    assert [notation.from_transbench101_micro_str(text) for text in strings] == cells
+    assert [notation.from_naslib_transbench101_micro(cell) for cell in cells] == cells
 
 
 def test_micro_string_is_the_canonical_form_itself():
-    assert c.from_transbench101_micro_str("64-41414-1_20_313") == (1, 2, 0, 3, 1, 3)
+    assert notation.from_transbench101_micro_str("64-41414-1_20_313") == (1, 2, 0, 3, 1, 3)
 
 
 def test_index_and_one_hot_number_every_cell_once():
@@ -120,7 +121,7 @@ def test_what_is_no_cell_is_refused(codes):
 )  # fmt: skip
 def test_bad_nasbench201_strings_are_refused(text):
     with pytest.raises(CellError, match="not a NAS-Bench-201 string"):
-        c.from_nasbench201_str(text)
+        notation.from_nasbench201_str(text)
 
 
 @pytest.mark.parametrize(
@@ -130,23 +131,23 @@ def test_bad_nasbench201_strings_are_refused(text):
 )  # fmt: skip
 def test_bad_micro_strings_are_refused(text):
     with pytest.raises(CellError):
-        c.from_transbench101_micro_str(text)
+        notation.from_transbench101_micro_str(text)
 
 
 def test_a_pooling_cell_has_no_micro_string():
     with pytest.raises(CellError, match="from 0 to 3"):
-        c.to_transbench101_micro_str(PAPER_CELL)
+        notation.to_transbench101_micro_str(PAPER_CELL)
     with pytest.raises(CellError, match="from 0 to 3"):
-        c.from_naslib_transbench101_micro(PAPER_CELL)
+        notation.from_naslib_transbench101_micro(PAPER_CELL)
 
 
 @given(st.text(alphabet="|+~_0123abcdeiklnoprsv x", max_size=100))
 def test_any_text_is_a_cell_or_refused(text):
     try:
-        cell = c.from_nasbench201_str(text)
+        cell = notation.from_nasbench201_str(text)
     except CellError:
         return
-    assert c.to_nasbench201_str(cell) == text
+    assert notation.to_nasbench201_str(cell) == text
 
 
 @pytest.mark.parametrize(("space", "task"), [(NASBENCH201, "cifar10"), (TRANSBENCH101_MICRO, "autoencoder")])

@@ -322,7 +322,7 @@ def test_of_a_missing_file_nothing_is_kept_and_its_reader_says_so(tmp_path):
 _BUILDER = """
 import sys, time
 import numpy as np
-from naslib_archlock.cache import kept_array
+from naslib_archlock.store.cache import kept_array
 seed, start = int(sys.argv[1]), float(sys.argv[2])
 time.sleep(max(0, start - time.time()))
 made = 0

@@ -168,7 +168,7 @@ def test_edges_by_hand():
 
 FINGERPRINTS = """
 import hashlib
-from naslib_archlock.tasks.digits import DIGITS_TASKS, digits_task
+from naslib_archlock.tasks.digits_tasks import DIGITS_TASKS, digits_task
 
 def fingerprint(task):
     tensors = [tensor for part in digits_task(task).values() for tensor in (part.images, part.targets)]

@@ -300,7 +300,7 @@ SPLIT_OF_A_SUBSET = """
 import hashlib
 from pathlib import Path
 import numpy as np
-from naslib_archlock.tasks.folder import class_subset, read_image_folder, stratified_split
+from naslib_archlock.tasks.image_folder import class_subset, read_image_folder, stratified_split
 
 def fingerprints(folder):
     data = class_subset(read_image_folder(Path(folder), 8, 12, 3), 2, np.random.default_rng(1))
