@@ -10,7 +10,7 @@ from bench_search import advance
 from conftest import Measure
 from inputs import config_of, random_cells, random_embeddings, random_ranker
 
-from naslib_archlock.locking import prepare as pipeline
+from naslib_archlock.locking.prepare import open_benchmark, prepare
 from naslib_archlock.ranker.ranker import Ranker
 from naslib_archlock.spaces.known import NASBENCH201
 
@@ -40,9 +40,9 @@ def bench_population(measure_growth: Measure, ranker_of: Callable[[str], Ranker]
         "digits", "", "archlock.strategy", "evolution", "search.population_size", n, "search.epochs", 2 * n,
         "archlock.source_queries", 2 * n,
     )  # fmt: skip
-    benchmark, ranker = pipeline.open_benchmark(config), ranker_of("digits")
+    benchmark, ranker = open_benchmark(config), ranker_of("digits")
     search = measure_growth(
         POPULATION, n, lambda search: advance(search, config),
-        setup=lambda: (pipeline.prepare(config, benchmark, ranker).search,),
+        setup=lambda: (prepare(config, benchmark, ranker).search,),
     )  # fmt: skip
     assert len(search.history) == 2 * n

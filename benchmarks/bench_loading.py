@@ -15,7 +15,7 @@ from stand_ins import naslib_accuracies
 
 from naslib_archlock.benchmarks.digits_benchmark import digits_benchmark
 from naslib_archlock.benchmarks.lock_score import accuracies
-from naslib_archlock.locking import prepare as pipeline
+from naslib_archlock.benchmarks.tabular import tabular_benchmark
 from naslib_archlock.spaces.known import DIGITS, NASBENCH201
 from naslib_archlock.spaces.space import SearchSpace
 
@@ -30,7 +30,7 @@ def table_work(space: SearchSpace) -> str:
 
 
 def open_and_read(space: SearchSpace, tables: str = "") -> np.ndarray:
-    return accuracies(pipeline.tabular_benchmark(space, tables), source_task(space.name), "val")
+    return accuracies(tabular_benchmark(space, tables), source_task(space.name), "val")
 
 
 def bench_naslib_file_baseline(measure: Measure, dataset_api: Callable[[str], Any]) -> None:
@@ -71,7 +71,7 @@ def bench_naslib_open(measure: Measure, dataset_api: Callable[[str], Any]) -> No
     dataset_api("nasbench201")
 
     def open_and_look_up() -> float:
-        return pipeline.tabular_benchmark(NASBENCH201).accuracy(FIRST, task="cifar10", split="val")
+        return tabular_benchmark(NASBENCH201).accuracy(FIRST, task="cifar10", split="val")
 
     open_and_look_up()  # the first time
     measure(OPEN, "ours", "archlock, a second time", open_and_look_up)

@@ -14,8 +14,9 @@ from stand_ins import NaslibGraphs, ReleasedScript
 
 from naslib_archlock.config.sections import Config
 from naslib_archlock.embedding.simulate import simulate_targets
-from naslib_archlock.locking import prepare as pipeline
+from naslib_archlock.locking.find_ranker import train_on_scores
 from naslib_archlock.locking.knowledge import Knowledge
+from naslib_archlock.locking.prepare import open_benchmark, prepare, report_targets
 from naslib_archlock.ranker.ranker import Ranker
 from naslib_archlock.search.base import Search
 from naslib_archlock.spaces.known import get_space
@@ -102,10 +103,10 @@ def bench_reference_script(
 
 def bench_reference(measure: Measure, ranker_of: Callable[[str], Ranker], tables: str, space: str) -> None:
     config, ranker = config_of(space, tables, *REFERENCE), ranker_of(space)
-    benchmark = pipeline.open_benchmark(config)
+    benchmark = open_benchmark(config)
     search = measure(
         reference_work(space), "ours", "archlock, 40 steps", lambda search: advance(search, config),
-        setup=lambda: (pipeline.prepare(config, benchmark, ranker).search,),
+        setup=lambda: (prepare(config, benchmark, ranker).search,),
     )  # fmt: skip
     assert len(search.history) == ReleasedScript.STEPS
 
@@ -113,10 +114,10 @@ def bench_reference(measure: Measure, ranker_of: Callable[[str], Ranker], tables
 def bench_reference_prepared(measure: Measure, ranker_of: Callable[[str], Ranker], tables: str, space: str) -> None:
     """With what comes before the first step: the embedding is made of zero-cost scores that a file holds."""
     config, ranker = config_of(space, tables, *REFERENCE), ranker_of(space)
-    benchmark = pipeline.open_benchmark(config)
+    benchmark = open_benchmark(config)
     measure(
         reference_work(space), "ours", "archlock, preparation and 40 steps",
-        lambda: advance(pipeline.prepare(config, benchmark, ranker).search, config),
+        lambda: advance(prepare(config, benchmark, ranker).search, config),
     )  # fmt: skip
 
 
@@ -147,21 +148,21 @@ def bench_reference_under_trainer(
 def bench_default_baseline(measure: Measure, tables: str, space: str) -> None:
     """The paper's way: train a ranker on what scheme TU may see, then evolution on ranks."""
     config = config_of(space, tables, "archlock.strategy", "evolution")
-    benchmark = pipeline.open_benchmark(config)
-    hidden = pipeline.report_targets(config, benchmark.tasks)
+    benchmark = open_benchmark(config)
+    hidden = report_targets(config, benchmark.tasks)
 
     def train_and_search() -> Search:
-        ranker, _ = pipeline.train(config, *Knowledge(config, hidden).training_tables(), progress=None)
-        return advance(pipeline.prepare(config, benchmark, ranker).search, config)
+        ranker, _ = train_on_scores(config, *Knowledge(config, hidden).training_tables(), progress=None)
+        return advance(prepare(config, benchmark, ranker).search, config)
 
     measure(default_work(space), "baseline", "evolution on ranks, ranker training included", train_and_search)
 
 
 def bench_default(measure: Measure, tables: str, space: str) -> None:
     config = config_of(space, tables)
-    benchmark = pipeline.open_benchmark(config)
+    benchmark = open_benchmark(config)
     search = measure(
         default_work(space), "ours", "archlock (bayesian)",
-        lambda: advance(pipeline.prepare(config, benchmark).search, config),
+        lambda: advance(prepare(config, benchmark).search, config),
     )  # fmt: skip
     assert search.oracle.queries == config.archlock.source_queries

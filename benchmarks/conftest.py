@@ -16,8 +16,9 @@ from inputs import config_of, source_task
 
 import naslib_archlock
 from naslib_archlock.errors import NaslibError
-from naslib_archlock.locking import prepare as pipeline
+from naslib_archlock.locking.find_ranker import train_on_scores
 from naslib_archlock.locking.knowledge import Knowledge
+from naslib_archlock.locking.prepare import open_benchmark, report_targets
 from naslib_archlock.ranker.ranker import Ranker
 
 CONFIGS = Path(naslib_archlock.__file__).parent / "configs"
@@ -191,8 +192,8 @@ def ranker_of(tables: str) -> Callable[[str], Ranker]:
     def train(space: str) -> Ranker:
         if space not in trained:
             config = config_of(space, tables, "archlock.strategy", "evolution")
-            hidden = pipeline.report_targets(config, pipeline.open_benchmark(config).tasks)
-            trained[space], _ = pipeline.train(config, *Knowledge(config, hidden).training_tables(), progress=None)
+            hidden = report_targets(config, open_benchmark(config).tasks)
+            trained[space], _ = train_on_scores(config, *Knowledge(config, hidden).training_tables(), progress=None)
         return trained[space]
 
     return train

@@ -44,6 +44,14 @@ class UnknownNameError(ArchLockError, ValueError):
     """A task, search space, scheme or proxy that does not exist where it was asked for."""
 
 
+class SearchError(ArchLockError, RuntimeError):
+    """A search that was asked when it was finished, or told what it did not ask for."""
+
+
+class HiddenTaskError(ArchLockError, RuntimeError):
+    """A search asked about a task that its scheme hides from it. This is a bug in the search, never a user's input."""
+
+
 class TableError(ArchLockError, ValueError):
     """A benchmark table or zero-cost file that is incomplete or malformed."""
 

@@ -22,7 +22,7 @@ from hypothesis import settings
 from toy import write_digit_folders, write_tables
 
 from naslib_archlock.config.sections import Config, load_config
-from naslib_archlock.locking import prepare as pipeline
+from naslib_archlock.locking.find_ranker import train_on_scores
 from naslib_archlock.locking.knowledge import Knowledge
 from naslib_archlock.proxies.zero_cost import zero_cost_file_name
 from naslib_archlock.ranker.train_settings import PRESETS, TrainSettings
@@ -173,7 +173,7 @@ def toy_ranker(toy_tables: Path, tmp_path_factory: pytest.TempPathFactory) -> Ra
     config = load_config(None, [*toy_overrides(toy_tables, out), "archlock.train_tasks", "class_scene,class_object"])
     with pytest.MonkeyPatch.context() as patch:
         patch.setitem(PRESETS, "default", FAST)
-        ranker, _ = pipeline.train(config, *Knowledge(config).training_tables(), progress=None)
+        ranker, _ = train_on_scores(config, *Knowledge(config).training_tables(), progress=None)
     return ranker
 
 

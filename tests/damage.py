@@ -17,7 +17,7 @@ from naslib_archlock.compute.parts import LocalProcesses, compute_parts
 from naslib_archlock.config.sections import load_config
 from naslib_archlock.embedding import task2vec
 from naslib_archlock.errors import RankerError
-from naslib_archlock.locking import prepare as pipeline
+from naslib_archlock.locking.prepare import open_benchmark, prepare
 from naslib_archlock.networks.fit import FitSettings
 from naslib_archlock.proxies.votes import Votes
 from naslib_archlock.proxies.zero_cost import ZeroCostScores
@@ -141,7 +141,7 @@ def _cached() -> Iterator[Kind]:
 def _state(base: Path, tables: Path) -> Kind:
     values = ["search_space", "transbench101_micro", "dataset", "class_scene", "archlock.tables", str(tables)]
     config = load_config(None, [*values, "out_dir", str(base / "run"), "search.epochs", "30"])
-    search = pipeline.prepare(config, pipeline.open_benchmark(config)).search
+    search = prepare(config, open_benchmark(config)).search
     start = search.state()
     for _ in range(6):
         search.step()

@@ -21,8 +21,10 @@ from toy import SPACE, write_tables
 
 from naslib_archlock.commands import main as cli
 from naslib_archlock.config.sections import Config, load_config
-from naslib_archlock.locking import prepare as pipeline
+from naslib_archlock.locking.find_ranker import train_on_scores
 from naslib_archlock.locking.knowledge import Knowledge
+from naslib_archlock.locking.prepare import open_benchmark, prepare
+from naslib_archlock.locking.result import finish
 from naslib_archlock.proxies.votes import Votes, parse_proxies
 from naslib_archlock.proxies.zero_cost import find_zero_cost, read_zero_cost
 from naslib_archlock.search.target_model import TargetModel
@@ -58,11 +60,11 @@ RANK_SEARCHES: dict[str, tuple[str, ...]] = {
 def search(keys: Iterable[str], folder: Path) -> dict[str, Any]:
     """All that a search did: what it judged, in order, and its result."""
     config = config_of(keys, folder)
-    benchmark = pipeline.open_benchmark(config)
-    search = pipeline.prepare(config, benchmark).search
+    benchmark = open_benchmark(config)
+    search = prepare(config, benchmark).search
     for _ in range(config.search.epochs):
         search.step()
-    result = pipeline.finish(config, benchmark, search)
+    result = finish(config, benchmark, search)
     return {"history": [list(evaluated) for evaluated in search.history], "result": result}
 
 
@@ -124,7 +126,7 @@ def target_model(folder: Path) -> str:
 def trained_ranker(folder: Path) -> str:
     """The file of a ranker that is trained now, with its metadata."""
     config = config_of([*_MICRO, "archlock.hidden", "32,16", "archlock.leave_out", "normal"], folder)
-    ranker, _ = pipeline.train(config, *Knowledge(config).training_tables(), progress=None)
+    ranker, _ = train_on_scores(config, *Knowledge(config).training_tables(), progress=None)
     ranker.save(folder / "ranker.safetensors")
     return digest((folder / "ranker.safetensors").read_bytes())
 

@@ -10,7 +10,6 @@ import pytest
 from damage import MISSED, NOTICED, flip, kinds, spread
 
 from naslib_archlock.commands import main as cli
-from naslib_archlock.locking import prepare as pipeline
 from naslib_archlock.store import checkpoint
 
 N_KINDS = 11
@@ -65,7 +64,7 @@ def test_figures_of_networks_that_a_killed_search_has_trained(digit_images, tmp_
     assert search("whole") == 0
     n_networks = capsys.readouterr().err.count("training ")
     with monkeypatch.context() as patch:
-        patch.setattr(pipeline, "finish", stopped)
+        patch.setattr("naslib_archlock.locking.result.finish", stopped)
         assert search("out") == 130
     folder = tmp_path / "out/transbench101_micro/low/archlock/tu/0"
     kept = sorted((folder / "networks").iterdir())

@@ -18,7 +18,8 @@ from naslib_archlock.config.sections import load_config
 from naslib_archlock.embedding.embedding_file import read_embedding
 from naslib_archlock.embedding.simulate import simulate_targets
 from naslib_archlock.errors import EmbeddingError, RankerError
-from naslib_archlock.locking import prepare as pipeline
+from naslib_archlock.locking.prepare import prepare
+from naslib_archlock.locking.result import finish
 from naslib_archlock.proxies.similarity import similarity, similarity_weights
 from naslib_archlock.proxies.votes import Votes
 from naslib_archlock.proxies.zero_cost import ZeroCostScores
@@ -55,10 +56,10 @@ def run(benchmark: TableBenchmark, *overrides: object) -> tuple[Any, dict[str, A
     """A whole search from class_scene for normal, with its report and pictures; the search and the result."""
     keys = {"search_space": SPACE.name, "dataset": "class_scene", "archlock.target": "normal", "search.epochs": 30}
     config = load_config(None, [*(str(part) for item in keys.items() for part in item), *map(str, overrides)])
-    search = pipeline.prepare(config, benchmark).search
+    search = prepare(config, benchmark).search
     for _ in range(config.search.epochs):
         search.step()
-    result = pipeline.finish(config, benchmark, search)
+    result = finish(config, benchmark, search)
     floor = budget_floor(max(search.oracle.known.values()), config.archlock.source_budget_pct)
     assert lock_picture(benchmark, "class_scene", result, floor) and search_picture(search, "class_scene")
     assert "nan" not in summary(result, SPACE)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from naslib_archlock import data
 from naslib_archlock.commands import main as cli
-from naslib_archlock.locking.prepare import box_names
+from naslib_archlock.locking.find_ranker import box_names
 from naslib_archlock.spaces.known import DIGITS
 
 

@@ -19,7 +19,7 @@ from common import interval, options, parallel, show, workers, write_results
 
 from naslib_archlock.benchmarks.table import find_table, read_table
 from naslib_archlock.config.sections import load_config
-from naslib_archlock.locking import prepare as pipeline
+from naslib_archlock.locking.find_ranker import train_on_scores
 from naslib_archlock.proxies.votes import Votes
 from naslib_archlock.proxies.zero_cost import ZeroCostScores, read_zero_cost, zero_cost_file_name
 from naslib_archlock.ranker.training import TrainingTask, pair_accuracy
@@ -48,7 +48,7 @@ def run_once(tables: str, seed: int, encoding: str) -> dict[str, list[float]]:
         constant = Path(folder) / "constant.npy"
         np.save(constant, np.ones(2))
         config = load_config(None, ["seed", str(seed), "archlock.embedding", str(constant)])
-        ranker, _ = pipeline.train(config, [view(s) for s in by_space[NASBENCH201].values()], [], progress=None)
+        ranker, _ = train_on_scores(config, [view(s) for s in by_space[NASBENCH201].values()], [], progress=None)
 
     benchmark = read_table(find_table(Path(tables), TRANSBENCH101_MICRO), TRANSBENCH101_MICRO)
     results: dict[str, list[float]] = {"pair accuracy on votes": [], "Kendall tau to accuracy": []}

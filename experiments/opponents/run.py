@@ -23,7 +23,7 @@ from common import options, write_results
 from naslib_archlock.compute.seeding import stream
 from naslib_archlock.config.sections import load_config
 from naslib_archlock.embedding.simulate import simulate_targets
-from naslib_archlock.locking import prepare as pipeline
+from naslib_archlock.locking.find_ranker import train_on_scores
 from naslib_archlock.locking.knowledge import Knowledge
 from naslib_archlock.report.text import table
 from naslib_archlock.spaces.known import NASBENCH201
@@ -35,7 +35,7 @@ def main() -> None:
     args = options(__doc__ or "", str(Path(__file__).parent)).parse_args()
     config = load_config(None, ["search_space", "nasbench201", "dataset", "cifar10", "archlock.tables", args.tables])
     knowledge = Knowledge(config, hidden=("cifar100", "ImageNet16-120"))
-    ranker, _ = pipeline.train(config, *knowledge.training_tables(), progress=None)
+    ranker, _ = train_on_scores(config, *knowledge.training_tables(), progress=None)
     source = knowledge.embedding(config.dataset, ranker.info)
     n_targets, cosine = config.archlock.n_targets, config.archlock.cosine
     tasks = np.vstack([source, simulate_targets(source, n_targets, cosine, stream(config.seed, "targets"))])

@@ -17,7 +17,7 @@ from common import interval, options, parallel, show, workers, write_results
 
 from naslib_archlock.benchmarks.table import find_table, read_table
 from naslib_archlock.config.sections import Config, load_config
-from naslib_archlock.locking import prepare as pipeline
+from naslib_archlock.locking.find_ranker import train_on_scores
 from naslib_archlock.locking.knowledge import Knowledge
 from naslib_archlock.proxies.votes import Votes, parse_proxies
 from naslib_archlock.proxies.zero_cost import read_zero_cost, zero_cost_file_name
@@ -41,7 +41,7 @@ def config_for(tables: str, seed: int, *overrides: str) -> Config:
 def train_once(tables: str, seed: int, left_out: str, *overrides: str) -> dict[str, Any]:
     """Train on all tasks but ``left_out``; the pair accuracies."""
     config = config_for(tables, seed, "archlock.leave_out", left_out, *overrides)
-    _, report = pipeline.train(config, *Knowledge(config).training_tables(), progress=None)
+    _, report = train_on_scores(config, *Knowledge(config).training_tables(), progress=None)
     return {"unseen": report.unseen_cells, "left_out": report.left_out_tasks}
 
 

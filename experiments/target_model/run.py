@@ -47,7 +47,7 @@ class Predictors:
     def __init__(self, benchmark: Benchmark, others: list[Benchmark], folder: Path) -> None:
         self.archs = benchmark.space.all()
         self.benchmark, self._folder = benchmark, folder
-        self._percentile = {task: percentiles(benchmark, task) for task in benchmark.tasks}
+        self._percentile = {task: percentiles(benchmark.space, accuracies(benchmark, task, "val")) for task in benchmark.tasks}
         self._weights = all_weights(benchmark, folder)
         self._plain, self._further = TargetModel(benchmark.space, False), TargetModel(benchmark.space, True)
         self._trees = _boosted_trees(others, folder)

@@ -29,7 +29,8 @@ from naslib_archlock.audit.audit_run import archs_of, run_audit
 from naslib_archlock.benchmarks.benchmark import Benchmark
 from naslib_archlock.benchmarks.lock_score import LockScale
 from naslib_archlock.config.sections import Config, load_config
-from naslib_archlock.locking import prepare as pipeline
+from naslib_archlock.locking.prepare import open_benchmark, prepare
+from naslib_archlock.locking.result import finish
 from naslib_archlock.report.pictures import CHOSEN, OUTSIDE, WITHIN, png
 from naslib_archlock.report.text import table
 from naslib_archlock.spaces.cells import Cell
@@ -48,7 +49,7 @@ def audit_source(source: str, seeds: int, args: argparse.Namespace) -> pd.DataFr
     config = load_config(
         None, ["search_space", "digits", "dataset", source, "audit.seeds", str(seeds), "audit.learning_rates", RATES]
     )
-    benchmark = pipeline.open_benchmark(config)
+    benchmark = open_benchmark(config)
     targets = [task for task in DIGITS.tasks if task != source]
     of_source = cells_of_source(config, benchmark)
     roles = {target: {**of_source, CEILING: [ceiling(config, benchmark, target)]} for target in targets}
@@ -70,10 +71,10 @@ def audit_source(source: str, seeds: int, args: argparse.Namespace) -> pd.DataFr
 
 def cells_of_source(config: Config, benchmark: Benchmark) -> dict[str, list[Cell]]:
     """Role -> cells, of those that do not depend on the target."""
-    search = pipeline.prepare(config, benchmark).search
+    search = prepare(config, benchmark).search
     for _ in range(config.search.epochs):
         search.step()
-    return cells_to_attack(config, benchmark, pipeline.finish(config, benchmark, search))
+    return cells_to_attack(config, benchmark, finish(config, benchmark, search))
 
 
 def ceiling(config: Config, benchmark: Benchmark, target: str) -> Cell:

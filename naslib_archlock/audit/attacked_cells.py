@@ -9,6 +9,7 @@ from ..benchmarks.benchmark import Benchmark
 from ..benchmarks.lock_score import WithinBudget
 from ..compute.seeding import stream
 from ..config.sections import Config
+from ..locking.schemes import get_scheme
 from ..spaces.cells import Cell
 
 FOUND, S, RANDOM = "found", "scheme S", "random"  # the roles of cells in an audit
@@ -21,7 +22,7 @@ def cells_to_attack(config: Config, benchmark: Benchmark, result: Mapping[str, A
     Args: result: of the search (``pipeline.finish``).
     """
     cells = {FOUND: [tuple(result["cell"])], S: [tuple(result["s"]["cell"])]}
-    if config.archlock.scheme == "s":
+    if not get_scheme(config.archlock.scheme).locks:
         del cells[FOUND]
     n, rng = config.audit.random_cells, stream(config.seed, "audit")
     if n and benchmark.is_measured:

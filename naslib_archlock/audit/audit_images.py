@@ -7,6 +7,7 @@ from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
 
+from ..benchmarks.naslib_provider import naslib
 from ..benchmarks.trained import FIT
 from ..config.sections import Config
 from ..errors import ConfigError
@@ -38,9 +39,7 @@ def splits_of(config: Config, task: str) -> Mapping[str, LabelledImages]:
             f"the images of TransNAS-Bench-101's task {task} (Taskonomy) cannot be read here; give folders of images "
             "as dataset and archlock.target"
         )
-    from ..plugin.score_tasks import naslib_dataset
-
-    return split_for_training(naslib_dataset(task, section.max_images), config.seed)
+    return split_for_training(naslib().read_dataset(task, section.max_images), config.seed)
 
 
 @lru_cache(maxsize=2)

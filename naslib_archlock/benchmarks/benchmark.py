@@ -88,6 +88,18 @@ class SourceOracle:
             self.known[arch] = self._look_up(arch)
         return self.known[arch]
 
+    def record(self, arch: Cell, accuracy: float) -> float:
+        """Count an accuracy that somebody else found, and return the one that is known for the architecture.
+
+        That is the first one: a search must not change its mind about an architecture that it is told again.
+        Raises: ConfigError: if no look-up is left.
+        """
+        if arch not in self.known:
+            if self.is_exhausted:
+                raise ConfigError(f"all {self.max_queries} look-ups of source accuracy are used up")
+            self.known[arch] = accuracy
+        return self.known[arch]
+
 
 def budget_floor(best: float, pct: float) -> float:
     """The least accuracy that gives up no more than ``pct`` % of the best one, which may be negative (a loss)."""

@@ -16,7 +16,7 @@ from ..compute.devices import find_device
 from ..compute.parts import LocalProcesses
 from ..config.sections import load_config
 from ..errors import ConfigError
-from ..locking import prepare as pipeline
+from ..locking.prepare import open_benchmark, report_targets
 from ..report.audit_report import audit_picture, audit_text
 from ..report.text import summary
 from ..store.files import make_folder, write_bytes, write_text
@@ -32,8 +32,8 @@ def run_audit_command(args: argparse.Namespace) -> int:
     """Attack what a search found, which is made first where it is not there, and write figures and a picture."""
     given = args.overrides if args.config_file else [*_DEFAULT, *args.overrides]
     config = load_config(args.config_file, given)
-    benchmark = pipeline.open_benchmark(config)
-    targets = pipeline.report_targets(config, benchmark.tasks)
+    benchmark = open_benchmark(config)
+    targets = report_targets(config, benchmark.tasks)
     if not targets:
         raise ConfigError("there is no target to attack: name some with archlock.target")
     result = made(config, benchmark, RunFolder(config, resume=is_same_run(config), overwrite=False))

@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Any
 from ..benchmarks.benchmark import Benchmark, budget_floor
 from ..config.sections import Config, load_config
 from ..errors import ArchLockError, OutputError, RankerError, shown
-from ..locking import prepare as pipeline
+from ..locking.prepare import open_benchmark, prepare
+from ..locking.result import finish, wall_times
 from ..report.text import summary
 from ..search.base import Search
 from ..spaces.known import get_space
@@ -32,7 +33,7 @@ def run_search(args: argparse.Namespace) -> int:
     options = {"archlock.train_top": args.train_top, "archlock.skip_unreadable": args.skip_unreadable or None}
     given = [str(part) for option in options.items() if option[1] is not None for part in option]
     config = load_config(args.config_file, [*given, *args.overrides])
-    benchmark = pipeline.open_benchmark(config)
+    benchmark = open_benchmark(config)
     run = RunFolder(config, args.resume, args.overwrite)
     result = made(config, benchmark, run)
     print(summary(result, benchmark.space))
@@ -58,7 +59,7 @@ def _search(config: Config, benchmark: Benchmark, run: RunFolder) -> dict[str, A
     """Make the run, or what is missing of it; returns its result, with its timings."""
     start = time.perf_counter()
     with training_bar(config) as progress:
-        prepared = pipeline.prepare(config, benchmark, run.ranker(), progress, run.begin_training)
+        prepared = prepare(config, benchmark, run.ranker(), progress, run.begin_training)
     run.begin()  # only now that all that was given has been read
     run.keep_ranker(prepared.ranker)
     ready = time.perf_counter()
@@ -76,8 +77,8 @@ def _search(config: Config, benchmark: Benchmark, run: RunFolder) -> dict[str, A
         run.keep_state(state)
         print(f"\nstate saved in {run.folder}; go on with --resume", file=sys.stderr)
         raise
-    timings = pipeline.timings(ready - start, time.perf_counter() - ready)
-    result = pipeline.finish(config, benchmark, search)
+    timings = wall_times(ready - start, time.perf_counter() - ready)
+    result = finish(config, benchmark, search)
     run.keep_result(result, timings, search, benchmark)
     return {**result, **timings}
 

@@ -8,7 +8,7 @@ import shlex
 from dataclasses import replace
 
 from ..config.sections import load_config
-from ..locking import prepare as pipeline
+from ..locking.find_ranker import train_on_scores
 from ..locking.knowledge import Knowledge
 from ..ranker.ranker import Ranker
 from ..report.text import table
@@ -28,7 +28,7 @@ def run_train_ranker(args: argparse.Namespace) -> int:
     make_folder(args.out.absolute().parent)
     tables, left_out = Knowledge(config).training_tables()
     with training_bar(config) as progress:
-        ranker, report = pipeline.train(config, tables, left_out, progress, lambda: checkpoint)
+        ranker, report = train_on_scores(config, tables, left_out, progress, lambda: checkpoint)
     ranker = Ranker(ranker.model, replace(ranker.info, command=command_of(args)))
     write_new(args.out, ranker.to_bytes(), args.overwrite)
     checkpoint.unlink(missing_ok=True)

@@ -19,8 +19,8 @@ from ..compute.devices import check_device_name
 from ..errors import UNPRINTABLE, ConfigError, named, nearest, shown, unknown
 from ..proxies.votes import parse_proxies
 from ..ranker.train_settings import OPTIMIZERS, PRESETS, TrainSettings, parse_widths
-from ..search.base import STRATEGIES, SearchSettings
-from ..search.rank_fitness import SCHEMES
+from ..search.base import SearchSettings
+from ..search.strategies import STRATEGIES
 from ..spaces.known import get_space
 from ..store.files import is_file_name
 from ..store.reading import UnreadableError, read_yaml
@@ -72,7 +72,7 @@ class ArchLockSection:
     device: str = "auto"  # to train it (and audits) on: a GPU where there is one, else the CPU; or cpu, cuda:1
 
     def __post_init__(self) -> None:
-        for name, known in (("scheme", SCHEMES), ("preset", PRESETS), ("ranker_optimizer", OPTIMIZERS)):
+        for name, known in (("scheme", ("s", "tk", "tu")), ("preset", PRESETS), ("ranker_optimizer", OPTIMIZERS)):
             if getattr(self, name) not in known:
                 raise unknown(f"archlock.{name}", getattr(self, name), known)
         for name, low, high in (
@@ -170,8 +170,7 @@ class Config:
             self.search.population_size,
             self.search.sample_size,
             self.archlock.screening,
-            # scheme S gives nothing up: of the cells looked up, it chooses the best on the source
-            self.archlock.source_budget_pct if self.archlock.scheme != "s" else 0.0,
+            self.archlock.source_budget_pct,
             self.archlock.source_top_pct,
         )
 

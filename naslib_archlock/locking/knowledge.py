@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from .. import data
+from ..benchmarks.naslib_provider import naslib
 from ..compute.seeding import stream
 from ..config.sections import Config, split_list
 from ..embedding.embedding_file import read_embedding
@@ -150,9 +151,7 @@ def zero_cost_files(config: Config) -> list[Path]:
     if config.archlock.tables:
         folder = Path(config.archlock.tables)
     else:
-        from ..plugin.compat import naslib_data_folder
-
-        folder = naslib_data_folder()
+        folder = naslib().data_folder()
     family = get_space(config.search_space).family
     found = [find_zero_cost(folder, space) for space in SPACES.values() if space.family == family]
     paths = [path for path in found if path is not None]

@@ -15,7 +15,8 @@ from naslib.search_spaces.core.query_metrics import Metric
 from ..benchmarks.benchmark import Benchmark
 from ..config.sections import config_from
 from ..errors import NaslibError
-from ..locking import prepare as pipeline
+from ..locking.prepare import checked, open_benchmark, prepare
+from ..locking.result import finish, wall_times
 from ..report.text import summary
 from ..search.base import Search
 from ..spaces.cells import Cell
@@ -73,7 +74,7 @@ class ArchLock(MetaOptimizer):
     def adapt_search_space(self, search_space: Any, scope: Any = None, dataset_api: Any = None) -> None:
         """Check the config and prepare the search; trains a ranker if ``archlock.ranker`` names none.
 
-        Raises: ArchLockError: as ``pipeline.prepare``.
+        Raises: ArchLockError: as ``prepare``.
         """
         space = get_space(search_space.get_type())
         self._settings = config_from({**self.config, "search_space": space.name}, strict=False)
@@ -82,15 +83,15 @@ class ArchLock(MetaOptimizer):
         self._graph.instantiate_model = False
         start = time.perf_counter()
         self._benchmark = self._open_benchmark(dataset_api)
-        self._search = pipeline.prepare(self._settings, self._benchmark).search
+        self._search = prepare(self._settings, self._benchmark).search
         self._checkpoint = SearchCheckpoint(self._search)
         self._seconds = {"preparation": time.perf_counter() - start, "search": 0.0}
 
     def _open_benchmark(self, dataset_api: Any) -> Benchmark:
         if self._settings.archlock.tables or dataset_api is None:
-            return pipeline.open_benchmark(self._settings)
+            return open_benchmark(self._settings)
         space = get_space(self._settings.search_space)
-        return pipeline.checked(self._settings, NaslibBenchmark(space, {self._settings.dataset: dataset_api}))
+        return checked(self._settings, NaslibBenchmark(space, {self._settings.dataset: dataset_api}))
 
     def new_epoch(self, epoch: int) -> None:
         """Advance the search by one step.
@@ -106,8 +107,8 @@ class ArchLock(MetaOptimizer):
 
     def after_training(self) -> None:
         """Run scheme S for comparison, measure both results, and write ``result.json`` and ``timings.json``."""
-        result = pipeline.finish(self._settings, self._benchmark, self._search)
-        timings = pipeline.timings(**self._seconds)
+        result = finish(self._settings, self._benchmark, self._search)
+        timings = wall_times(**self._seconds)
         for name, content in (("timings.json", timings), ("result.json", result)):
             write_text(Path(self.config.save) / name, json.dumps(content, indent=2) + "\n")
         logger.info("archlock result:\n%s", summary({**result, **timings}, self._benchmark.space))

@@ -10,7 +10,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from ..benchmarks.benchmark import Benchmark
-from ..search.base import Evaluated, RankSearch, Search
+from ..locking.schemes import get_scheme
+from ..search.base import Evaluated, Search
+from ..search.rank_search import RankSearch
 from .pictures import CHOSEN, OUTSIDE, WITHIN, plain, png
 
 
@@ -70,7 +72,7 @@ def lock_picture(benchmark: Benchmark, source: str, result: Mapping[str, Any], f
         axis.scatter(
             result["s"]["source_val"], result["s"]["targets"][task], c=WITHIN, s=60, marker="s", label="S finds"
         )
-        if result["scheme"] != "s":
+        if get_scheme(result["scheme"]).locks:
             label = f"{result['scheme'].upper()} finds"
             axis.scatter(result["source_val"], result["targets"][task], c=CHOSEN, s=110, marker="*", label=label)
         axis.set_xlabel(f"{plain(result['source'])} validation")

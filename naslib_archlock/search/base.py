@@ -1,7 +1,11 @@
-"""What all searches share, and those on ranks: regularised evolution (Real et al., AAAI 2019), and all at once.
+"""What all searches share: asking for architectures, taking their source accuracy, and choosing within the budget.
 
-A search sees two things: a fitness, and a ``SourceOracle`` that answers for the source task's validation accuracy. It
-holds nothing that could answer for a target.
+A search is driven from outside, in steps of two calls::
+
+    arch = search.ask()                     # the architecture to evaluate next on the source task
+    search.tell(arch, validation_accuracy)  # how accurate it was; by whatever trainer
+
+It holds a fitness and a record of source accuracies. Neither can answer for a target.
 """
 
 from __future__ import annotations
@@ -9,24 +13,25 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 
 from ..benchmarks.benchmark import SourceOracle, budget_floor
-from ..errors import ConfigError
+from ..errors import ConfigError, SearchError, shown
 from ..spaces.cells import Cell
 from ..spaces.space import SearchSpace
-from .rank_fitness import Fitness
-
-STRATEGIES = ("bayesian", "evolution", "exhaustive")
+from .fitness import Fitness
 
 
 class Evaluated(NamedTuple):
     """An architecture that a search has judged.
 
-    ``source_rank`` is the ranker's estimate, from 1 (best) to the size of the space, None in a search without a ranker;
-    ``source_val`` is None where the accuracy was not looked up.
+    Attributes:
+        arch: six codes.
+        fitness: higher is fitter.
+        source_rank: the ranker's estimate, from 1 (best) to the size of the space; None in a search without a ranker.
+        source_val: validation accuracy on the source task; None where it was not looked up.
     """
 
     arch: Cell
@@ -37,12 +42,14 @@ class Evaluated(NamedTuple):
 
 @dataclass(frozen=True)
 class SearchSettings:
-    """Attributes:
+    """How to search.
 
-    population_size, sample_size: of regularised evolution, ``sample_size`` entrants drawn with replacement for each
-        tournament; screening: a newcomer is the best on the source, by the ranker, of so many random architectures;
-    source_budget_pct: how much of the best source validation accuracy seen may be given up, in % of it;
-    source_top_pct: where no accuracy is looked up, an architecture must be among the best so many % by source rank.
+    Attributes:
+        population_size: members of the population of regularised evolution.
+        sample_size: members drawn, with replacement, for each tournament.
+        screening: a newcomer is the best on the source, by the ranker, of so many random architectures.
+        source_budget_pct: how much of the best source validation accuracy seen may be given up, in % of it.
+        source_top_pct: where no accuracy is looked up, an architecture must be among the best so many % by source rank.
     """
 
     population_size: int = 10
@@ -60,22 +67,102 @@ class SearchSettings:
 
 
 class Search(ABC):
-    """State and rules that all searches share. As it stands, the budget is one of looked-up source accuracy."""
+    """The state of a search, and the rules for its choice.
+
+    Attributes:
+        in_one_step: whether one step evaluates everything that the search wants to know.
+    """
+
+    in_one_step: ClassVar[bool] = False
 
     def __init__(
-        self, space: SearchSpace, oracle: SourceOracle, settings: SearchSettings, rng: np.random.Generator
+        self,
+        space: SearchSpace,
+        fitness: Fitness,
+        oracle: SourceOracle,
+        settings: SearchSettings,
+        rng: np.random.Generator,
     ) -> None:
-        self.space, self.oracle, self.settings, self.rng = space, oracle, settings, rng
+        self.space, self.fitness, self.oracle, self.settings, self.rng = space, fitness, oracle, settings, rng
         self.history: list[Evaluated] = []
+        self._pending: list[Cell] = []  # architectures that were asked for and not yet told
+
+    # -- ask and tell --------------------------------------------------------------------------------------------------
 
     @abstractmethod
-    def step(self) -> None:
-        """Advance by one step."""
+    def _propose(self) -> Cell:
+        """The architecture to evaluate next."""
+
+    @abstractmethod
+    def _judge(self, arch: Cell) -> tuple[float, float | None]:
+        """The fitness of an architecture and, where a ranker estimates it, its source rank."""
 
     @property
     @abstractmethod
     def is_finished(self) -> bool:
-        """Whether further steps would change nothing."""
+        """Whether the search asks for nothing more."""
+
+    def ask(self) -> Cell:
+        """Return the architecture to evaluate next on the source task.
+
+        Several may be asked for before the first is told, to train them in parallel.
+
+        Raises:
+            SearchError: if the search is finished.
+        """
+        if self.is_finished:
+            raise SearchError(
+                f"the search is finished: it asked for {len(self.history) + len(self._pending)} architectures; "
+                "look at is_finished before you ask"
+            )
+        arch = self._propose()
+        self._pending.append(arch)
+        return arch
+
+    def tell(self, arch: Cell, source_accuracy: float | None = None) -> Evaluated:
+        """Take the source validation accuracy of an architecture that was asked for.
+
+        Args:
+            arch: what ``ask`` returned.
+            source_accuracy: in the task's own unit, where higher is better; None only in a search without look-ups.
+        Raises:
+            SearchError: if it was not asked for, its accuracy is missing, or it is not finite.
+        """
+        arch = tuple(arch)
+        if arch not in self._pending:
+            raise SearchError(f"{shown(arch)} was not asked for, or was told before; tell what ask() returned, once")
+        if self.uses_source_accuracy:
+            if source_accuracy is None or not np.isfinite(source_accuracy):
+                raise SearchError(f"the source accuracy of {arch} is {source_accuracy}; a finite number is needed")
+            source_accuracy = self.oracle.record(arch, float(source_accuracy))
+        self._pending.remove(arch)
+        fitness, source_rank = self._judge(arch)
+        rank = None if source_rank is None else float(source_rank)
+        self.history.append(Evaluated(arch, float(fitness), rank, source_accuracy))
+        return self.history[-1]
+
+    def step(self) -> None:
+        """Evaluate the next architecture, or all of them (``in_one_step``), by the oracle; nothing if finished."""
+        while not self.is_finished:
+            arch = self.ask()
+            try:
+                accuracy = self.oracle.validation_accuracy(arch) if self.uses_source_accuracy else None
+            except BaseException:  # a look-up that was interrupted is made again by the next step
+                self._take_back(arch)
+                raise
+            self.tell(arch, accuracy)
+            if not self.in_one_step:
+                return
+
+    def _take_back(self, arch: Cell) -> None:
+        """Forget that an architecture was asked for, as it will not be told."""
+        self._pending.remove(arch)
+
+    def _n_unused_queries(self) -> int:
+        """Look-ups left when all that was asked for has been told."""
+        return self.oracle.remaining - len({*self._pending} - self.oracle.known.keys())
+
+    # -- the choice ----------------------------------------------------------------------------------------------------
 
     @property
     def uses_source_accuracy(self) -> bool:
@@ -110,8 +197,17 @@ class Search(ABC):
             distinct.setdefault(evaluated.arch, evaluated)
         return sorted(distinct.values(), key=self.merit, reverse=True)[:n]
 
+    def source_position(self) -> int | None:
+        """The place of the choice on the source by a ranker's estimate, from 1; None where accuracies were looked up."""
+        return None
+
+    # -- resuming ------------------------------------------------------------------------------------------------------
+
     def state(self) -> dict[str, Any]:
-        """Everything that ``restore`` needs to go on to the same result, in JSON types."""
+        """Everything that ``restore`` needs to go on to the same result, in JSON types.
+
+        Architectures that were asked for and not told are forgotten: they are asked for again.
+        """
         return {"history": list(self.history), "rng": self.rng.bit_generator.state}
 
     def restore(self, state: Mapping[str, Any]) -> None:
@@ -119,38 +215,4 @@ class Search(ABC):
         self.history = [Evaluated(tuple(arch), *judged) for arch, *judged in state["history"]]
         self.oracle.known = {e.arch: e.source_val for e in self.history if e.source_val is not None}
         self.rng.bit_generator.state = state["rng"]
-
-    def _record(self, arch: Cell, fitness: float, source_rank: float | None = None) -> Evaluated:
-        val = self.oracle.validation_accuracy(arch) if self.uses_source_accuracy else None
-        rank = None if source_rank is None else float(source_rank)
-        self.history.append(Evaluated(arch, float(fitness), rank, val))
-        return self.history[-1]
-
-
-class RankSearch(Search):
-    """A search on ranks that a ranker estimates. Without look-ups, the budget is one of source rank."""
-
-    def __init__(
-        self,
-        space: SearchSpace,
-        fitness: Fitness,
-        oracle: SourceOracle,
-        settings: SearchSettings,
-        rng: np.random.Generator,
-    ) -> None:
-        super().__init__(space, oracle, settings, rng)
-        self.fitness = fitness
-
-    def is_within_budget(self, evaluated: Evaluated) -> bool:
-        if self.uses_source_accuracy:
-            return super().is_within_budget(evaluated)
-        return _rank_of(evaluated) <= self.fitness.source_rank_at(self.settings.source_top_pct)
-
-    def merit(self, evaluated: Evaluated) -> tuple[bool, float]:
-        if self.uses_source_accuracy or self.is_within_budget(evaluated):
-            return super().merit(evaluated)
-        return False, -_rank_of(evaluated)
-
-
-def _rank_of(evaluated: Evaluated) -> float:
-    return np.inf if evaluated.source_rank is None else evaluated.source_rank
+        self._pending.clear()

@@ -12,13 +12,17 @@ Fitness needs no look-up here: it is what a model expects of the targets (``targ
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from itertools import chain
+
 import numpy as np
 from scipy.special import ndtr
 
 from ..benchmarks.benchmark import SourceOracle, budget_floor
-from ..spaces.cells import cell_index
+from ..spaces.cells import Cell, cell_index
 from ..spaces.space import SearchSpace
 from .base import Search, SearchSettings
+from .fitness import Fitness
 from .surrogate import Kernel, SourceModel, inputs
 
 SHARE_FOR_BEST = 0.6
@@ -31,21 +35,20 @@ _LEAST_PCT = 1.0  # accuracies are seen on a scale no finer than so many % of th
 class BayesianSearch(Search):
     """One look-up a step.
 
-    Every architecture of the space is a candidate, also several that compute one function: they were trained apart, and
+    Every architecture of the space is a candidate, also several that compute one function. They were trained apart, and
     the best of all, from which the budget is measured, is often a lucky one among equals.
     """
 
     def __init__(
         self,
         space: SearchSpace,
-        fitness: np.ndarray,
+        fitness: Fitness,
         oracle: SourceOracle,
         settings: SearchSettings,
         rng: np.random.Generator,
     ) -> None:
-        """Args: fitness: of each function of ``space.distinct()``; the higher, the worse for the targets."""
-        super().__init__(space, oracle, settings, rng)
-        self.fitness = fitness
+        super().__init__(space, fitness, oracle, settings, rng)
+        self._fitness = fitness.of(space.distinct())
         archs = rng.permutation(space.all())  # in random order, which decides between equals
         names, name = cell_index(space.distinct()), cell_index(space.representatives(archs))
         usable = np.isin(name, names)
@@ -60,23 +63,29 @@ class BayesianSearch(Search):
 
     @property
     def is_finished(self) -> bool:
-        return self.oracle.is_exhausted or len(self.history) == len(self._archs)
+        n_asked = len(self.history) + len(self._pending)
+        return self._n_unused_queries() <= 0 or n_asked == len(self._archs)
 
-    def step(self) -> None:
-        """Look up one architecture: at random at first, then the next of a plan made every few steps."""
-        if self.is_finished:
-            return
-        n = len(self.history)
-        if n < len(self._start):
-            row = self._start[n]
-        else:
-            at = n - (n - len(self._start)) % _BATCH
-            if self._plan[0] != at:
-                self._plan = (at, self._next(at))
-            row = self._plan[1][n - at]
-        self._record(tuple(self._archs[row].tolist()), self.fitness[self._function[row]])
+    def _judge(self, arch: Cell) -> tuple[float, float | None]:
+        return self._fitness[self._function[self._row[arch]]], None
 
-    def _next(self, n: int) -> list[int]:
+    def _propose(self) -> Cell:
+        """At random at first, then the next of a plan that is made every few look-ups."""
+        n = len(self.history) + len(self._pending)
+        if n < len(self._start) or not self.history:  # no model without a look-up
+            return self._first_new(chain(self._start, range(len(self._archs))))
+        at = n - (n - len(self._start)) % _BATCH
+        if self._plan[0] != at:
+            self._plan = (at, self._plan_after(min(at, len(self.history))))
+        return self._first_new(chain(self._plan[1][n - at :], self._by_function))
+
+    def _first_new(self, rows: Iterable[int]) -> Cell:
+        """The architecture at the first of ``rows`` that was not asked for: the first of all, unless asks overlap."""
+        asked = {e.arch for e in self.history} | {*self._pending}
+        archs = (tuple(self._archs[row].tolist()) for row in rows)
+        return next(arch for arch in archs if arch not in asked)
+
+    def _plan_after(self, n: int) -> list[int]:
         """Rows of the next look-ups, by what the first ``n`` have shown: so a resumed search goes the same way."""
         rows, values = self._looked_up(n)
         scale = _Scale(values, self.settings.source_budget_pct)
@@ -84,12 +93,13 @@ class BayesianSearch(Search):
         gain = expected_improvement(mean, std, best=0.0)
         if n >= SHARE_FOR_BEST * self.oracle.max_queries:
             floor = budget_floor(scale.best, self.settings.source_budget_pct)
-            to_beat = self.fitness[self._function[rows[values >= floor]]].max()
+            to_beat = self._fitness[self._function[rows[values >= floor]]].max()
             probability = ndtr((mean - scale.warp(np.array(floor))) / std)
-            lock_gain = probability * np.maximum(self.fitness - to_beat, 0.0)
+            lock_gain = probability * np.maximum(self._fitness - to_beat, 0.0)
             if lock_gain.any():  # else nothing is left to gain but a better source
                 gain = lock_gain
-        return self._unknown_by_gain(gain, rows)
+        pending = np.array([self._row[arch] for arch in self._pending], dtype=np.int64)
+        return self._unknown_by_gain(gain, np.concatenate([rows, pending]))
 
     def _looked_up(self, n: int) -> tuple[np.ndarray, np.ndarray]:
         rows = np.array([self._row[e.arch] for e in self.history[:n]])

@@ -1,43 +1,47 @@
-"""What a search maximises: good ranks on the source task, bad ones on the targets (ArchLock, section 3.3)."""
+"""The paper's fitness: good ranks on the source task, bad ones on the targets (ArchLock, section 3.3)."""
 
 from __future__ import annotations
 
 import copy
+from collections.abc import Callable
 from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..errors import unknown
 from ..spaces.space import SearchSpace
 
 if TYPE_CHECKING:
     from ..ranker.comparisons import Contest
     from ..ranker.ranker import Ranker
 
-SCHEMES = ("s", "tk", "tu")
 _TIE = 1e-3  # estimates of ranks this close are equal: rounding depends on how many tasks are computed at once
 
+# From source ranks, ``n``, and target ranks, ``targets x n``, to fitness, ``n``.
+Combine = Callable[[np.ndarray, np.ndarray], np.ndarray]
 
-def combine(scheme: str, source_rank: np.ndarray, target_ranks: np.ndarray, trade_off: float) -> np.ndarray:
-    """Fitness from ranks, 1 being the best rank.
 
-    S: ``-rank_S``. TK: ``rank_T - trade_off * rank_S``, the mean over the targets where there are several. TU: the
-    same over simulated targets.
+def good_on_source(source_rank: np.ndarray, target_ranks: np.ndarray) -> np.ndarray:
+    """Return the fitness of scheme S, ``-rank_S``, which ignores the targets."""
+    return -source_rank
 
-    Args: source_rank: ``n``; target_ranks: ``targets x n``, ignored by S; trade_off: the paper's lambda.
-    Raises: UnknownNameError: for another scheme.
+
+def bad_on_targets(source_rank: np.ndarray, target_ranks: np.ndarray, *, trade_off: float) -> np.ndarray:
+    """Return the fitness of schemes TK and TU, ``rank_T - trade_off * rank_S``, where 1 is the best rank.
+
+    Args:
+        source_rank: ``n`` ranks.
+        target_ranks: ``targets x n`` ranks; of several targets, simulated ones too, the mean counts.
+        trade_off: the paper's lambda.
+    Returns:
+        ``n`` numbers; higher is fitter.
     """
-    if scheme not in SCHEMES:
-        raise unknown("scheme", scheme, SCHEMES)
-    if scheme == "s":
-        return -source_rank
     difference: np.ndarray = target_ranks.mean(axis=0) - trade_off * source_rank
     return difference
 
 
-class Fitness:
-    """Fitness of architectures under one scheme.
+class RankFitness:
+    """A fitness made of ranks that a ranker estimates.
 
     Departure from the paper: a rank is not counted among the current population but estimated for the whole space,
     from the win rate against a fixed sample of it. A cell is so compared once (nothing is compared again when another
@@ -48,31 +52,43 @@ class Fitness:
         self,
         ranker: Ranker,
         space: SearchSpace,
-        scheme: str,
         source: np.ndarray,
         targets: np.ndarray,
-        trade_off: float,
+        combine: Combine,
         opponents: np.ndarray,
     ) -> None:
-        """Args: source: ``dim`` numbers; targets: ``n_targets x dim``, empty for S; opponents: ``m x 6`` codes."""
+        """Prepare the comparisons with the opponents.
+
+        Args:
+            ranker: estimates who wins.
+            space: the search space.
+            source: embedding of the source task, ``dim`` numbers.
+            targets: embeddings of the targets, ``n_targets x dim``; none for scheme S.
+            combine: makes a fitness of the ranks; the scheme decides.
+            opponents: the fixed sample, ``m x 6`` codes.
+        """
         ranker.check_space(space)
-        self._scheme, self._trade_off = scheme, trade_off
+        self._combine = combine
         self._on_source = self._on_all = ranker.contest(source[None], opponents)
-        if scheme != "s":
+        if len(targets):
             self._on_all = ranker.contest(np.vstack([source[None], targets]), opponents)
         self._space, self._n_distinct = space, len(space.distinct())
 
-    def source_ranks(self, archs: np.ndarray) -> np.ndarray:
-        """Estimated ranks of ``n x 6`` codes on the source, ``n``; 1 is the best."""
-        return self._ranks(self._on_source, archs)[0]
+    def of(self, archs: np.ndarray) -> np.ndarray:
+        """Return the fitness of ``n x 6`` codes, ``n``."""
+        return self.evaluate(archs)[0]
 
     def evaluate(self, archs: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Fitness and source rank of ``n x 6`` codes, ``n`` each."""
+        """Return fitness and source rank of ``n x 6`` codes, ``n`` each."""
         source, *targets = self._ranks(self._on_all, archs)
-        return combine(self._scheme, source, np.array(targets), self._trade_off), source
+        return self._combine(source, np.array(targets)), source
+
+    def source_ranks(self, archs: np.ndarray) -> np.ndarray:
+        """Return the estimated ranks of ``n x 6`` codes on the source, ``n``; 1 is the best."""
+        return self._ranks(self._on_source, archs)[0]
 
     def _ranks(self, contest: Contest, archs: np.ndarray) -> np.ndarray:
-        """Estimated ranks in the space, ``tasks x n``."""
+        """Return the estimated ranks in the space, ``tasks x n``."""
         return 1.0 + (1.0 - contest.win_rates(archs)) * (self._n_distinct - 1)
 
     @cached_property
@@ -84,16 +100,16 @@ class Fitness:
         return np.sort(self.source_ranks(self._space.distinct()))
 
     def source_rank_at(self, pct: float) -> float:
-        """The estimate of the last of the best ``pct`` % of the space by source rank."""
+        """Return the estimate of the last of the best ``pct`` % of the space by source rank."""
         n = len(self._all_source_ranks)
         return float(self._all_source_ranks[max(1, int(n * pct / 100)) - 1]) + _TIE
 
     def source_position(self, source_rank: float) -> int:
-        """From an estimate to the place among all architectures of the space, from 1."""
+        """Return the place of an estimate among all architectures of the space, from 1."""
         return int(np.searchsorted(self._all_source_ranks, source_rank - _TIE)) + 1
 
-    def on_source_alone(self) -> Fitness:
-        """The fitness under scheme S, by the same ranker, source and opponents."""
+    def on_source_alone(self) -> RankFitness:
+        """Return the fitness under scheme S, by the same ranker, source and opponents."""
         other = copy.copy(self)
-        other._scheme, other._on_all = "s", self._on_source
+        other._combine, other._on_all = good_on_source, self._on_source
         return other

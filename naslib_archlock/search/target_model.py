@@ -57,16 +57,19 @@ class Moments:
         return Moments(self.gram + other.gram, self.label + other.label)
 
 
-def percentiles(benchmark: Benchmark, task: str) -> np.ndarray:
-    """Percentiles in (0, 1) of validation accuracy, the mean over equal functions, by the rows of ``space.all()``.
+def percentiles(space: SearchSpace, accuracy: np.ndarray) -> np.ndarray:
+    """Return percentiles in (0, 1) of a task's accuracies, the mean over equal functions.
 
-    All are 0.5 where all accuracies are equal.
+    Args:
+        space: the search space.
+        accuracy: ``n`` accuracies, in the order of ``space.all()``.
+    Returns:
+        ``n`` percentiles; all are 0.5 where all accuracies are equal.
     """
-    function = cell_index(benchmark.space.representatives(benchmark.space.all()))
-    values = accuracies(benchmark, task, "val")
-    if values.min() == values.max():  # the means of equal numbers would differ, by rounding
-        return np.full(len(values), 0.5)
-    of_function = _group_mean(function, values)
+    if accuracy.min() == accuracy.max():  # the means of equal numbers would differ, by rounding
+        return np.full(len(accuracy), 0.5)
+    function = cell_index(space.representatives(space.all()))
+    of_function = _group_mean(function, accuracy)
     names, first = np.unique(function, return_index=True)
     rank = np.zeros(N_CODES**N_SLOTS)
     rank[names] = (_ranks(of_function[first]) - 0.5) / len(first)
@@ -95,7 +98,9 @@ def populations(benchmark: Benchmark, weights: Mapping[tuple[str, str], float]) 
     """
     archs = benchmark.space.distinct()
     row = np.searchsorted(cell_index(benchmark.space.all()), cell_index(archs))
-    percentile = {task: percentiles(benchmark, task)[row] for task in benchmark.tasks}
+    percentile = {
+        task: percentiles(benchmark.space, accuracies(benchmark, task, "val"))[row] for task in benchmark.tasks
+    }
     accuracy = {task: accuracies(benchmark, task, "val")[row] for task in benchmark.tasks}
     for source, target in itertools.permutations(benchmark.tasks, 2):
         others = {t: weights[t, target] for t in benchmark.tasks if t not in (source, target)}

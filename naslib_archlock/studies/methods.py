@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import glob
 import hashlib
-import importlib
 import json
 import zlib
 from collections.abc import Callable, Collection, Mapping, Sequence
@@ -21,12 +20,16 @@ import numpy as np
 
 from ..benchmarks.benchmark import Benchmark
 from ..benchmarks.lock_score import SOURCE_RULES, TARGET_RULES, LockScale, WithinBudget
+from ..benchmarks.naslib_provider import naslib
 from ..compute.versions import library_versions
 from ..config.sections import ArchLockSection, Config, config_from
 from ..errors import ArchLockError, RankerError, StudyError, nearest, unknown
-from ..locking import prepare as pipeline
+from ..locking.find_ranker import find_ranker
 from ..locking.knowledge import Knowledge, zero_cost_files
+from ..locking.prepare import prepare, run, strategy_of
+from ..locking.schemes import SCHEMES, get_scheme
 from ..ranker.ranker import Ranker
+from ..search.strategies import RANKS
 from ..spaces.cells import Cell, cell_index
 from ..spaces.known import SPACES, get_space
 from ..spaces.space import SearchSpace
@@ -165,7 +168,7 @@ class ArchLock(Kind):
 
     def ranker_file(self, job: Job) -> Path | None:
         config = config_of(job)
-        if config.archlock.ranker or pipeline.strategy(config, job.benchmark) == "bayesian":
+        if config.archlock.ranker or strategy_of(config, job.benchmark).fitness != RANKS:
             return None
         depends_on = {
             "family": get_space(config.search_space).family,
@@ -182,7 +185,7 @@ class ArchLock(Kind):
         """Raises: what training raises; OutputError."""
         path, config = self.ranker_file(job), config_of(job)
         if path is not None:
-            ranker = pipeline.find_ranker(config, Knowledge(config, _hidden(config)))
+            ranker = find_ranker(config, Knowledge(config, _hidden(config)))
             make_folder(path.parent)
             ranker.save(path)
 
@@ -219,7 +222,7 @@ def _config(options: Mapping[str, Any], base: Mapping[str, Any], section: Mappin
 
 def _hidden(config: Config) -> list[str]:
     """The tasks that the ranker must not be trained on."""
-    return [] if config.archlock.scheme == "tk" else list(config.archlock.targets)
+    return list(get_scheme(config.archlock.scheme).hidden(config.archlock.targets))
 
 
 def _files(config: Config) -> list[Path]:
@@ -237,9 +240,8 @@ def _files(config: Config) -> list[Path]:
 
 def _pick_by_search(job: Job) -> Picks:
     config = config_of(job)
-    search = pipeline.prepare(config, job.benchmark, ARCHLOCK.ranker(job)).search
-    for _ in range(config.search.epochs):
-        search.step()
+    search = prepare(config, job.benchmark, ARCHLOCK.ranker(job)).search
+    run(search, config.search.epochs)
     best_first = [evaluated.arch for evaluated in search.top(len(search.history))]
     return Picks(first_distinct(job.benchmark.space, best_first), search.oracle.queries)
 
@@ -299,25 +301,31 @@ def _within_budget(job: Job) -> WithinBudget:
 
 @dataclass(frozen=True)
 class Imported(Kind):
-    """A kind of another module, which needs what is not always installed."""
+    """A kind that needs a package which is not always installed.
 
-    module: str = ""
-    requirement: Callable[[], Any] = lambda: None
+    Attributes:
+        load: imports the function that picks, and fails with an error for users where it cannot.
+    """
+
+    load: Callable[[], Callable[[Job], Picks]] | None = None
 
     def check_here(self) -> None:
-        self.requirement()
-        importlib.import_module(self.module, __package__)
+        assert self.load is not None  # dataclasses want a default behind those of ``Kind``
+        self.load()
 
 
-def _imported(module: str, job: Job) -> Picks:
-    picks: Picks = importlib.import_module(module, __package__).pick(job)
-    return picks
+def _nsga2() -> Callable[[Job], Picks]:
+    from .nsga2 import pick
+
+    return pick
 
 
-def _find_naslib() -> None:
-    from ..plugin.compat import naslib_home
+def _naslib_optimizers() -> Callable[[Job], Picks]:
+    return naslib().optimizer_picks()
 
-    naslib_home()
+
+def _pick_with(load: Callable[[], Callable[[Job], Picks]], job: Job) -> Picks:
+    return load()(job)
 
 
 # ----------------------------------------------------------------------------------------------------------------------
@@ -359,20 +367,19 @@ _ALL = (
     Imported(
         "naslib",
         "an optimizer of NASLib on source accuracy",
-        partial(_imported, "..plugin.baselines"),
+        partial(_pick_with, _naslib_optimizers),
         uses_target=False,
         uses_budget=False,
         spaces=("nasbench201", "transbench101_micro"),
         options={"optimizer": ("rs", "re", "ls", "bananas", "npenas")},
-        module="..plugin.baselines",
-        requirement=_find_naslib,
+        load=_naslib_optimizers,
     ),
     Imported(
         "nsga2",
         "NSGA-II on source and target accuracy",
-        partial(_imported, ".nsga2"),
+        partial(_pick_with, _nsga2),
         spaces=_CELLS,
-        module=".nsga2",
+        load=_nsga2,
     ),
 )
 KINDS: dict[str, Kind] = {kind.name: kind for kind in _ALL}
@@ -383,6 +390,7 @@ def kind_of(name: str, options: Mapping[str, Any]) -> Kind:
     if name not in KINDS:
         raise unknown("method", name, KINDS)
     kind = KINDS[name]
-    if kind is ARCHLOCK and options.get("scheme") == "s":
+    scheme = SCHEMES.get(str(options.get("scheme")))
+    if kind is ARCHLOCK and scheme and not scheme.locks:
         return replace(kind, uses_budget=False)  # it gives nothing up, whatever the budget
     return kind

@@ -25,11 +25,12 @@ from .. import data
 from ..benchmarks.benchmark import Benchmark
 from ..benchmarks.digits_benchmark import FILE as DIGITS_FILE
 from ..benchmarks.lock_score import LockScale
+from ..benchmarks.naslib_provider import naslib
 from ..benchmarks.table import find_table
+from ..benchmarks.tabular import tabular_benchmark
 from ..compute.parts import LocalProcesses, Workers, in_parallel
 from ..compute.threads import single_threaded, single_threaded_blas
 from ..errors import ArchLockError, OutputError, RankerError, StudyError, TableError
-from ..locking.prepare import tabular_benchmark
 from ..ranker.ranker import Ranker
 from ..spaces.known import DIGITS, get_space
 from ..spaces.space import SearchSpace
@@ -104,11 +105,8 @@ def _benchmark_files(space: SearchSpace, tables: str) -> list[Path]:
         return [find_table(Path(tables), space)]
     if space.name == DIGITS.name:
         return [data.FOLDER / DIGITS_FILE]
-    from ..plugin.compat import naslib_data_folder
-    from ..plugin.naslib_benchmark import benchmark_files
-
-    folder = naslib_data_folder()
-    return [folder / name for name in dict.fromkeys(benchmark_files(space).values())]
+    folder = naslib().data_folder()
+    return [folder / name for name in dict.fromkeys(naslib().benchmark_files(space).values())]
 
 
 def resolve(study: Study, tables: str = "") -> Study:

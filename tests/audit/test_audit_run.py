@@ -15,7 +15,7 @@ from naslib_archlock.benchmarks.lock_score import WithinBudget
 from naslib_archlock.compute.parts import LocalProcesses
 from naslib_archlock.config.sections import Config, load_config
 from naslib_archlock.errors import ArchLockError, ConfigError, OutputError
-from naslib_archlock.locking import prepare as pipeline
+from naslib_archlock.locking.prepare import open_benchmark
 
 QUICK = (
     "search_space", "digits", "dataset", "digit", "audit.epochs", "1", "audit.seeds", "2", "audit.fractions", "10",
@@ -140,7 +140,7 @@ def test_tasks_without_images_here_are_refused():
 
 def test_the_cells_are_those_of_the_search_and_random_ones_within_the_budget():
     config = quick("audit.random_cells", "3")
-    benchmark = pipeline.open_benchmark(config)
+    benchmark = open_benchmark(config)
     result = {"cell": [3, 3, 3, 3, 3, 3], "s": {"cell": [1, 2, 3, 1, 2, 3]}}
     cells = cells_to_attack(config, benchmark, result)
     assert (cells[FOUND], cells[S]) == ([(3,) * 6], [(1, 2, 3, 1, 2, 3)])

@@ -7,7 +7,6 @@ from pathlib import Path
 import pytest
 
 from naslib_archlock.commands.main import main
-from naslib_archlock.locking import prepare as pipeline
 
 QUICK = [
     "audit.epochs", "1", "audit.seeds", "2", "audit.fractions", "10,100", "audit.learning_rates", "0.03",
@@ -42,7 +41,7 @@ def test_a_search_is_made_and_audited_and_the_same_again(tmp_path, capsys, monke
     assert (out / "audit.png").read_bytes().startswith(b"\x89PNG")
 
     before = files_in(out)
-    monkeypatch.setattr(pipeline, "prepare", None)  # the search is there
+    monkeypatch.setattr("naslib_archlock.locking.prepare.prepare", None)  # the search is there
     assert audit(tmp_path, "--jobs", "1") == 0
     assert files_in(out) == before
 

@@ -21,7 +21,7 @@ from naslib_archlock import __version__
 from naslib_archlock.benchmarks.benchmark import SourceOracle
 from naslib_archlock.commands import main as cli
 from naslib_archlock.commands.search import RunFolder
-from naslib_archlock.locking import prepare as pipeline
+from naslib_archlock.locking import result
 from naslib_archlock.ranker.ranker import Ranker
 from naslib_archlock.report import LIMIT
 from naslib_archlock.report import search_pictures as plot
@@ -339,7 +339,7 @@ def test_a_bug_is_not_hidden(run, toy_args, monkeypatch):
     def bug(*args):
         raise AttributeError("a bug")
 
-    monkeypatch.setattr(pipeline, "prepare", bug)
+    monkeypatch.setattr("naslib_archlock.locking.prepare.prepare", bug)
     with pytest.raises(AttributeError, match="a bug"):
         run("search", *toy_args)
 
@@ -504,13 +504,13 @@ def n_steps_kept(folder: Path) -> int:
 def searches_of(monkeypatch: pytest.MonkeyPatch) -> list[Search]:
     """The searches that are reported from now on."""
     searches: list[Search] = []
-    finish = pipeline.finish
+    finish = result.finish
 
     def recorded_finish(config, benchmark, search, *args):
         searches.append(search)
         return finish(config, benchmark, search, *args)
 
-    monkeypatch.setattr(pipeline, "finish", recorded_finish)
+    monkeypatch.setattr("naslib_archlock.locking.result.finish", recorded_finish)
     return searches
 
 
@@ -553,7 +553,9 @@ def test_resuming_uses_the_ranker_of_the_run(run, ranked_args, folder, monkeypat
     with monkeypatch.context() as patch:
         interrupted_at(5, patch)
         assert run("search", *args).code == 130
-    monkeypatch.setattr(pipeline, "train", lambda *args, **kwargs: pytest.fail("trained again"))
+    monkeypatch.setattr(
+        "naslib_archlock.locking.find_ranker.train_on_scores", lambda *args, **kwargs: pytest.fail("trained again")
+    )
     assert run("search", "--resume", *args).code == 0
 
 
@@ -574,7 +576,9 @@ def test_the_state_is_kept_now_and_then(run, toy_args, folder, monkeypatch):
 def test_the_state_is_kept_when_some_time_has_passed(run, toy_args, folder, monkeypatch):
     monkeypatch.setattr(checkpoint, "SECONDS", 0.0)
     with monkeypatch.context() as patch:
-        patch.setattr(pipeline, "finish", _interrupt)  # as a kill would, without a word to the loop
+        patch.setattr(
+            "naslib_archlock.locking.result.finish", _interrupt
+        )  # as a kill would, without a word to the loop
         assert run("search", *toy_args).code == 130
     assert n_steps_kept(folder) == 15
 
@@ -603,7 +607,7 @@ def test_to_resume_a_finished_run_is_to_be_told_so(run, toy_args, folder, monkey
     first = run("search", "--json", *toy_args)
     before = {path.name: path.read_bytes() for path in folder.iterdir()}
     (folder / "state.json").write_text("left over, by a kill after the result was written")
-    monkeypatch.setattr(pipeline, "prepare", lambda *args: pytest.fail("made again"))
+    monkeypatch.setattr("naslib_archlock.locking.prepare.prepare", lambda *args: pytest.fail("made again"))
     code, out, err = run("search", "--resume", "--json", *toy_args)
     assert (code, err) == (0, "")
     assert out == f"this run is finished, in {folder}\n{first.out}"
@@ -666,7 +670,7 @@ def test_a_damaged_ranker_is_said_and_trained_again(run, ranked_args, folder, mo
 def test_nothing_of_another_configurations_run_is_taken_for_this_ones(run, fails, ranked_args, folder, monkeypatch):
     """A ranker that was kept, and then the process killed before there was a state."""
     with monkeypatch.context() as patch:
-        patch.setattr(pipeline, "finish", _interrupt)
+        patch.setattr("naslib_archlock.locking.result.finish", _interrupt)
         assert run("search", *ranked_args).code == 130
     assert sorted(os.listdir(folder)) == ["config.yaml", "ranker.safetensors"]
     other = [*ranked_args, "archlock.cosine", "0.5"]
@@ -740,7 +744,7 @@ def _interrupt(*args: Any, **kwargs: Any) -> None:
 
 
 def test_ctrl_c_while_training(run, ranked_args, folder, monkeypatch):
-    monkeypatch.setattr(pipeline, "train", _interrupt)
+    monkeypatch.setattr("naslib_archlock.locking.find_ranker.train_on_scores", _interrupt)
     code, out, err = run("search", *ranked_args, "archlock.ranker", "")
     assert (code, out, err) == (130, "", "archlock search: interrupted\n")
     assert not (folder / "result.json").exists()
@@ -879,7 +883,7 @@ def test_a_ranker_that_cannot_be_written(fails, toy_args, tmp_path, fast_trainin
 
 
 def test_ctrl_c_while_training_a_ranker(train, tmp_path, monkeypatch):
-    monkeypatch.setattr(pipeline, "train", _interrupt)
+    monkeypatch.setattr("naslib_archlock.locking.find_ranker.train_on_scores", _interrupt)
     assert train().code == 130
     assert os.listdir(tmp_path / "new") == []
 

@@ -8,7 +8,7 @@ from scipy.stats import spearmanr
 from naslib_archlock.compute.devices import find_device
 from naslib_archlock.config.sections import load_config
 from naslib_archlock.errors import ConfigError
-from naslib_archlock.locking import prepare as pipeline
+from naslib_archlock.locking.find_ranker import train_on_scores
 from naslib_archlock.locking.knowledge import Knowledge
 from naslib_archlock.spaces.known import TRANSBENCH101_MICRO
 
@@ -48,7 +48,7 @@ def test_a_gpu_trains_nearly_the_same_ranker(toy_config):
     for device in ("cpu", "cuda", "cuda"):
         config = toy_config("archlock.device", device, "archlock.leave_out", "normal")
         knowledge = Knowledge(config)
-        ranker, _ = pipeline.train(config, *knowledge.training_tables(), progress=None)
+        ranker, _ = train_on_scores(config, *knowledge.training_tables(), progress=None)
         source = knowledge.embedding(config.dataset, ranker.info)
         rates.append(ranker.win_rates(cells, source[None], cells[::7])[0])
     for other in rates[1:]:

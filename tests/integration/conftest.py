@@ -12,7 +12,7 @@ import pytest
 import naslib_archlock
 from naslib_archlock.config.sections import load_config
 from naslib_archlock.errors import NaslibError
-from naslib_archlock.locking import prepare as pipeline
+from naslib_archlock.locking.find_ranker import train_on_scores
 from naslib_archlock.locking.knowledge import Knowledge
 from naslib_archlock.plugin.compat import load_naslib, naslib_data_folder
 from naslib_archlock.plugin.naslib_benchmark import benchmark_files
@@ -78,7 +78,7 @@ def naslib_config(tmp_path: Path, naslib: ModuleType) -> MakeConfig:
 
 def _train_ranker(path: Path, *overrides: str) -> Path:
     config = load_config(None, ["archlock.hidden", "16", *overrides])
-    ranker, _ = pipeline.train(config, *Knowledge(config).training_tables(), progress=None)
+    ranker, _ = train_on_scores(config, *Knowledge(config).training_tables(), progress=None)
     ranker.save(path)
     return path
 

@@ -17,7 +17,8 @@ import pytest
 
 from naslib_archlock.config.sections import load_config
 from naslib_archlock.errors import CellError, NaslibError, UnknownNameError
-from naslib_archlock.locking import prepare as pipeline
+from naslib_archlock.locking.prepare import open_benchmark, prepare
+from naslib_archlock.locking.result import finish
 from naslib_archlock.plugin import naslib_benchmark as module
 from naslib_archlock.plugin.compat import naslib_data_folder
 from naslib_archlock.plugin.naslib_benchmark import NaslibBenchmark, benchmark_files
@@ -232,13 +233,13 @@ def test_a_hidden_tasks_answers_are_first_asked_for_after_the_search(own_cache, 
         "search.epochs": 12,
     }  # fmt: skip
     config = load_config(None, [str(part) for pair in keys.items() for part in pair])
-    benchmark = pipeline.open_benchmark(config)
-    search = pipeline.prepare(config, benchmark).search
+    benchmark = open_benchmark(config)
+    search = prepare(config, benchmark).search
     for _ in range(12):
         search.step()
     of_benchmarks = {name for name in kept_names(own_cache) if "/" in name or name.startswith("nb201")}
     assert of_benchmarks == {"cifar10/val", "nb201_cifar10_full_training.pickle"}
-    pipeline.finish(config, benchmark, search)
+    finish(config, benchmark, search)
     added = {"cifar10/test", "cifar100/test", "nb201_cifar100_full_training.pickle"}
     assert {name for name in kept_names(own_cache) if "/" in name or name.startswith("nb201")} == of_benchmarks | added
 

@@ -15,7 +15,9 @@ import torch
 
 from naslib_archlock.config.sections import Config, config_from
 from naslib_archlock.errors import ConfigError, RankerError, UnknownNameError
-from naslib_archlock.locking import prepare as pipeline
+from naslib_archlock.locking.find_ranker import find_ranker
+from naslib_archlock.locking.prepare import open_benchmark, prepare
+from naslib_archlock.locking.result import finish
 from naslib_archlock.plugin.naslib_benchmark import NaslibBenchmark
 from naslib_archlock.ranker.train_settings import PRESETS
 from naslib_archlock.spaces.known import get_space
@@ -71,13 +73,13 @@ def make_run(naslib_config, dataset_apis, source_ranker) -> Callable[..., Run]:
 
 
 def direct_run(naslib_config: Any) -> tuple[Config, dict[str, Any]]:
-    """What ``pipeline`` finds with the same config, without NASLib's Trainer."""
+    """What ``prepare`` finds with the same config, without NASLib's Trainer."""
     config = config_from(naslib_config, strict=False)
-    benchmark = pipeline.open_benchmark(config)
-    prepared = pipeline.prepare(config, benchmark)
+    benchmark = open_benchmark(config)
+    prepared = prepare(config, benchmark)
     for _ in range(config.search.epochs):
         prepared.search.step()
-    return config, json.loads(json.dumps(pipeline.finish(config, benchmark, prepared.search)))
+    return config, json.loads(json.dumps(finish(config, benchmark, prepared.search)))
 
 
 @pytest.mark.parametrize("space", SPACES)
@@ -173,9 +175,10 @@ def test_a_step_leaves_global_random_numbers_alone(strategy, make_run):
 
 def test_without_a_ranker_one_is_trained(make_run, monkeypatch):
     monkeypatch.setitem(PRESETS, "default", replace(PRESETS["default"], epochs=1, steps_per_epoch=10))
-    rankers, original = [], pipeline.find_ranker
+    rankers, original = [], find_ranker
     monkeypatch.setattr(
-        pipeline, "find_ranker", lambda *args, **named: rankers.append(original(*args, **named)) or rankers[0]
+        "naslib_archlock.locking.prepare.find_ranker",
+        lambda *args, **named: rankers.append(original(*args, **named)) or rankers[0],
     )
     make_run("nasbench201", "evolution", "archlock.ranker", "", "search.epochs", 2).search()
     (trained_on,) = [ranker.info.tasks for ranker in rankers]

@@ -9,7 +9,8 @@ import pytest
 from naslib_archlock.commands.main import main
 from naslib_archlock.config.sections import load_config
 from naslib_archlock.locking import knowledge
-from naslib_archlock.locking import prepare as pipeline
+from naslib_archlock.locking.find_ranker import rankers_in_the_box
+from naslib_archlock.locking.prepare import Prepared, open_benchmark, prepare
 from naslib_archlock.proxies.votes import parse_proxies
 from naslib_archlock.spaces.known import DIGITS
 from naslib_archlock.tasks import read
@@ -18,11 +19,11 @@ pytestmark = pytest.mark.usefixtures("own_cache")
 DEFAULT_VOTERS = parse_proxies(load_config(None).archlock.proxies)
 
 
-def prepared(*overrides: str) -> pipeline.Prepared:
+def prepared(*overrides: str) -> Prepared:
     """A search on ranks on the embedded benchmark."""
     strategy = ["archlock.strategy", "evolution"]
     config = load_config(None, ["search_space", "digits", "dataset", "digit", *strategy, *overrides])
-    return pipeline.prepare(config, pipeline.open_benchmark(config))
+    return prepare(config, open_benchmark(config))
 
 
 def trained_on(ranker) -> set[str]:
@@ -30,7 +31,7 @@ def trained_on(ranker) -> set[str]:
 
 
 def test_one_ranker_has_seen_all_tasks_and_one_all_but_each():
-    rankers = list(pipeline.rankers_in_the_box())
+    rankers = list(rankers_in_the_box())
     assert [trained_on(r) for r in rankers] == [set(DIGITS.tasks), *(set(DIGITS.tasks) - {t} for t in DIGITS.tasks)]
     for ranker in rankers:
         assert (ranker.info.embedding, ranker.info.proxies) == ("task2vec", DEFAULT_VOTERS)

@@ -22,7 +22,8 @@ from naslib_archlock.commands import main as cli
 from naslib_archlock.config.sections import Config, load_config
 from naslib_archlock.errors import RankerError
 from naslib_archlock.locking import knowledge
-from naslib_archlock.locking import prepare as pipeline
+from naslib_archlock.locking.prepare import Prepared, open_benchmark, prepare
+from naslib_archlock.locking.result import finish
 from naslib_archlock.ranker.train_settings import PRESETS, TrainSettings
 from naslib_archlock.report import search_pictures as plot
 from naslib_archlock.search import target_model
@@ -244,12 +245,12 @@ def follow(config: Config) -> Trajectory:
 
 def follow_anew(config: Config) -> Trajectory:
     """Prepare and run a search, without the report."""
-    return follow_on(config, pipeline.open_benchmark(config))
+    return follow_on(config, open_benchmark(config))
 
 
 def follow_on(config: Config, benchmark: Benchmark) -> Trajectory:
     """The same on a benchmark that is open."""
-    prepared = pipeline.prepare(config, benchmark)
+    prepared = prepare(config, benchmark)
     search = run(prepared.search, config)
     state = prepared.ranker.model.state_dict() if prepared.ranker else {}
     return Trajectory(
@@ -324,7 +325,7 @@ def test_where_all_others_are_targets_none_leaves_a_trace(setting, scheme):
 
 
 def get_tasks(setting: Setting) -> tuple[str, ...]:
-    return pipeline.open_benchmark(setting.config(setting.original, "s", "bayesian")).tasks
+    return open_benchmark(setting.config(setting.original, "s", "bayesian")).tasks
 
 
 @pytest.mark.parametrize(("scheme", "strategy"), SEARCHES)
@@ -360,9 +361,9 @@ def test_the_chosen_cell_is_the_same_and_only_its_figures_differ(toy, scheme, st
     results = []
     for tables in (toy.original, toy.hidden_accuracies(scheme, strategy)):
         config = toy.config(tables, scheme, strategy)
-        benchmark = pipeline.open_benchmark(config)
-        prepared = pipeline.prepare(config, benchmark)
-        results.append(pipeline.finish(config, benchmark, run(prepared.search, config)))
+        benchmark = open_benchmark(config)
+        prepared = prepare(config, benchmark)
+        results.append(finish(config, benchmark, run(prepared.search, config)))
     original, noisy = results
     assert original["cell"] == noisy["cell"]
     assert original["s"]["cell"] == noisy["s"]["cell"]
@@ -412,7 +413,7 @@ def test_on_the_embedded_benchmark_all_tasks_are_on_the_targets_images(scheme):
         "search.epochs": 45, "archlock.source_queries": 45,
     }  # fmt: skip
     config = load_config(None, [str(part) for pair in keys.items() for part in pair])
-    benchmark = pipeline.open_benchmark(config)
+    benchmark = open_benchmark(config)
     original = follow_on(config, benchmark)
     others = [task for task in benchmark.tasks if task != "digit"]
     assert follow_on(config, NoisyTasks(benchmark, ["edges"])) == original
@@ -471,7 +472,7 @@ def test_a_known_targets_scores_matter_also_to_a_ranker_that_never_saw_it(toy, t
     fitness = []
     for tables in (toy.original, toy.target_scores):
         config = toy.config(tables, "tk", "evolution")
-        prepared = pipeline.prepare(config, pipeline.open_benchmark(config), toy_ranker)
+        prepared = prepare(config, open_benchmark(config), toy_ranker)
         fitness.append([e.fitness for e in run(prepared.search, config).history])
     assert fitness[0] != fitness[1]
 
@@ -504,9 +505,9 @@ def test_a_ranker_trained_on_the_target_is_refused_where_it_must_be_unknown(toy,
     for target in ("class_object", "normal,class_object", ""):
         config = toy.config(toy.original, "tu", "evolution", "archlock.target", target)
         with pytest.raises(RankerError, match="trained on class_object, which the scheme must not have seen"):
-            pipeline.prepare(config, pipeline.open_benchmark(config), toy_ranker)
+            prepare(config, open_benchmark(config), toy_ranker)
     config = toy.config(toy.original, "tk", "evolution", "archlock.target", "class_object")
-    assert pipeline.prepare(config, pipeline.open_benchmark(config), toy_ranker).ranker is toy_ranker
+    assert prepare(config, open_benchmark(config), toy_ranker).ranker is toy_ranker
 
 
 def test_a_ranker_trained_now_leaves_the_unknown_target_out(toy):
@@ -517,9 +518,9 @@ def test_a_ranker_trained_now_leaves_the_unknown_target_out(toy):
     assert trained_on["tk"] == {"class_scene", "class_object", "autoencoder", "normal"}
 
 
-def _prepare(toy: Setting, scheme: str) -> pipeline.Prepared:
+def _prepare(toy: Setting, scheme: str) -> Prepared:
     config = toy.config(toy.original, scheme, "evolution")
-    return pipeline.prepare(config, pipeline.open_benchmark(config))
+    return prepare(config, open_benchmark(config))
 
 
 # -- who asks what, and when -------------------------------------------------------------------------------------------
@@ -546,8 +547,8 @@ def test_a_search_asks_for_what_it_may_know_and_nothing_else(setting, scheme, st
     """The source's validation accuracy, look-up by look-up; before, that of further tasks where it may know them."""
     source, target = setting.source, setting.target
     config = setting.config(setting.original, scheme, strategy)
-    benchmark = RecordingBenchmark(pipeline.open_benchmark(config))
-    prepared = pipeline.prepare(config, benchmark)
+    benchmark = RecordingBenchmark(open_benchmark(config))
+    prepared = prepare(config, benchmark)
     further = {task for task in benchmark.tasks if task not in (source, target)}
     allowed = {(task, "val") for task in further if setting.knows_further_tasks(scheme, strategy)}
     assert {call[:2] for call in benchmark.calls} == allowed
@@ -560,7 +561,7 @@ def test_a_search_asks_for_what_it_may_know_and_nothing_else(setting, scheme, st
     assert not any(isinstance(value, Benchmark) for value in vars(search).values())
 
     benchmark.calls.clear()
-    result = pipeline.finish(config, benchmark, search)
+    result = finish(config, benchmark, search)
     found, found_by_s = tuple(result["cell"]), tuple(result["s"]["cell"])
     assert found == search.best().arch
     of_others = [call for call in benchmark.calls if call[:2] != (source, "val")]
@@ -577,7 +578,6 @@ def test_the_command_first_reads_test_figures_when_the_search_is_over(
     """Also around the search: whatever the command does before the report, it asks for nothing else."""
     opened: list[RecordingBenchmark] = []
     asked_before_the_report: list[tuple[str, str]] = []
-    open_benchmark, finish = pipeline.open_benchmark, pipeline.finish
 
     def recorded_open(config):
         opened.append(RecordingBenchmark(open_benchmark(config)))
@@ -588,8 +588,8 @@ def test_the_command_first_reads_test_figures_when_the_search_is_over(
         return finish(*args, **kwargs)
 
     monkeypatch.setattr(plot, "search_picture", lambda *args: b"")  # takes longer than the search
-    monkeypatch.setattr(pipeline, "open_benchmark", recorded_open)
-    monkeypatch.setattr(pipeline, "finish", recorded_finish)
+    monkeypatch.setattr("naslib_archlock.locking.prepare.open_benchmark", recorded_open)
+    monkeypatch.setattr("naslib_archlock.locking.result.finish", recorded_finish)
     overrides = {
         "search_space": toy.space, "dataset": toy.source, "out_dir": toy.scratch / f"cli_{scheme}_{strategy}",
         "archlock.scheme": scheme, "archlock.target": toy.target, "archlock.tables": toy.original,

@@ -13,7 +13,8 @@ from PIL import Image
 from naslib_archlock.commands.main import main
 from naslib_archlock.config.sections import load_config
 from naslib_archlock.embedding.embedding_file import read_embedding
-from naslib_archlock.locking import prepare as pipeline
+from naslib_archlock.locking.find_ranker import box_names, rankers_in_the_box
+from naslib_archlock.locking.prepare import open_benchmark, prepare
 from naslib_archlock.ranker.ranker import Ranker
 
 pytestmark = pytest.mark.usefixtures("own_cache")
@@ -101,10 +102,10 @@ def test_the_unknown_target_is_not_read(digit_images, tmp_path):
     """In TU its folder need not even be readable before the end."""
     keys = search(tmp_path, digit_images["low"], "archlock.target", str(tmp_path / "nowhere"))[2:]
     config = load_config(None, keys)
-    first = pipeline.prepare(config, pipeline.open_benchmark(config)).search
+    first = prepare(config, open_benchmark(config)).search
     first.step()
     config = load_config(None, [*keys, "archlock.target", str(digit_images["high"])])
-    second = pipeline.prepare(config, pipeline.open_benchmark(config)).search
+    second = prepare(config, open_benchmark(config)).search
     second.step()
     assert first.history == second.history
 
@@ -114,7 +115,7 @@ def test_a_known_target_is_read(digit_images, tmp_path):
     for target in ("high", "shapes"):
         more = ["archlock.scheme", "tk", "archlock.target", str(digit_images[target])]
         config = load_config(None, search(tmp_path, digit_images["low"], *more)[2:])
-        one = pipeline.prepare(config, pipeline.open_benchmark(config)).search
+        one = prepare(config, open_benchmark(config)).search
         one.step()
         histories.append(one.history)
     assert histories[0] != histories[1]
@@ -126,14 +127,14 @@ def test_embed_writes_what_rankers_read(digit_images, tmp_path, capsys):
     out = capsys.readouterr().out
     assert "Task2Vec distances" in out
     assert json.loads(out.splitlines()[-1])["tasks"] == ["low", "high", "noise"]
-    ranker = next(iter(pipeline.rankers_in_the_box()))
+    ranker = next(iter(rankers_in_the_box()))
     vectors = [read_embedding(f"{tmp_path}/e/{{task}}.npy", task) for task in ("low", "high", "noise")]
     assert {len(v) for v in vectors} == {ranker.info.embedding_dim}
     # so a search by the file is the search by the images
     histories = []
     for more in ([], ["archlock.embedding", f"{tmp_path}/e/{{task}}.npy", "archlock.ranker", str(box())]):
         config = load_config(None, search(tmp_path, digit_images["low"], *more)[2:])
-        one = pipeline.prepare(config, pipeline.open_benchmark(config)).search
+        one = prepare(config, open_benchmark(config)).search
         one.step()
         histories.append(one.history)
     assert histories[0] == histories[1]
@@ -142,7 +143,7 @@ def test_embed_writes_what_rankers_read(digit_images, tmp_path, capsys):
 def box() -> Path:
     from naslib_archlock.data import checked_path
 
-    return checked_path(pipeline.box_names()[0])
+    return checked_path(box_names()[0])
 
 
 # -- bad input: exit code 2, one line that says what to do, and nothing written ----------------------------------------

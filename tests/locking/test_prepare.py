@@ -8,18 +8,22 @@ import numpy as np
 import pytest
 from scipy.stats import rankdata
 
+from naslib_archlock.benchmarks.lock_score import accuracies
 from naslib_archlock.compute.seeding import stream
 from naslib_archlock.config.sections import Config
 from naslib_archlock.embedding.proxy_embedding import ProxyEmbedding
 from naslib_archlock.errors import ConfigError, EmbeddingError, RankerError, TableError, UnknownNameError
 from naslib_archlock.locking import knowledge
-from naslib_archlock.locking import prepare as pipeline
+from naslib_archlock.locking.prepare import Prepared, open_benchmark, prepare, report_targets, strategy_of
+from naslib_archlock.locking.result import finish, wall_times
+from naslib_archlock.locking.schemes import get_scheme
+from naslib_archlock.locking.view import View
 from naslib_archlock.proxies.similarity import similarity_weights
 from naslib_archlock.ranker.ranker import Ranker
-from naslib_archlock.search.base import STRATEGIES
 from naslib_archlock.search.bayesian import BayesianSearch
 from naslib_archlock.search.evolution import RegularizedEvolution
 from naslib_archlock.search.exhaustive import ExhaustiveSearch
+from naslib_archlock.search.strategies import STRATEGIES
 from naslib_archlock.search.target_model import TargetModel, percentiles
 from naslib_archlock.spaces.cells import cell_index
 from naslib_archlock.spaces.known import NASBENCH201, TRANSBENCH101_MICRO
@@ -28,12 +32,12 @@ from naslib_archlock.tasks.names import SPLITS
 pytestmark = pytest.mark.usefixtures("fast_training")
 
 
-def prepare(config: Config, ranker: Ranker | None = None) -> pipeline.Prepared:
-    return pipeline.prepare(config, pipeline.open_benchmark(config), ranker)
+def prepared_by(config: Config, ranker: Ranker | None = None) -> Prepared:
+    return prepare(config, open_benchmark(config), ranker)
 
 
 def run(config: Config, ranker: Ranker | None = None):
-    prepared = prepare(config, ranker)
+    prepared = prepared_by(config, ranker)
     for _ in range(config.search.epochs):
         prepared.search.step()
     return prepared
@@ -49,9 +53,9 @@ def test_a_result_holds_the_figures_of_the_cell_found(toy_config, toy_ranker, sc
     config = toy_config(
         "archlock.scheme", scheme, *targets, "archlock.strategy", strategy, "archlock.source_queries", "15"
     )
-    benchmark = pipeline.open_benchmark(config)
+    benchmark = open_benchmark(config)
     prepared = run(config, toy_ranker)
-    result = pipeline.finish(config, benchmark, prepared.search)
+    result = finish(config, benchmark, prepared.search)
     assert json.loads(json.dumps(result)) == result
     for figures in (result, result["s"]):
         cell = tuple(figures["cell"])
@@ -70,25 +74,25 @@ def test_a_result_holds_the_figures_of_the_cell_found(toy_config, toy_ranker, sc
 
 
 def test_timings_are_no_part_of_a_result():
-    assert pipeline.timings(preparation=0.1234, search=0.5678) == {"seconds_preparation": 0.123, "seconds": 0.568}
+    assert wall_times(preparation=0.1234, search=0.5678) == {"seconds_preparation": 0.123, "seconds": 0.568}
 
 
 @pytest.mark.parametrize("strategy", STRATEGIES)
 def test_every_result_is_compared_with_what_scheme_s_finds(toy_config, toy_ranker, strategy):
     keys = ("archlock.strategy", strategy, "search.epochs", "30")
     config, config_s = toy_config(*keys), toy_config(*keys, "archlock.scheme", "s")
-    benchmark = pipeline.open_benchmark(config)
+    benchmark = open_benchmark(config)
     prepared = run(config, toy_ranker)
-    result = pipeline.finish(config, benchmark, prepared.search)
+    result = finish(config, benchmark, prepared.search)
     prepared_s = run(config_s, toy_ranker)
-    result_s = pipeline.finish(config_s, benchmark, prepared_s.search)
+    result_s = finish(config_s, benchmark, prepared_s.search)
     assert result["s"] == result_s["s"]
 
 
 def test_without_named_targets_all_others_are_reported(toy_config):
     config = toy_config("archlock.target", "")
-    assert pipeline.report_targets(config, ("normal", "class_scene", "jigsaw")) == ("normal", "jigsaw")
-    assert pipeline.report_targets(toy_config(), ("normal", "class_scene", "jigsaw")) == ("normal",)
+    assert report_targets(config, ("normal", "class_scene", "jigsaw")) == ("normal", "jigsaw")
+    assert report_targets(toy_config(), ("normal", "class_scene", "jigsaw")) == ("normal",)
 
 
 @pytest.mark.parametrize(
@@ -133,7 +137,7 @@ def test_the_lock_gives_up_no_more_of_the_source_than_allowed(toy_config, toy_ra
         "archlock.strategy", "exhaustive", "archlock.source_queries", "200",
     )  # fmt: skip
     prepared = run(config)
-    result = pipeline.finish(config, pipeline.open_benchmark(config), prepared.search)
+    result = finish(config, open_benchmark(config), prepared.search)
     assert result["source_val"] >= (1 - budget / 100) * max(prepared.search.oracle.known.values())
     fitness_s, _ = prepared.search.fitness.evaluate(np.array([result["s"]["cell"]]))
     assert result["fitness"] > fitness_s[0]
@@ -147,7 +151,7 @@ def test_a_run_on_real_tables(shared_data: Path, ranked_config):
     )  # fmt: skip
     prepared = run(config)
     assert {name.split("/")[0] for name in prepared.ranker.info.tasks} == {"nasbench201", "transbench101_micro"}
-    result = pipeline.finish(config, pipeline.open_benchmark(config), prepared.search)
+    result = finish(config, open_benchmark(config), prepared.search)
     assert result["notes"] == []
     assert 10 < result["targets"]["cifar100"] < 74
     assert result["s"]["source_val"] >= result["source_val"] * 0.9
@@ -168,15 +172,15 @@ def test_by_default_a_search_of_cells_is_bayesian_where_it_can_be(toy_config, ma
         ("exhaustive", *folder, "archlock.train_top", "3"),
     ):
         config = toy_config(*overrides)
-        assert pipeline.strategy(config, pipeline.open_benchmark(config)) == expected
+        assert strategy_of(config, open_benchmark(config)).name == expected
         for strategy in ("evolution", "exhaustive"):  # as it is told
             config = toy_config(*overrides, "archlock.strategy", strategy)
-            assert pipeline.strategy(config, pipeline.open_benchmark(config)) == strategy
+            assert strategy_of(config, open_benchmark(config)).name == strategy
 
 
 def test_what_is_bayesian_has_no_ranker(toy_config, toy_ranker):
     for config in (toy_config(), toy_config("archlock.scheme", "tk"), toy_config("archlock.scheme", "s")):
-        assert prepare(config, toy_ranker).ranker is None
+        assert prepared_by(config, toy_ranker).ranker is None
 
 
 @pytest.mark.parametrize("scheme", ["tk", "tu"])
@@ -190,7 +194,7 @@ def test_macro_architectures_are_no_cells(toy_config, macro_tables, scheme):
         "bayesian",
     )
     with pytest.raises(ConfigError, match="bayesian knows cells, which transbench101_macro does not have; choose evol"):
-        prepare(toy_config(*keys, "archlock.scheme", scheme))
+        prepared_by(toy_config(*keys, "archlock.scheme", scheme))
     search = run(toy_config(*keys, "archlock.scheme", "s", "search.epochs", "30")).search  # nothing of cells is asked
     assert len(search.history) == 30
 
@@ -198,8 +202,8 @@ def test_macro_architectures_are_no_cells(toy_config, macro_tables, scheme):
 def test_images_without_a_trained_candidate_teach_a_bayesian_search_nothing(toy_config, digit_images):
     keys = ("dataset", str(digit_images["low"]), "archlock.tables", "", "archlock.target", "")
     with pytest.raises(ConfigError, match="learns from accuracies.* --train-top, or choose exhaustive"):
-        prepare(toy_config(*keys, "archlock.strategy", "bayesian"))
-    search = prepare(toy_config(*keys, "archlock.strategy", "bayesian", "archlock.train_top", "4")).search
+        prepared_by(toy_config(*keys, "archlock.strategy", "bayesian"))
+    search = prepared_by(toy_config(*keys, "archlock.strategy", "bayesian", "archlock.train_top", "4")).search
     assert search.oracle.max_queries == 4
 
 
@@ -234,11 +238,17 @@ def test_tasks_that_a_search_may_learn_from(toy_config, toy_nasbench201, space, 
     if space == "nasbench201":
         keys += ["dataset", "cifar10", "archlock.tables", str(toy_nasbench201)]
     config = toy_config(*keys)
-    assert pipeline.further_tasks(config, pipeline.open_benchmark(config)) == further
+    assert view_of(config).further_tasks == further
+
+
+def view_of(config: Config) -> View:
+    benchmark = open_benchmark(config)
+    targets = report_targets(config, benchmark.tasks)
+    return get_scheme(config.archlock.scheme).view(benchmark, config.dataset, targets, config)
 
 
 def target_fitness(config: Config) -> np.ndarray:
-    return pipeline.target_fitness(config, pipeline.open_benchmark(config), knowledge.Knowledge(config))
+    return get_scheme(config.archlock.scheme).expected_fitness(view_of(config))
 
 
 def test_the_source_alone_says_nothing_of_targets(toy_config):
@@ -256,7 +266,7 @@ def test_an_unknown_target_on_other_images_is_also_expected_to_be_like_further_t
         "archlock.tables", str(toy_nasbench201),
     )  # fmt: skip
     archs, model = NASBENCH201.distinct(), TargetModel(NASBENCH201, knows_other_tasks=True)
-    benchmark = pipeline.open_benchmark(config)
+    benchmark = open_benchmark(config)
     accuracy = [benchmark.accuracy(tuple(a), task="ImageNet16-120", split="val") for a in archs.tolist()]
     n_functions = len(archs) + 1  # the disconnected cell is one, too; made to be the worst
     percentile = (rankdata(accuracy) + 0.5) / n_functions
@@ -266,9 +276,9 @@ def test_an_unknown_target_on_other_images_is_also_expected_to_be_like_further_t
 
 def expected_by_likeness(config: Config, targets: Sequence[str], further: Sequence[str]) -> np.ndarray:
     """The mean over targets of what the model says, each by further tasks weighed by their likeness to it."""
-    space, benchmark = TRANSBENCH101_MICRO, pipeline.open_benchmark(config)
+    space, benchmark = TRANSBENCH101_MICRO, open_benchmark(config)
     row = np.isin(cell_index(space.all()), cell_index(space.distinct()))
-    percentile = np.stack([percentiles(benchmark, task)[row] for task in further])
+    percentile = np.stack([percentiles(space, accuracies(benchmark, task, "val"))[row] for task in further])
     scores = {t.task: t for t in knowledge.Knowledge(config).tables}
     weights = [similarity_weights(target, further, scores) for target in targets]
     model = TargetModel(space, knows_other_tasks=True)
@@ -303,7 +313,7 @@ def test_a_bayesian_search_needs_no_zero_cost_file_for_an_unknown_target(toy_con
 def test_a_bayesian_lock_gives_up_source_accuracy_for_fitness(toy_config, scheme):
     config = toy_config("archlock.scheme", scheme, "archlock.source_budget_pct", "3", "search.epochs", "60")
     prepared = run(config)
-    result = pipeline.finish(config, pipeline.open_benchmark(config), prepared.search)
+    result = finish(config, open_benchmark(config), prepared.search)
     assert result["source_queries"] == result["s"]["source_queries"] == 60
     assert 0.97 * max(prepared.search.oracle.known.values()) <= result["source_val"] < result["s"]["source_val"]
     of_function = dict(zip(cell_index(TRANSBENCH101_MICRO.distinct()).tolist(), target_fitness(config)))
@@ -324,9 +334,9 @@ def test_a_bayesian_run_on_real_tables(shared_data: Path, toy_config, space, sou
         "search_space", space, "dataset", source, "archlock.target", target, "archlock.tables", str(shared_data),
         "archlock.scheme", "tk", "search.epochs", "60",
     )  # fmt: skip
-    benchmark = pipeline.open_benchmark(config)
+    benchmark = open_benchmark(config)
     search = run(config).search
-    result = pipeline.finish(config, benchmark, search)
+    result = finish(config, benchmark, search)
     best = max(search.oracle.known.values())
     assert best - 0.02 * abs(best) <= result["source_val"] <= best
     assert result["targets"][target] == benchmark.accuracy(tuple(result["cell"]), task=target, split="test")
@@ -370,15 +380,15 @@ def test_leaving_every_task_out_is_refused(ranked_config):
     config = ranked_config("archlock.leave_out", "class_scene,class_object,normal,autoencoder")
     for scheme in ("s", "tk", "tu"):
         with pytest.raises(RankerError, match="no task is left to train the ranker on"):
-            prepare(ranked_config("archlock.leave_out", config.archlock.leave_out, "archlock.scheme", scheme))
+            prepared_by(ranked_config("archlock.leave_out", config.archlock.leave_out, "archlock.scheme", scheme))
 
 
 def test_voters_without_any_score_are_refused(ranked_config):
     with pytest.raises(
         ConfigError, match=r"none of zen, grasp has scores of transbench101_micro task class_scene; it has .*nwot"
     ):
-        prepare(ranked_config("archlock.proxies", "zen,grasp:-1"))
-    prepare(ranked_config("archlock.proxies", "zen,nwot"))  # the one votes alone
+        prepared_by(ranked_config("archlock.proxies", "zen,grasp:-1"))
+    prepared_by(ranked_config("archlock.proxies", "zen,nwot"))  # the one votes alone
 
 
 # -- zero-cost files ---------------------------------------------------------------------------------------------------
@@ -396,14 +406,14 @@ def test_a_zero_cost_file_without_the_source_is_refused(ranked_config, toy_zero_
     without = zero_cost_with(tmp_path, {t: s for t, s in toy_zero_cost.items() if t != "class_scene"})
     message = "unknown task 'class_scene' in zero-cost files of transbench101_micro; known: "
     with pytest.raises(UnknownNameError, match=message):
-        prepare(ranked_config(*without, "archlock.scheme", scheme))
+        prepared_by(ranked_config(*without, "archlock.scheme", scheme))
 
 
 @pytest.mark.parametrize("scheme", ["s", "tu"])
 def test_a_zero_cost_file_of_the_target_alone_is_refused(ranked_config, toy_zero_cost, tmp_path, scheme):
     only = zero_cost_with(tmp_path, {"normal": toy_zero_cost["normal"]})
     with pytest.raises(RankerError, match="no task is left to train the ranker on"):
-        prepare(ranked_config(*only, "archlock.scheme", scheme))
+        prepared_by(ranked_config(*only, "archlock.scheme", scheme))
 
 
 def test_tables_without_a_proxy_in_common_are_refused(ranked_config, toy_zero_cost, tmp_path):
@@ -412,7 +422,7 @@ def test_tables_without_a_proxy_in_common_are_refused(ranked_config, toy_zero_co
         "class_object": {cell: {"jacov": entry["jacov"]} for cell, entry in toy_zero_cost["class_object"].items()},
     }
     with pytest.raises(EmbeddingError, match="no proxy in common"):
-        prepare(ranked_config(*zero_cost_with(tmp_path, parts)))
+        prepared_by(ranked_config(*zero_cost_with(tmp_path, parts)))
 
 
 def test_a_source_table_without_the_rankers_reference_cells_is_refused(
@@ -420,7 +430,7 @@ def test_a_source_table_without_the_rankers_reference_cells_is_refused(
 ):
     few = {"class_scene": dict(list(toy_zero_cost["class_scene"].items())[:50])}
     with pytest.raises(EmbeddingError, match="task 'class_scene' lacks .* reference cells of this ranker"):
-        prepare(ranked_config(*zero_cost_with(tmp_path, few)), toy_ranker)
+        prepared_by(ranked_config(*zero_cost_with(tmp_path, few)), toy_ranker)
 
 
 def test_files_of_the_whole_family_are_read(shared_data: Path, toy_config):
@@ -463,35 +473,35 @@ def test_embeddings_may_come_from_files(ranked_config, embeddings):
 
 def test_with_a_ranker_and_embeddings_no_zero_cost_file_is_needed(ranked_config, toy_tables, embeddings, tmp_path):
     embedding = ("archlock.embedding", str(embeddings / "{task}.npy"))
-    ranker = prepare(ranked_config(*embedding)).ranker
+    ranker = prepared_by(ranked_config(*embedding)).ranker
     folder = tmp_path / "tables"
     folder.mkdir()
     (folder / "transbench101_micro.csv.gz").write_bytes((toy_tables / "transbench101_micro.csv.gz").read_bytes())
     config = ranked_config(*embedding, "archlock.tables", str(folder))
     assert len(run(config, ranker).search.history) == 15
     with pytest.raises(TableError, match="no zero-cost file"):
-        prepare(ranked_config("archlock.tables", str(folder)))
+        prepared_by(ranked_config("archlock.tables", str(folder)))
 
 
 def test_embeddings_of_different_sizes_are_refused(ranked_config, embeddings):
     config = ranked_config("archlock.embedding", str(embeddings / "{task}.npy"), "archlock.scheme", "tk")
-    ranker = prepare(config).ranker
+    ranker = prepared_by(config).ranker
     np.save(embeddings / "normal.npy", np.ones(7))
     with pytest.raises(EmbeddingError, match="'normal'.* 7 numbers, .* trained with 6"):
-        prepare(config, ranker)
+        prepared_by(config, ranker)
     with pytest.raises(ConfigError, match=r"differ in size: \[6, 7\]"):
-        prepare(config)
+        prepared_by(config)
     np.save(embeddings / "class_scene.npy", np.ones(5))
     with pytest.raises(EmbeddingError, match="'class_scene'.* 5 numbers"):
-        prepare(config, ranker)
+        prepared_by(config, ranker)
 
 
 def test_a_ranker_wants_the_kind_of_embedding_that_it_was_trained_with(ranked_config, embeddings, toy_ranker):
     from_files = ranked_config("archlock.embedding", str(embeddings / "{task}.npy"))
     with pytest.raises(ConfigError, match="trained with embedding proxies"):
-        prepare(from_files, toy_ranker)
+        prepared_by(from_files, toy_ranker)
     with pytest.raises(ConfigError, match="set archlock.embedding"):
-        prepare(ranked_config(), prepare(from_files).ranker)
+        prepared_by(ranked_config(), prepared_by(from_files).ranker)
 
 
 def test_the_proxies_embedding_is_that_of_the_rankers_metadata(toy_config, toy_ranker):
@@ -512,11 +522,11 @@ def test_the_proxies_embedding_is_that_of_the_rankers_metadata(toy_config, toy_r
 def test_unknown_tasks_are_told_the_known_ones(toy_config):
     for overrides in (["dataset", "class_scen"], ["archlock.target", "normal,class_scen"]):
         with pytest.raises(UnknownNameError, match="unknown task 'class_scen'.*did you mean 'class_scene'"):
-            pipeline.open_benchmark(toy_config(*overrides))
+            open_benchmark(toy_config(*overrides))
 
 
 def test_the_benchmark_is_that_of_the_tables(toy_config):
-    benchmark = pipeline.open_benchmark(toy_config())
+    benchmark = open_benchmark(toy_config())
     assert benchmark.tasks == ("class_scene", "class_object", "normal", "autoencoder")
     for split in SPLITS:
         assert 0 < benchmark.accuracy((3,) * 6, task="normal", split=split) < 100
@@ -525,21 +535,21 @@ def test_the_benchmark_is_that_of_the_tables(toy_config):
 def test_a_ranker_of_cells_cannot_rank_macro_architectures(ranked_config, toy_ranker, macro_tables):
     config = ranked_config("search_space", "transbench101_macro", "archlock.tables", str(macro_tables))
     with pytest.raises(RankerError, match="cannot rank transbench101_macro"):
-        prepare(config, toy_ranker)
+        prepared_by(config, toy_ranker)
 
 
 def test_macro_architectures_are_searched_with_a_ranker_of_their_own(toy_config, macro_tables):
     config = toy_config("search_space", "transbench101_macro", "archlock.tables", str(macro_tables))
     prepared = run(config)
     assert prepared.ranker.info.family == "macro"
-    benchmark = pipeline.open_benchmark(config)
-    result = pipeline.finish(config, benchmark, prepared.search)
+    benchmark = open_benchmark(config)
+    result = finish(config, benchmark, prepared.search)
     assert benchmark.space.from_str(result["arch"]) == tuple(result["cell"])
 
 
 def test_a_named_ranker_is_asked(toy_config, toy_ranker_file):
     config = toy_config("archlock.ranker", str(toy_ranker_file))
-    assert pipeline.strategy(config, pipeline.open_benchmark(config)) == "evolution"
-    prepared = pipeline.prepare(config, pipeline.open_benchmark(config))
+    assert strategy_of(config, open_benchmark(config)).name == "evolution"
+    prepared = prepare(config, open_benchmark(config))
     assert type(prepared.search) is RegularizedEvolution
     assert prepared.ranker is not None

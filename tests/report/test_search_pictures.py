@@ -10,6 +10,7 @@ from naslib_archlock.search.base import SearchSettings
 from naslib_archlock.search.bayesian import BayesianSearch
 from naslib_archlock.search.evolution import RegularizedEvolution
 from naslib_archlock.search.exhaustive import ExhaustiveSearch
+from naslib_archlock.search.fitness import ExpectedFitness
 from naslib_archlock.spaces.known import TRANSBENCH101_MICRO
 
 
@@ -36,7 +37,7 @@ def finished(kind, queries: int, sign: float = 1.0):
 
 def finished_without_a_ranker(queries: int, sign: float = 1.0):
     oracle = SourceOracle(lambda arch: sign * (1 + sum(arch)), queries)
-    fitness = TRANSBENCH101_MICRO.distinct().sum(axis=1).astype(float)
+    fitness = ExpectedFitness(TRANSBENCH101_MICRO, TRANSBENCH101_MICRO.distinct().sum(axis=1).astype(float))
     search = BayesianSearch(TRANSBENCH101_MICRO, fitness, oracle, SearchSettings(), np.random.default_rng(0))
     for _ in range(queries):
         search.step()

@@ -14,6 +14,7 @@ from naslib_archlock.benchmarks.benchmark import SourceOracle, budget_floor
 from naslib_archlock.search import bayesian
 from naslib_archlock.search.base import SearchSettings
 from naslib_archlock.search.bayesian import SHARE_FOR_BEST, BayesianSearch, expected_improvement
+from naslib_archlock.search.fitness import ExpectedFitness
 from naslib_archlock.spaces.cell_space import CellSpace
 from naslib_archlock.spaces.cells import Cell, cell_index
 from naslib_archlock.spaces.features import features
@@ -68,7 +69,8 @@ class World:
 
     def search(self, queries: int = QUERIES, seed: int = 0, budget: float = 2.0) -> BayesianSearch:
         oracle, rng = SourceOracle(self.look_up, queries), np.random.default_rng(seed)
-        return BayesianSearch(self.space, self.fitness, oracle, SearchSettings(source_budget_pct=budget), rng)
+        fitness = ExpectedFitness(self.space, self.fitness)
+        return BayesianSearch(self.space, fitness, oracle, SearchSettings(source_budget_pct=budget), rng)
 
 
 class Landscape(World):

@@ -1,11 +1,13 @@
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 import pytest
 
-from naslib_archlock.errors import RankerError, UnknownNameError
+from naslib_archlock.errors import RankerError
 from naslib_archlock.ranker.ranker import Ranker
-from naslib_archlock.search.rank_fitness import SCHEMES, Fitness, combine
+from naslib_archlock.search.rank_fitness import Combine, RankFitness, bad_on_targets, good_on_source
 from naslib_archlock.spaces.known import TRANSBENCH101_MACRO, TRANSBENCH101_MICRO
 
 SPACE = TRANSBENCH101_MICRO
@@ -14,57 +16,57 @@ TARGETS = np.array([[2.0, 4.0, 9.0], [4.0, 8.0, 1.0]])
 
 
 def test_scheme_s_wants_the_best_source_rank():
-    np.testing.assert_array_equal(combine("s", SOURCE, TARGETS, 0.5), [-1, -5, -10])
-    np.testing.assert_array_equal(combine("s", SOURCE, TARGETS[:0], 7.0), [-1, -5, -10])
+    np.testing.assert_array_equal(good_on_source(SOURCE, TARGETS), [-1, -5, -10])
+    np.testing.assert_array_equal(good_on_source(SOURCE, TARGETS[:0]), [-1, -5, -10])
 
 
-@pytest.mark.parametrize("scheme", ["tk", "tu"])
-def test_schemes_with_targets_by_hand(scheme):
+def test_schemes_with_targets_by_hand():
     # means of the target ranks: 3, 6, 5
-    np.testing.assert_array_equal(combine(scheme, SOURCE, TARGETS, 0.5), [2.5, 3.5, 0])
-    np.testing.assert_array_equal(combine(scheme, SOURCE, TARGETS, 2.0), [1, -4, -15])
-    np.testing.assert_array_equal(combine(scheme, SOURCE, TARGETS[:1], 0.0), [2, 4, 9])
+    np.testing.assert_array_equal(bad_on_targets(SOURCE, TARGETS, trade_off=0.5), [2.5, 3.5, 0])
+    np.testing.assert_array_equal(bad_on_targets(SOURCE, TARGETS, trade_off=2.0), [1, -4, -15])
+    np.testing.assert_array_equal(bad_on_targets(SOURCE, TARGETS[:1], trade_off=0.0), [2, 4, 9])
 
 
 def test_a_larger_trade_off_protects_the_source():
-    good_on_source, bad_on_target = np.array([1.0, 50.0]), np.array([[30.0, 100.0]])
-    assert combine("tk", good_on_source, bad_on_target, 0.5).argmax() == 1
-    assert combine("tk", good_on_source, bad_on_target, 2.0).argmax() == 0
-
-
-def test_an_unknown_scheme_is_refused():
-    with pytest.raises(UnknownNameError, match="unknown scheme 'st'; known: s, tk, tu"):
-        combine("st", SOURCE, TARGETS, 0.5)
+    source, target = np.array([1.0, 50.0]), np.array([[30.0, 100.0]])
+    assert bad_on_targets(source, target, trade_off=0.5).argmax() == 1
+    assert bad_on_targets(source, target, trade_off=2.0).argmax() == 0
 
 
 # -- with a ranker -----------------------------------------------------------------------------------------------------
 
 
-def make_fitness(ranker: Ranker, scheme: str, trade_off: float = 0.5, n_targets: int = 2) -> Fitness:
+WITH_TARGETS: Combine = partial(bad_on_targets, trade_off=0.5)
+
+
+def make_fitness(ranker: Ranker, combine: Combine, n_targets: int = 2) -> RankFitness:
     rng = np.random.default_rng(0)
     source, *targets = rng.standard_normal((1 + n_targets, ranker.info.embedding_dim))
     opponents = np.array(SPACE.sample(32, rng))
-    return Fitness(ranker, SPACE, scheme, source, np.array(targets), trade_off, opponents)
+    return RankFitness(ranker, SPACE, source, np.array(targets), combine, opponents)
 
 
-@pytest.mark.parametrize("scheme", SCHEMES)
-def test_fitness_combines_the_estimated_ranks(toy_ranker, scheme):
+@pytest.mark.parametrize("with_targets", [True, False])
+def test_fitness_combines_the_estimated_ranks(toy_ranker, with_targets):
     """A rank is the share of the opponents that win, on the scale of the space."""
     rng = np.random.default_rng(0)
     source, *targets = vectors = rng.standard_normal((3, toy_ranker.info.embedding_dim))
     opponents = np.array(SPACE.sample(32, rng))
-    fitness = Fitness(toy_ranker, SPACE, scheme, source, np.array(targets), 0.7, opponents)
+    combine = partial(bad_on_targets, trade_off=0.7) if with_targets else good_on_source
+    fitness = RankFitness(toy_ranker, SPACE, source, np.array(targets if with_targets else ()), combine, opponents)
     archs = np.array(SPACE.sample(40, np.random.default_rng(1)))
     ranks = 1 + (1 - toy_ranker.win_rates(archs, vectors, opponents)) * (870 - 1)
     value, source_rank = fitness.evaluate(archs)
     np.testing.assert_allclose(source_rank, ranks[0])
     np.testing.assert_allclose(source_rank, fitness.source_ranks(archs))
-    expected = -ranks[0] if scheme == "s" else ranks[1:].mean(axis=0) - 0.7 * ranks[0]
+    expected = ranks[1:].mean(axis=0) - 0.7 * ranks[0] if with_targets else -ranks[0]
     np.testing.assert_allclose(value, expected, atol=1e-3)
+    np.testing.assert_array_equal(fitness.of(archs), value)
+    np.testing.assert_allclose(fitness.on_source_alone().of(archs), -ranks[0])
 
 
 def test_the_fitness_of_a_cell_does_not_depend_on_those_beside_it(toy_ranker):
-    fitness = make_fitness(toy_ranker, "tu")
+    fitness = make_fitness(toy_ranker, WITH_TARGETS)
     archs = np.array(SPACE.sample(30, np.random.default_rng(1)))
     together, _ = fitness.evaluate(archs)
     alone = np.concatenate([fitness.evaluate(arch[None])[0] for arch in archs])
@@ -73,14 +75,15 @@ def test_the_fitness_of_a_cell_does_not_depend_on_those_beside_it(toy_ranker):
 
 def test_ranks_follow_the_votes_that_the_ranker_learned(toy_ranker):
     """End to end: cells with more weights get better ranks where all proxies prefer them."""
-    fitness = make_fitness(toy_ranker, "s")
+    fitness = make_fitness(toy_ranker, good_on_source)
     ranks = fitness.source_ranks(np.array([[3, 3, 3, 3, 3, 3], [0, 0, 0, 1, 0, 0]]))
     assert ranks[0] < ranks[1]
 
 
 def test_a_ranker_of_another_family_is_refused(toy_ranker):
     with pytest.raises(RankerError, match="cannot rank transbench101_macro"):
-        Fitness(toy_ranker, TRANSBENCH101_MACRO, "s", np.ones(3), np.empty((0, 3)), 0.5, TRANSBENCH101_MACRO.all()[:9])
+        opponents = TRANSBENCH101_MACRO.all()[:9]
+        RankFitness(toy_ranker, TRANSBENCH101_MACRO, np.ones(3), np.empty((0, 3)), good_on_source, opponents)
 
 
 def test_positions_on_the_source_by_brute_force(toy_ranker):
@@ -88,7 +91,7 @@ def test_positions_on_the_source_by_brute_force(toy_ranker):
     rng = np.random.default_rng(0)
     source = rng.standard_normal(toy_ranker.info.embedding_dim)
     opponents = np.array(SPACE.sample(64, rng))
-    fitness = Fitness(toy_ranker, SPACE, "tu", source, np.stack([source, -source]), 0.5, opponents)
+    fitness = RankFitness(toy_ranker, SPACE, source, np.stack([source, -source]), WITH_TARGETS, opponents)
     _, ranks = fitness.evaluate(SPACE.distinct())
     assert ranks.min() > 1
     positions = [fitness.source_position(rank) for rank in ranks]

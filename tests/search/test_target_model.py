@@ -16,6 +16,7 @@ from sklearn.linear_model import Ridge
 from naslib_archlock import data
 from naslib_archlock.benchmarks.benchmark import Benchmark, budget_floor
 from naslib_archlock.benchmarks.digits_benchmark import digits_benchmark
+from naslib_archlock.benchmarks.lock_score import accuracies
 from naslib_archlock.benchmarks.table import TableBenchmark, find_table, read_table
 from naslib_archlock.errors import TableError
 from naslib_archlock.search import target_model
@@ -83,6 +84,10 @@ def weights_of(benchmark: Benchmark, seed: int = 0) -> dict[tuple[str, str], flo
 # -- percentiles -------------------------------------------------------------------------------------------------------
 
 
+def percentiles_of(benchmark: Benchmark, task: str) -> np.ndarray:
+    return percentiles(benchmark.space, accuracies(benchmark, task, "val"))
+
+
 def test_percentiles_by_brute_force():
     space = TRANSBENCH101_MICRO
     benchmark = MadeUp(space, {"task": of_functions(space, 0, noise=5)})
@@ -93,29 +98,29 @@ def test_percentiles_by_brute_force():
     mean = {name: np.mean(v) for name, v in values.items()}
     below = {name: sum(other < m for other in mean.values()) for name, m in mean.items()}
     expected = [(below[name] + 0.5) / len(mean) for name in function]
-    np.testing.assert_allclose(percentiles(benchmark, "task"), expected)
+    np.testing.assert_allclose(percentiles_of(benchmark, "task"), expected)
     assert benchmark.asked == {("task", "val")}
 
 
 @pytest.mark.parametrize("space", [TRANSBENCH101_MICRO, NASBENCH201])
 def test_percentiles_lie_between_0_and_1_and_any_growing_function_of_accuracy_has_the_same(space):
     values = of_functions(space, 1)
-    found = percentiles(MadeUp(space, {"task": values}), "task")
+    found = percentiles_of(MadeUp(space, {"task": values}), "task")
     assert 0 < found.min() < 0.002
     assert 0.998 < found.max() < 1
     function = cell_index(space.representatives(space.all()))
     assert found[np.unique(function, return_index=True)[1]].mean() == pytest.approx(0.5)
-    np.testing.assert_allclose(percentiles(MadeUp(space, {"task": np.exp(values / 30)}), "task"), found)
-    np.testing.assert_allclose(percentiles(MadeUp(space, {"task": -1 / values}), "task"), found)  # a negative metric
-    np.testing.assert_allclose(percentiles(MadeUp(space, {"task": -values}), "task"), 1 - found)
+    np.testing.assert_allclose(percentiles_of(MadeUp(space, {"task": np.exp(values / 30)}), "task"), found)
+    np.testing.assert_allclose(percentiles_of(MadeUp(space, {"task": -1 / values}), "task"), found)  # a negative metric
+    np.testing.assert_allclose(percentiles_of(MadeUp(space, {"task": -values}), "task"), 1 - found)
 
 
 def test_equal_functions_share_a_percentile_and_equal_accuracies_too():
     space = TRANSBENCH101_MICRO
-    found = percentiles(MadeUp(space, {"task": of_functions(space, 2, noise=5)}), "task")
+    found = percentiles_of(MadeUp(space, {"task": of_functions(space, 2, noise=5)}), "task")
     function = cell_index(space.representatives(space.all()))
     assert len(np.unique(np.column_stack([function, found]), axis=0)) == len(np.unique(function))
-    constant = percentiles(MadeUp(space, {"task": np.full(4096, 8.0)}), "task")
+    constant = percentiles_of(MadeUp(space, {"task": np.full(4096, 8.0)}), "task")
     np.testing.assert_allclose(constant, 0.5)
 
 
@@ -137,7 +142,7 @@ def populations_by_hand(benchmark: Benchmark, weights) -> list[tuple[str, str, n
     reference = features(NASBENCH201.distinct())
     row = {index: i for i, index in enumerate(cell_index(space.all()).tolist())}
     rows = [row[index] for index in cell_index(archs).tolist()]
-    percentile = {task: percentiles(benchmark, task)[rows] for task in benchmark.tasks}
+    percentile = {task: percentiles_of(benchmark, task)[rows] for task in benchmark.tasks}
     found = []
     for source, target in itertools.permutations(benchmark.tasks, 2):
         further = [task for task in benchmark.tasks if task not in (source, target)]

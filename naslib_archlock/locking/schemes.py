@@ -1,0 +1,185 @@
+"""The schemes of ArchLock: what the owner knows of the targets, and so what a search may see and what it maximises.
+
+===========  ==================  ====================  =======================  =====================
+scheme       target's data       further tasks         source budget            fitness
+===========  ==================  ====================  =======================  =====================
+``s``        hidden              none                  gives nothing up         good on the source
+``tk``       may be seen         all but the targets   within the budget        also bad on the targets
+``tu``       hidden              on other images only  within the budget        also bad on simulated targets
+===========  ==================  ====================  =======================  =====================
+
+No scheme sees an accuracy of a target.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Sequence
+from functools import partial
+from typing import TYPE_CHECKING, ClassVar
+
+import numpy as np
+
+from ..benchmarks.benchmark import Benchmark
+from ..compute.seeding import stream
+from ..config.sections import Config
+from ..embedding.simulate import simulate_targets
+from ..errors import unknown
+from ..search.rank_fitness import Combine, bad_on_targets, good_on_source
+from ..search.target_model import TargetModel, other_tasks, percentiles
+from ..spaces.cells import cell_index
+from ..tasks.names import task_name
+from .view import View
+
+if TYPE_CHECKING:
+    from ..ranker.ranker import RankerInfo
+
+
+class Scheme(ABC):
+    """What a search may see, and what it maximises.
+
+    Attributes:
+        name: in configs.
+        summary: what it is, in a line.
+        locks: whether it gives up source accuracy to be bad on targets. Results are compared with a scheme that does not.
+        hides_targets: whether the targets' zero-cost scores, images and embeddings are hidden.
+    """
+
+    name: ClassVar[str]
+    summary: ClassVar[str]
+    locks: ClassVar[bool] = True
+    hides_targets: ClassVar[bool] = True
+
+    def hidden(self, targets: Sequence[str]) -> tuple[str, ...]:
+        """Return the names of the tasks whose data may not be read, by a search or by the training of its ranker."""
+        return tuple(task_name(task) for task in targets) if self.hides_targets else ()
+
+    @abstractmethod
+    def further_tasks(self, benchmark: Benchmark, source: str, targets: Sequence[str]) -> tuple[str, ...]:
+        """Return the tasks whose validation accuracies may be read: never the source or a target."""
+
+    def view(self, benchmark: Benchmark, source: str, targets: Sequence[str], config: Config) -> View:
+        """Return what a search may see."""
+        return View(
+            benchmark,
+            source,
+            targets,
+            config,
+            hidden=self.hidden(targets),
+            further_tasks=self.further_tasks(benchmark, source, targets),
+        )
+
+    def combine(self, trade_off: float) -> Combine:
+        """Return how source and target ranks make a fitness."""
+        return partial(bad_on_targets, trade_off=trade_off)
+
+    @abstractmethod
+    def target_embeddings(self, view: View, source: np.ndarray, info: RankerInfo, config: Config) -> np.ndarray:
+        """Return the embeddings that a ranker ranks architectures on as targets.
+
+        Args:
+            view: what may be seen.
+            source: the source's embedding, ``dim`` numbers.
+            info: what the ranker was trained with.
+            config: how many targets to simulate, and where.
+        Returns:
+            ``targets x dim``.
+        """
+
+    @abstractmethod
+    def expected_fitness(self, view: View) -> np.ndarray:
+        """Return how badly each function of ``space.distinct()`` is expected to fit the targets, ``m`` numbers."""
+
+
+class SourceOnly(Scheme):
+    """Scheme S: as good on the source as can be. What locks are compared with."""
+
+    name = "s"
+    summary = "source only: the most accurate architecture on the source"
+    locks = False
+
+    def further_tasks(self, benchmark: Benchmark, source: str, targets: Sequence[str]) -> tuple[str, ...]:
+        return ()
+
+    def combine(self, trade_off: float) -> Combine:
+        return good_on_source
+
+    def target_embeddings(self, view: View, source: np.ndarray, info: RankerInfo, config: Config) -> np.ndarray:
+        return np.empty((0, len(source)))
+
+    def expected_fitness(self, view: View) -> np.ndarray:
+        return np.zeros(len(view.space.distinct()))
+
+
+class TargetKnown(Scheme):
+    """Scheme TK: the owner has the targets' data, but no accuracy on it."""
+
+    name = "tk"
+    summary = "target known: may see the targets' data, not their accuracy"
+    hides_targets = False
+
+    def further_tasks(self, benchmark: Benchmark, source: str, targets: Sequence[str]) -> tuple[str, ...]:
+        return tuple(task for task in benchmark.tasks if task not in (source, *targets))
+
+    def target_embeddings(self, view: View, source: np.ndarray, info: RankerInfo, config: Config) -> np.ndarray:
+        return np.stack([view.embedding(task, info) for task in view.targets])
+
+    def expected_fitness(self, view: View) -> np.ndarray:
+        """Further tasks count by how alike the zero-cost proxies find them to each target; then the targets' mean."""
+        if not view.further_tasks:
+            return _expected_without_further_tasks(view)
+        from ..proxies.similarity import similarity_weights
+
+        # one further task needs no weight, and so no scores
+        scores = view.zero_cost_scores() if len(view.further_tasks) > 1 else {}
+        weights = [similarity_weights(target, view.further_tasks, scores) for target in view.targets]
+        return np.asarray(-np.mean(list(_expected_fit(view, weights)), axis=0))
+
+
+class TargetUnknown(Scheme):
+    """Scheme TU: nothing of the targets is known. Targets are simulated around the source."""
+
+    name = "tu"
+    summary = "target unknown: sees nothing of the targets"
+
+    def further_tasks(self, benchmark: Benchmark, source: str, targets: Sequence[str]) -> tuple[str, ...]:
+        """Where all tasks share their images, any other task's accuracy would tell of the target's data."""
+        if benchmark.space.shares_images:
+            return ()
+        return tuple(task for task in benchmark.tasks if task not in (source, *targets))
+
+    def target_embeddings(self, view: View, source: np.ndarray, info: RankerInfo, config: Config) -> np.ndarray:
+        section = config.archlock
+        return simulate_targets(source, section.n_targets, section.cosine, stream(config.seed, "targets"))
+
+    def expected_fitness(self, view: View) -> np.ndarray:
+        """Further tasks count alike."""
+        if not view.further_tasks:
+            return _expected_without_further_tasks(view)
+        (expected,) = _expected_fit(view, [dict.fromkeys(view.further_tasks, 1.0)])
+        return -expected
+
+
+def _expected_without_further_tasks(view: View) -> np.ndarray:
+    model = TargetModel(view.space, knows_other_tasks=False)
+    return -model.predict(view.space.distinct())
+
+
+def _expected_fit(view: View, weights: Sequence[dict[str, float]]) -> Iterator[np.ndarray]:
+    """Yield how well each function of ``space.distinct()`` is expected to fit a target, for each target's weights."""
+    space, archs = view.space, view.space.distinct()
+    row = np.searchsorted(cell_index(space.all()), cell_index(archs))
+    percentile = {task: percentiles(space, view.validation_accuracies(task))[row] for task in view.further_tasks}
+    model = TargetModel(space, knows_other_tasks=True)
+    for of_target in weights:
+        yield model.predict(archs, other_tasks(percentile, of_target))
+
+
+SCHEMES: dict[str, Scheme] = {scheme.name: scheme for scheme in (SourceOnly(), TargetKnown(), TargetUnknown())}
+
+
+def get_scheme(name: str) -> Scheme:
+    """Return the scheme of a name. Raises: UnknownNameError."""
+    if name not in SCHEMES:
+        raise unknown("scheme", name, SCHEMES)
+    return SCHEMES[name]

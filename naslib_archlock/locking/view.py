@@ -1,0 +1,90 @@
+"""What a search may see of a benchmark: the honesty rule of this package, in one object.
+
+A search, its fitness and its target model hold a ``View`` and never the benchmark. The view answers
+
+* validation accuracy on the **source**, one counted look-up at a time (``source_oracle``);
+* validation accuracies of **further tasks**, those that the scheme allows, as whole columns;
+* zero-cost scores and embeddings of tasks that are not **hidden**.
+
+It raises a ``HiddenTaskError`` for everything else. No method takes a split: a search never sees a test figure.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ..benchmarks.benchmark import Benchmark, SourceOracle
+from ..benchmarks.lock_score import accuracies
+from ..config.sections import Config
+from ..errors import HiddenTaskError, shown
+from ..proxies.zero_cost import ZeroCostScores
+from ..tasks.names import task_name
+from .knowledge import Knowledge
+
+if TYPE_CHECKING:
+    from ..ranker.ranker import RankerInfo
+
+
+class View:
+    """A benchmark, seen through a scheme.
+
+    Attributes:
+        space: the search space.
+        source: the source task, as the configuration names it.
+        targets: the tasks that the report will measure the lock on; their names only.
+        further_tasks: tasks whose validation accuracies may be read.
+        hidden: names of the tasks whose zero-cost scores, images and embeddings may not be read.
+        is_measured: whether a look-up reads a figure that exists; else it trains a network.
+    """
+
+    def __init__(
+        self,
+        benchmark: Benchmark,
+        source: str,
+        targets: Sequence[str],
+        config: Config,
+        *,
+        hidden: Sequence[str],
+        further_tasks: Sequence[str],
+    ) -> None:
+        self._benchmark = benchmark
+        self.space, self.source, self.targets = benchmark.space, source, tuple(targets)
+        self.hidden = tuple(task_name(task) for task in hidden)
+        self.further_tasks = tuple(further_tasks)
+        self.is_measured = benchmark.is_measured
+        self.knowledge = Knowledge(config, self.hidden)
+
+    def source_oracle(self, max_queries: int) -> SourceOracle:
+        """Return counted look-ups of validation accuracy on the source."""
+        return self._benchmark.source_oracle(self.source, max_queries)
+
+    def validation_accuracies(self, task: str) -> np.ndarray:
+        """Return a further task's validation accuracy of every architecture, in the order of ``space.all()``.
+
+        Raises:
+            HiddenTaskError: for the source, which is looked up one by one, a target, and any other task.
+        """
+        if task not in self.further_tasks:
+            raise HiddenTaskError(
+                f"a search may not read the accuracies of {shown(task)} here; it may read those of "
+                f"{', '.join(self.further_tasks) or 'no task'}, and look up {self.source} one architecture at a time"
+            )
+        return accuracies(self._benchmark, task, "val")
+
+    def zero_cost_scores(self) -> dict[str, ZeroCostScores]:
+        """Return the zero-cost scores of the tasks of this search space that are not hidden, by task."""
+        return {t.task: t for t in self.knowledge.tables if t.space.name == self.space.name}
+
+    def embedding(self, task: str, info: RankerInfo) -> np.ndarray:
+        """Return the embedding of a task, made as a ranker was trained with.
+
+        Raises:
+            HiddenTaskError: for a hidden task.
+            EmbeddingError, UnknownNameError, ConfigError: as ``Knowledge.embedding``.
+        """
+        if task_name(task) in self.hidden:
+            raise HiddenTaskError(f"a search may not read the images, scores or embedding of {shown(task)} here")
+        return self.knowledge.embedding(task, info)

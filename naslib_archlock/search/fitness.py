@@ -1,0 +1,52 @@
+"""What a search maximises, behind one interface (ArchLock, section 3.3)."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+import numpy as np
+
+from ..spaces.cells import cell_index
+from ..spaces.space import SearchSpace
+
+
+class Fitness(Protocol):
+    """The fitness of architectures under one scheme; it reads no accuracy."""
+
+    def of(self, archs: np.ndarray) -> np.ndarray:
+        """Return the fitness of architectures; higher is fitter.
+
+        Args:
+            archs: ``n x 6`` codes.
+        Returns:
+            ``n`` float64.
+        """
+
+    def on_source_alone(self) -> Fitness:
+        """Return the fitness under scheme S in the same setting, with which every result is compared."""
+
+
+class ExpectedFitness:
+    """A fitness that is known for every function of a space: what a model expects of the targets (``target_model``).
+
+    In scheme S it is 0 everywhere, and the search is one for source accuracy alone.
+    """
+
+    def __init__(self, space: SearchSpace, values: np.ndarray) -> None:
+        """Store the fitness of each function.
+
+        Args:
+            space: the search space.
+            values: ``m`` numbers, one for each row of ``space.distinct()``.
+        """
+        self._space, self._values = space, values
+        self._index = cell_index(space.distinct())
+
+    def of(self, archs: np.ndarray) -> np.ndarray:
+        """Return the fitness of the functions that ``n x 6`` architectures compute, ``n``."""
+        function = cell_index(self._space.representatives(archs))
+        return np.asarray(self._values[np.searchsorted(self._index, function)])
+
+    def on_source_alone(self) -> ExpectedFitness:
+        """Return a fitness of 0 for every function."""
+        return ExpectedFitness(self._space, np.zeros(len(self._values)))
