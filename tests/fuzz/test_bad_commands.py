@@ -17,6 +17,8 @@ from targets import TARGETS, outcome, state_of
 
 from naslib_archlock.commands.main import main
 
+pytestmark = pytest.mark.slow
+
 Refused = Callable[..., str]
 
 LONG = "x" * 300  # longer than the name of a file may be

@@ -16,6 +16,8 @@ from targets import TARGETS, Outcome, Target, outcome, unclear
 
 from naslib_archlock.errors import ConfigError
 
+pytestmark = pytest.mark.slow
+
 # Those whose inputs take longest have the fewest.
 N_EXAMPLES = {"config files": 60, "tables": 40, "packed tables": 40, "results of studies": 60, "studies": 100}
 N_EXAMPLES_OF_OTHERS = 200
