@@ -21,7 +21,8 @@ import pytest
 from hypothesis import settings
 from toy import write_digit_folders, write_tables
 
-from naslib_archlock.config.sections import Config, load_config
+from naslib_archlock.config.load import load_config
+from naslib_archlock.config.sections import Config
 from naslib_archlock.locking import prepare as pipeline
 from naslib_archlock.locking.knowledge import Knowledge
 from naslib_archlock.proxies.zero_cost import zero_cost_file_name
