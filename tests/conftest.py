@@ -24,7 +24,8 @@ from browser import chromium
 from hypothesis import settings
 from toy import write_digit_folders, write_tables
 
-from naslib_archlock.config.sections import Config, load_config
+from naslib_archlock.config.load import load_config
+from naslib_archlock.config.sections import Config
 from naslib_archlock.errors import NaslibError
 from naslib_archlock.locking import prepare as pipeline
 from naslib_archlock.locking.knowledge import Knowledge

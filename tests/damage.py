@@ -14,7 +14,7 @@ import torch
 from naslib_archlock.benchmarks.trained import TrainedBenchmark
 from naslib_archlock.commands.search import RunFolder
 from naslib_archlock.compute.parts import LocalProcesses, compute_parts
-from naslib_archlock.config.sections import load_config
+from naslib_archlock.config.load import load_config
 from naslib_archlock.embedding import task2vec
 from naslib_archlock.errors import RankerError
 from naslib_archlock.locking import prepare as pipeline

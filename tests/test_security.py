@@ -17,7 +17,8 @@ import yaml
 import naslib_archlock
 from naslib_archlock.commands import main as cli
 from naslib_archlock.compute.parts import LocalProcesses
-from naslib_archlock.config.sections import Config, load_config
+from naslib_archlock.config.load import load_config
+from naslib_archlock.config.sections import Config
 from naslib_archlock.embedding.embedding_file import read_embedding
 from naslib_archlock.errors import ConfigError, EmbeddingError, OutputError, StudyError
 from naslib_archlock.store.files import is_file_name, write_text

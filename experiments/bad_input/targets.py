@@ -51,7 +51,8 @@ from naslib_archlock import data
 from naslib_archlock.benchmarks.table import read_table
 from naslib_archlock.commands.export import found_by_run
 from naslib_archlock.config.audit_section import AuditSection
-from naslib_archlock.config.sections import ArchLockSection, Config, NaslibSearchSection, config_from, load_config
+from naslib_archlock.config.load import config_from, load_config
+from naslib_archlock.config.sections import ArchLockSection, Config, NaslibSearchSection
 from naslib_archlock.embedding.embedding_file import embedding_bytes, read_embedding
 from naslib_archlock.errors import ArchLockError
 from naslib_archlock.proxies.votes import parse_proxies

@@ -21,7 +21,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 from common import options, write_results
 
 from naslib_archlock.compute.seeding import stream
-from naslib_archlock.config.sections import load_config
+from naslib_archlock.config.load import load_config
 from naslib_archlock.embedding.simulate import simulate_targets
 from naslib_archlock.locking import prepare as pipeline
 from naslib_archlock.locking.knowledge import Knowledge

@@ -16,7 +16,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 from common import interval, options, parallel, show, workers, write_results
 
 from naslib_archlock.benchmarks.table import find_table, read_table
-from naslib_archlock.config.sections import Config, load_config
+from naslib_archlock.config.load import load_config
+from naslib_archlock.config.sections import Config
 from naslib_archlock.locking import prepare as pipeline
 from naslib_archlock.locking.knowledge import Knowledge
 from naslib_archlock.proxies.votes import Votes, parse_proxies

@@ -28,7 +28,8 @@ from naslib_archlock.audit.audit_results import GAIN, TRANSFER, by_role, chosen_
 from naslib_archlock.audit.audit_run import archs_of, run_audit
 from naslib_archlock.benchmarks.benchmark import Benchmark
 from naslib_archlock.benchmarks.lock_score import LockScale
-from naslib_archlock.config.sections import Config, load_config
+from naslib_archlock.config.load import load_config
+from naslib_archlock.config.sections import Config
 from naslib_archlock.locking import prepare as pipeline
 from naslib_archlock.report.pictures import CHOSEN, OUTSIDE, WITHIN, png
 from naslib_archlock.report.text import table

@@ -14,7 +14,8 @@ import numpy as np
 
 from .. import data
 from ..compute.seeding import stream
-from ..config.sections import Config, split_list
+from ..config.keys import split_list
+from ..config.sections import Config
 from ..embedding.embedding_file import read_embedding
 from ..embedding.proxy_embedding import ProxyEmbedding, choose_reference, shared_proxies
 from ..errors import ConfigError, EmbeddingError, TableError, unknown

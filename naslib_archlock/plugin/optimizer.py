@@ -13,7 +13,7 @@ from naslib.optimizers.core.metaclasses import MetaOptimizer
 from naslib.search_spaces.core.query_metrics import Metric
 
 from ..benchmarks.benchmark import Benchmark
-from ..config.sections import config_from
+from ..config.load import config_from
 from ..errors import NaslibError
 from ..locking import prepare as pipeline
 from ..report.text import summary

@@ -12,7 +12,7 @@ import importlib
 import json
 import zlib
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, fields, replace
+from dataclasses import asdict, dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -22,7 +22,9 @@ import numpy as np
 from ..benchmarks.benchmark import Benchmark
 from ..benchmarks.lock_score import SOURCE_RULES, TARGET_RULES, LockScale, WithinBudget
 from ..compute.versions import library_versions
-from ..config.sections import ArchLockSection, Config, config_from
+from ..config.keys import Role, keys_of, names_with
+from ..config.load import config_from
+from ..config.sections import ArchLockSection, Config, NaslibSearchSection
 from ..errors import ArchLockError, RankerError, StudyError, nearest, unknown
 from ..locking import prepare as pipeline
 from ..locking.knowledge import Knowledge, zero_cost_files
@@ -119,7 +121,7 @@ class Kind:
 
 # -- ArchLock ----------------------------------------------------------------------------------------------------------
 
-_SEARCH_KEYS = ("epochs", "population_size", "sample_size")
+_SEARCH_KEYS = names_with(NaslibSearchSection, Role.SEARCH)
 _SET_BY_STUDY = {
     "target": "spaces",
     "source_budget_pct": "budgets",
@@ -127,11 +129,10 @@ _SET_BY_STUDY = {
     "tables": "option --tables",
     "device": "own rule, which is cpu, for the same results everywhere",
 }
-# What a ranker does not depend on. A key that is not listed here is taken to matter.
-_NOT_OF_RANKER = (
-    "scheme", "target", "trade_off", "source_budget_pct", "source_queries", "source_top_pct", "strategy", "screening",
-    "opponents", "n_targets", "cosine", "tables", "zero_cost", "image_size", "train_top", "ranker",
-)  # fmt: skip
+# The keys that a ranker depends on. If a key names files, their content counts in its place (``digests``).
+_OF_RANKER = {*names_with(ArchLockSection, Role.TRAINING, Role.EMBEDDING, Role.DEVICE)} - {
+    *names_with(ArchLockSection, Role.DATA)
+}
 
 
 class ArchLock(Kind):
@@ -145,7 +146,7 @@ class ArchLock(Kind):
         for key, where in _SET_BY_STUDY.items():
             if key in options:
                 raise StudyError(f"{key} is set by the study's {where}; leave it out of the method")
-        known = [f.name for f in fields(ArchLockSection) if f.name not in _SET_BY_STUDY]
+        known = [name for name in keys_of(ArchLockSection) if name not in _SET_BY_STUDY]
         self._check_names(options, [*known, *_SEARCH_KEYS])
         _config(options, {"dataset": "source"}, {"target": "target"})
 
@@ -171,7 +172,7 @@ class ArchLock(Kind):
             "family": get_space(config.search_space).family,
             "hidden": _hidden(config),
             "seed": config.seed,
-            "section": {k: v for k, v in asdict(config.archlock).items() if k not in _NOT_OF_RANKER},
+            "section": {k: v for k, v in asdict(config.archlock).items() if k in _OF_RANKER},
             "training": asdict(config.archlock.train_settings),
             "files": digests(_files(config)),
             "versions": library_versions(),

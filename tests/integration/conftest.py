@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 import naslib_archlock
-from naslib_archlock.config.sections import load_config
+from naslib_archlock.config.load import load_config
 from naslib_archlock.locking import prepare as pipeline
 from naslib_archlock.locking.knowledge import Knowledge
 from naslib_archlock.plugin.compat import load_naslib

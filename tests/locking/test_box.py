@@ -7,7 +7,7 @@ import json
 import pytest
 
 from naslib_archlock.commands.main import main
-from naslib_archlock.config.sections import load_config
+from naslib_archlock.config.load import load_config
 from naslib_archlock.locking import knowledge
 from naslib_archlock.locking import prepare as pipeline
 from naslib_archlock.proxies.votes import parse_proxies
