@@ -39,7 +39,12 @@ SAME_LIBRARIES = {
     ),
 }
 # Slow, or of what all Pythons share: an experiment, what Matplotlib draws, when processes are killed, random input.
-NOT_CORE = ("tests/test_patterns_study.py", "tests/report/test_figures.py", "tests/test_kills.py", "tests/fuzz")
+NOT_CORE = (
+    "tests/experiments/test_patterns_study.py",
+    "tests/report/test_figures.py",
+    "tests/test_kills.py",
+    "tests/fuzz",
+)
 
 
 def _runs(command: str) -> bool:
