@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from targets import TARGETS, Outcome, Target, outcome, unclear
 
+from experiments.bad_input.targets import TARGETS, Outcome, Target, outcome, unclear
 from naslib_archlock.errors import ConfigError
 
 pytestmark = pytest.mark.slow

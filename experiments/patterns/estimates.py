@@ -21,10 +21,20 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import stats
 
-from ..benchmarks.benchmark import Benchmark
-from ..benchmarks.lock_score import LockScale
-from ..spaces.cells import AVG_POOL, CONV_1X1, CONV_3X3, ENCODING_DIM, NONE, SKIP, cell_index, one_hot, representatives
-from ..spaces.features import PATHS, conv_weights
+from naslib_archlock.benchmarks.benchmark import Benchmark
+from naslib_archlock.benchmarks.lock_score import LockScale
+from naslib_archlock.spaces.cells import (
+    AVG_POOL,
+    CONV_1X1,
+    CONV_3X3,
+    ENCODING_DIM,
+    NONE,
+    SKIP,
+    cell_index,
+    one_hot,
+    representatives,
+)
+from naslib_archlock.spaces.features import PATHS, conv_weights
 
 LEAST_CELLS = 30  # of a population whose effects are estimated: a linear model of the ops has up to 24 free numbers
 LEAST_WITH_OP = 3  # cells with an op on an edge whose effect is estimated
