@@ -23,7 +23,7 @@ from scipy import stats
 
 from ..benchmarks.benchmark import Benchmark
 from ..benchmarks.lock_score import LockScale
-from ..spaces.cells import ENCODING_DIM, cell_index, one_hot
+from ..spaces.cells import ENCODING_DIM, one_hot
 from ..spaces.features import features
 
 LEAST_CELLS = 30  # of a population whose effects are estimated: a linear model of the ops has up to 24 free numbers
@@ -92,14 +92,15 @@ class Population:
 def population(benchmark: Benchmark, source: str, target: str, budget_pct: float) -> Population:
     """The population of a pair of tasks. Raises: UnknownNameError, ConfigError: as ``LockScale`` does."""
     scale = LockScale(benchmark, source, target, budget_pct)
-    is_distinct = np.isin(cell_index(scale.archs), cell_index(benchmark.space.distinct()))
+    space = benchmark.space
+    is_distinct = np.isin(space.index(scale.archs), space.index(space.distinct()))
     within = scale.within[is_distinct]
     cells, source_val, test, target_val = (
         values[is_distinct][within] for values in (scale.archs, scale.source_val, scale.target_test, scale.target_val)
     )
     best, floor = scale.source_val.max(), scale.source_val[scale.within].min()
     return Population(
-        benchmark.space.name,
+        space.name,
         source,
         target,
         np.flatnonzero(within),
