@@ -30,7 +30,7 @@ _FORMATS = ("PNG", "JPEG", "BMP", "GIF", "TIFF", "WEBP", "PPM")
 _LAYOUT = "a task is a folder with one sub-folder of images per class"
 _NEEDED = "at least 2 are needed, for a training and a validation part"
 _SPLIT_NAMES = {"train", "training", "val", "valid", "validation", "test", "testing"}
-_N_NAMED = 5  # a message about many images or classes names so many
+_N_NAMED = 5  # a message about images or classes names at most so many of them
 _LARGEST = 4096  # pixels a side
 _MAX_LISTED = 32  # the name of a subset lists its classes in at most so many characters
 
@@ -40,10 +40,10 @@ def read_image_folder(
 ) -> LabelledImages:
     """The images of a folder, labelled by sub-folder: class 0 is the first of the sorted names.
 
-    The sub-folders of a class are searched too. Ignored are hidden files and folders, ``__MACOSX``, files that are not
-    images (``SUFFIXES``, in either case), and files beside the classes. All images become RGB: transparent pixels are
-    laid on white, images are turned as EXIF asks, and an animation gives its first frame. The shorter side is scaled to
-    ``size`` and the centre is cut out. Colour profiles are ignored.
+    The sub-folders of a class are searched too. Hidden files and folders, ``__MACOSX``, files that are not images
+    (``SUFFIXES``, in either case) and files beside the classes are ignored. All images become RGB: transparent pixels
+    are laid on white, images are turned as EXIF asks, and an animation gives its first frame. The shorter side becomes
+    ``size`` pixels long and the centre is cut out. Colour profiles are ignored.
 
     Args:
         folder: the folder of one sub-folder per class.

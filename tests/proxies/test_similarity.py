@@ -23,7 +23,7 @@ def table(task: str, cells: np.ndarray = CELLS, **scores: np.ndarray) -> ZeroCos
 
 
 def made_up(task: str, seed: int, noise: float = 0.0, proxies=GRADIENT_PROXIES) -> ZeroCostScores:
-    """Scores that are the same for all tasks but for noise, drawn by the seed."""
+    """Scores that all tasks have in common, plus noise that the seed decides."""
     common, own = np.random.default_rng(0), np.random.default_rng(seed)
     return table(
         task, **{p: common.standard_normal(len(CELLS)) + noise * own.standard_normal(len(CELLS)) for p in proxies}
@@ -45,7 +45,7 @@ def test_it_is_the_mean_rank_correlation():
     expected = np.mean([spearmanr(a.scores[p], b.scores[p])[0] for p in GRADIENT_PROXIES])
     assert similarity(a, b) == pytest.approx(expected)
     assert similarity(a, b) == pytest.approx(similarity(b, a))
-    # ranks, not values
+    # only ranks count, not values
     monotone = table("b", **{p: np.exp(3 * s) for p, s in b.scores.items()})
     assert similarity(a, monotone) == pytest.approx(expected)
 
@@ -59,7 +59,7 @@ def test_proxies_that_do_not_look_at_labels_are_not_asked():
 
 
 def test_cells_are_matched_by_what_they_are():
-    """In whatever order, and of those that both tables hold."""
+    """The order of cells does not count, and cells that only one table holds are left out."""
     a, b = made_up("a", 1, 0.5), made_up("b", 2, 0.5)
     shuffled = b.take(np.random.default_rng(0).permutation(len(CELLS)))
     assert similarity(a, shuffled) == pytest.approx(similarity(a, b))
@@ -78,7 +78,7 @@ def test_a_proxy_that_is_constant_or_failed_abstains(spoil):
     spoilt = table("b", **{**b.scores, GRADIENT_PROXIES[0]: spoil(b.scores[GRADIENT_PROXIES[0]])})
     without = table("b", **{p: s for p, s in b.scores.items() if p != GRADIENT_PROXIES[0]})
     with warnings.catch_warnings():
-        warnings.simplefilter("error")  # a user must not see NumPy's
+        warnings.simplefilter("error")  # NumPy's warnings must not reach a user
         assert similarity(a, spoilt) == pytest.approx(similarity(a, without))
         assert np.isnan(similarity(a, table("b", **{p: spoil(s) for p, s in b.scores.items()})))
 
@@ -137,7 +137,7 @@ def test_one_task_has_all_the_weight():
 
 
 def test_the_embedded_tasks_on_digit_images():
-    """What is to be told apart makes tasks alike: three of them are classes of things in the image."""
+    """Tasks that must tell the same things apart are similar: three of them classify what the image shows."""
     tables = read_zero_cost(data.checked_path("zc_digits.json.gz"), DIGITS)
     alike = {"digit", "rotation", "jigsaw"}
     for target in alike:

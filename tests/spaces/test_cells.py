@@ -47,7 +47,7 @@ def test_index_and_one_hot_number_every_cell_once():
 
 def test_a_cell_of_numpy_integers_becomes_plain_integers():
     cell = c.as_cell(np.array(PAPER_CELL))
-    assert str(cell) == "(3, 3, 4, 1, 3, 1)"  # what NASLib's tables are keyed by
+    assert str(cell) == "(3, 3, 4, 1, 3, 1)"  # NASLib's tables have this text as a key
 
 
 @pytest.mark.parametrize(
@@ -72,7 +72,7 @@ def test_numbers_of_distinct_functions():
 
 
 def test_representatives_are_those_of_the_numbers_that_cells_compute():
-    """Independently of ``computed_function``: run every cell on numbers, with some odd function for each op."""
+    """This does not use ``computed_function``: it runs all cells on numbers, with some function for each op."""
     cells = c.all_codes(5)
     outputs = []
     for x in (0.7, -1.3):
@@ -86,7 +86,7 @@ def test_representatives_are_those_of_the_numbers_that_cells_compute():
     _, by_number = np.unique(np.round(outputs, 9), axis=1, return_inverse=True)
     representative = c.representative_index()
     pairs = set(zip(by_number.ravel().tolist(), representative.tolist()))
-    # the two groupings are one: each output value has one representative, and the other way round
+    # Both group the cells alike: each output value has one representative, and each representative one value.
     assert len(pairs) == len(np.unique(by_number)) == len(np.unique(representative))
 
 
@@ -108,10 +108,10 @@ ONE_CONV = (0, 0, 0, 3, 0, 0)
 @pytest.mark.parametrize(
     ("cell", "same_as"),
     [
-        # one convolution, passed on by skips, wherever it stands
+        # one convolution on any edge, and skips that pass its input or output on
         ((3, 0, 1, 0, 0, 1), ONE_CONV), ((1, 0, 3, 0, 0, 1), ONE_CONV), ((1, 0, 1, 0, 0, 3), ONE_CONV),
         ((3, 0, 0, 0, 1, 0), ONE_CONV), ((1, 0, 0, 0, 3, 0), ONE_CONV), ((0, 1, 0, 0, 0, 3), ONE_CONV),
-        # edges into a node that nothing leaves, and out of a node that nothing enters
+        # dead edges: no edge leaves the node they lead to, or none enters the node they leave
         ((2, 4, 3, 3, 0, 0), ONE_CONV), ((0, 0, 4, 3, 2, 2), ONE_CONV),
         # the same sum with the two inner nodes in the other order
         ((3, 2, 0, 0, 1, 1), (2, 3, 0, 0, 1, 1)),

@@ -35,7 +35,7 @@ def named(cell: Cell) -> dict[str, float]:
 
 
 def walks(cell: Cell, node: int = 0) -> list[list[int]]:
-    """The ops on each way from a node to the output."""
+    """The ops on each path from a node to the output."""
     if node == 3:
         return [[]]
     return [
@@ -96,7 +96,7 @@ def by_counting(cell: Cell) -> dict[str, float]:
         ((4, 4, 4, 4, 4, 4), (0, 0, 6, 0, 0, 0, 0, 0)),
         # a dead edge (1 -> 2, as nothing leaves 2) counts for nothing
         ((2, 0, 3, 0, 2, 0), (2, 0, 0, np.log(3), 2, 2, 0, 0)),
-        # a pooling beside: the shallow path is one without convolutions, but no identity
+        # a pooling from input to output: the least deep path has no convolution, but is no identity
         ((3, 0, 0, AVG_POOL, 3, 0), (0, 0, 1, np.log(19), 2, 0, 2, 0)),
     ],
 )
@@ -105,7 +105,7 @@ def test_features_by_hand(cell, expected):
 
 
 def test_the_papers_example():
-    """out = in + 3x3(3x3(in)) + 3x3(in) + pool(3x3(in)), of three 3 x 3 convolutions, one pooling and two skips."""
+    """The cell computes in + 3x3(3x3(in)) + 3x3(in) + pool(3x3(in)), with three convolutions, one pool, two skips."""
     found = named((3, 3, 4, 1, 3, 1))
     assert found == pytest.approx(
         {
@@ -170,7 +170,7 @@ def test_depths_are_in_order_and_weights_follow_from_ops(space):
 
 
 def test_what_is_returned_may_be_changed():
-    """The table behind it is kept."""
+    """The table of all features is cached, so a caller must get a copy of its rows."""
     cells = np.array([[3, 3, 4, 1, 3, 1]])
     before = features(cells)
     features(cells)[:] = -1

@@ -11,7 +11,7 @@ from naslib_archlock.spaces.known import TRANSBENCH101_MACRO
 
 
 def test_macro_space_holds_what_its_paper_says():
-    """4 to 6 modules; 1 to 4 of them downsample (3, 4) and 1 to 3 double the channels (2, 4)."""
+    """There are 4 to 6 modules; 1 to 4 of them downsample (3, 4) and 1 to 3 double the channels (2, 4)."""
     expected = set()
     for length in (4, 5, 6):
         for modules in itertools.product((1, 2, 3, 4), repeat=length):
