@@ -32,7 +32,7 @@ from ..search.evolution import RegularizedEvolution
 from ..search.exhaustive import ExhaustiveSearch
 from ..search.rank_fitness import Fitness
 from ..search.target_model import TargetModel, other_tasks, percentiles
-from ..spaces.cells import cell_index
+from ..spaces.features import FEATURES
 from ..spaces.known import DIGITS, get_space
 from ..spaces.space import SearchSpace
 from ..tasks.names import is_image_folder, task_name
@@ -72,7 +72,7 @@ def tabular_benchmark(space: SearchSpace, tables: str = "") -> Benchmark:
         from ..benchmarks.table import find_table, read_table
 
         return read_table(find_table(Path(tables), space), space)
-    if space.name == DIGITS.name:
+    if space.is_embedded:
         from ..benchmarks.digits_benchmark import digits_benchmark
 
         return digits_benchmark()
@@ -165,7 +165,7 @@ def find_ranker(
     section = config.archlock
     if section.ranker:
         return Ranker.load(Path(section.ranker))
-    has_images = is_image_folder(config.dataset) or config.search_space == DIGITS.name
+    has_images = is_image_folder(config.dataset) or get_space(config.search_space).is_embedded
     if has_images and not section.trains_its_own_way and section.embedding in ("", "task2vec"):
         for ranker in rankers_in_the_box():
             if not ranker.seen_among(knowledge.hidden):
@@ -233,15 +233,15 @@ def strategy(config: Config, benchmark: Benchmark) -> str:
         return "exhaustive"  # a look-up means to train a network: all candidates are ranked before the first is trained
     if config.archlock.ranker:
         return "evolution"  # whoever names a ranker wants it asked
-    # what the target model has learnt, it has learnt of cells
-    return "bayesian" if config.archlock.source_queries and benchmark.space.family == "cell" else "evolution"
+    is_known = benchmark.space.has_features(FEATURES)  # the target model is a regression on them
+    return "bayesian" if config.archlock.source_queries and is_known else "evolution"
 
 
 def _check_bayesian(config: Config, benchmark: Benchmark) -> None:
-    if benchmark.space.family != "cell" and config.archlock.scheme != "s":
+    if not benchmark.space.has_features(FEATURES) and config.archlock.scheme != "s":
         raise ConfigError(
-            f"archlock.strategy bayesian knows cells, which {benchmark.space.name} does not have; choose evolution or "
-            "exhaustive"
+            f"archlock.strategy bayesian needs the features of a cell, which {benchmark.space.name} does not have; "
+            "choose evolution or exhaustive"
         )
     if not benchmark.is_measured and config.archlock.train_top == 0:
         raise ConfigError(
@@ -281,7 +281,7 @@ def target_fitness(config: Config, benchmark: Benchmark, knowledge: Knowledge) -
     model = TargetModel(space, knows_other_tasks=bool(further))
     if not further:
         return -model.predict(archs)
-    row = np.searchsorted(cell_index(space.all()), cell_index(archs))
+    row = np.searchsorted(space.index(space.all()), space.index(archs))
     percentile = {task: percentiles(benchmark, task)[row] for task in further}
     if section.scheme == "tu":
         return -model.predict(archs, other_tasks(percentile, dict.fromkeys(further, 1.0)))

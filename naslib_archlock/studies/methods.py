@@ -29,7 +29,7 @@ from ..errors import ArchLockError, RankerError, StudyError, nearest, unknown
 from ..locking import prepare as pipeline
 from ..locking.knowledge import Knowledge, zero_cost_files
 from ..ranker.ranker import Ranker
-from ..spaces.cells import Cell, cell_index
+from ..spaces.cells import Cell
 from ..spaces.known import SPACES, get_space
 from ..spaces.space import SearchSpace
 from ..store.cache import content_hash
@@ -247,7 +247,7 @@ def _pick_by_search(job: Job) -> Picks:
 
 def first_distinct(space: SearchSpace, archs: Sequence[Cell], n: int = N_PICKS) -> list[Cell]:
     """The first ``n`` architectures that compute different functions."""
-    functions = cell_index(space.representatives(archs))
+    functions = space.index(space.representatives(archs))
     first = np.sort(np.unique(functions, return_index=True)[1])[:n]
     return [archs[i] for i in first.tolist()]
 
@@ -324,7 +324,8 @@ def _find_naslib() -> None:
 # ----------------------------------------------------------------------------------------------------------------------
 
 _KNOWS = "knows every source accuracy"
-_CELLS = tuple(name for name, space in SPACES.items() if space.family == "cell")
+_WITH_COSTS = tuple(name for name, space in SPACES.items() if space.has_costs)
+_PRODUCTS = tuple(name for name, space in SPACES.items() if space.is_product)
 
 ARCHLOCK = ArchLock("archlock", "the search of this package", _pick_by_search)
 
@@ -349,7 +350,7 @@ _ALL = (
             partial(_pick_by_source, rule),
             uses_target=False,
             is_random=False,
-            spaces=_CELLS if rule.startswith("fewest") else tuple(SPACES),  # ops are counted
+            spaces=_WITH_COSTS if rule.startswith("fewest") else tuple(SPACES),
         )
         for rule, about in _BY_SOURCE.items()
     ),
@@ -372,7 +373,7 @@ _ALL = (
         "nsga2",
         "NSGA-II on source and target accuracy",
         partial(_imported, ".nsga2"),
-        spaces=_CELLS,
+        spaces=_PRODUCTS,
         module=".nsga2",
     ),
 )
