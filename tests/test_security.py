@@ -40,8 +40,8 @@ DANGEROUS = {
 SHELLS = {"subprocess", "os.spawn", "os.exec", "pty"}
 # Where such a call stands, and why it may.
 ANSWERED = {
-    ("cache.py", "np.load"): "with allow_pickle=False",
-    ("cluster.py", "pickle.loads"): "calls that the user's own command sent to the user's own workers",
+    ("store/cache.py", "np.load"): "with allow_pickle=False",
+    ("compute/cluster.py", "pickle.loads"): "calls that the user's own command sent to the user's own workers",
     ("plugin/launcher.py", "compile"): "the runner script that the user named",
     ("plugin/launcher.py", "exec"): "the runner script that the user named",
     ("plugin/unpickling.py", "pickle.Unpickler"): "the base of the restricted one",
