@@ -1,12 +1,13 @@
-# Both first commands do all their own set-up, in .venv:
-#   make demo    lock an architecture on the embedded benchmark; needs no NASLib
-#   make test    run the tests; those that need NASLib run where it is found, and are skipped elsewhere
+# These commands do all their own set-up, in .venv:
+#   make demo        lock an architecture on the embedded benchmark; needs no NASLib
+#   make test        run the tests, but for the slow ones, in minutes; those that need NASLib are skipped without it
+#   make test-all    run all tests, and those of the core on the other Pythons of this machine
 PYTHON ?= $(shell command -v python3.11 >/dev/null && python3.11 -c '' 2>/dev/null && echo python3.11 || echo python3)
 VENV ?= .venv
 BIN := $(VENV)/bin
 NASLIB := $(or $(NASLIB_HOME),$(HOME)/NASLib)
 PYTEST_ARGS ?=
-# So many tests at once, each on one thread: 0 runs them one after the other, where a debugger can be attached.
+# This many tests run at once, each on one thread; 0 runs them one after the other, so that a debugger can be attached.
 JOBS ?= 2
 
 # What was tested is pinned in constraints/; a Python without such a file gets the ranges of pyproject.toml.
@@ -14,7 +15,7 @@ VERSION = $(shell $(PYTHON) -c 'import sys; print("py%d.%d" % sys.version_info[:
 CONSTRAINTS = $(wildcard constraints/$(VERSION).txt)
 INSTALL = $(BIN)/python -m pip install -q --disable-pip-version-check $(addprefix -c ,$(CONSTRAINTS))
 
-.PHONY: demo test core check audit-packages bench bench-all profile clean browser
+.PHONY: demo test test-all test-newcomer core check audit-packages bench bench-all profile clean browser
 
 DEMO := --config-file naslib_archlock/configs/digits.yaml
 DEMO_KEYS := out_dir build/demo
@@ -27,13 +28,24 @@ demo: $(VENV)/core
 	@echo "  $(BIN)/archlock search --config-file naslib_archlock/configs/images.yaml dataset YOUR/IMAGES    # one sub-folder a class"
 	@echo "  $(BIN)/archlock doctor    # what is here of the rest: NASLib, its benchmark files"
 
-# All tests here; unless only some were asked for, also those of the core on the other Pythons of this machine
-# (noxfile.py), among the versions that constraints/ pins.
-OTHERS = $(filter-out $(VERSION:py%=%),$(patsubst constraints/py%.txt,%,$(wildcard constraints/py3.*.txt)))
+PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(JOBS) --dist worksteal
+QUICK := -m 'not slow'
 
 test: $(VENV)/test browser
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(JOBS) --dist worksteal $(PYTEST_ARGS)
+	$(PYTEST) $(QUICK) $(PYTEST_ARGS)
+
+# All tests here; unless only some were asked for, also those of the core on other Pythons.
+test-all: $(VENV)/test browser
+	$(PYTEST) $(PYTEST_ARGS)
 	$(if $(PYTEST_ARGS),,$(MAKE) core)
+
+# What "make test" is to a newcomer, who has no NASLib, no real tables and no browser. In a new .venv it also runs
+# without the packages that only NASLib requires.
+test-newcomer: $(VENV)/dev
+	$(PYTEST) $(QUICK) --newcomer $(PYTEST_ARGS)
+
+# The tests that need no torch, on the other Pythons of this machine among those that constraints/ pins (noxfile.py).
+OTHERS = $(filter-out $(VERSION:py%=%),$(patsubst constraints/py%.txt,%,$(wildcard constraints/py3.*.txt)))
 
 core: $(VENV)/dev
 	@mkdir -p build && rm -f build/core-tests-*.txt
@@ -42,7 +54,7 @@ core: $(VENV)/dev
 
 core-%:
 	@echo "Python $* is not here: not tested" > build/core-tests-$*.txt
-	$(BIN)/nox -r -s core -p $*
+	OMP_NUM_THREADS=1 $(BIN)/nox -r -s core -p $*
 
 # Measure, with baselines in the same run: make bench [TABLES=DIR]; bench-all adds what takes minutes.
 # The results go into benchmarks/ if all went well; those of a part, as with BENCH_ARGS='-k ranking', are only shown.

@@ -1,6 +1,6 @@
 """The tests on other versions of Python: those that constraints/ pins, as far as this machine has them.
 
-nox -s core             what needs no torch, on each; ``make test`` runs it on all but the main one
+nox -s core             what needs no torch, on each; ``make test-all`` runs it on all but the main one
 nox -s tests-3.12       everything, with torch, and with NASLib where that is found
 nox -s same-bytes       on versions of Python with the same libraries, the same seed gives the same bytes
 nox -s naslib-as-pinned what needs NASLib, on the versions that NASLib's authors pinned
@@ -38,8 +38,8 @@ SAME_LIBRARIES = {
         ("3.10", "3.11", "3.12", "3.13"),
     ),
 }
-# Slow, or of what all Pythons share: an experiment, what Matplotlib draws, when processes are killed, random input.
-NOT_CORE = ("tests/test_patterns_study.py", "tests/report/test_figures.py", "tests/test_kills.py", "tests/fuzz")
+# Slow tests, an experiment and what Matplotlib draws say the same on every Python.
+NOT_CORE = ("tests/experiments/test_patterns_study.py", "tests/report/test_figures.py")
 
 
 def _runs(command: str) -> bool:
@@ -80,7 +80,8 @@ def core(session: nox.Session) -> None:
     """The tests that need no torch, without it: gigabytes less."""
     _install(session, *_needed_by_core(), "pytest", "hypothesis", "pymoo")
     # from the checkout, not installed into it: sessions run side by side
-    options = ["-q", "--without-torch", "-p", "no:cacheprovider", *(f"--ignore={path}" for path in NOT_CORE)]
+    options = ["-q", "-m", "not slow", "--without-torch", "-p", "no:cacheprovider"]
+    options += [f"--ignore={path}" for path in NOT_CORE]
     session.run("python", "-m", "pytest", *options, *session.posargs)
 
 

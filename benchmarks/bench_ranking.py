@@ -44,8 +44,9 @@ def few() -> tuple[np.ndarray, np.ndarray]:
     ("name", "score"), [("one pair at a time", one_pair_at_a_time), ("one batch", one_batch)], ids=["single", "batch"]
 )
 def bench_pairs_baseline(measure: Measure, ranker: Ranker, few: Any, name: str, score: Any) -> None:
-    rates = measure(PAIRS, "baseline", name, lambda: score(ranker.model, *few))
-    np.testing.assert_allclose(rates, ranker.win_rates(*few, few[0]), atol=1e-4)
+    cells, tasks = few
+    rates = measure(PAIRS, "baseline", name, lambda: score(ranker.model, cells, tasks))
+    np.testing.assert_allclose(rates, ranker.win_rates(cells, tasks, cells), atol=1e-4)
 
 
 def bench_pairs(measure: Measure, ranker: Ranker, few: Any) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -45,9 +46,9 @@ def bench_default_compiled(
     monkeypatch.setenv("TORCHINDUCTOR_CACHE_DIR", str(tmp_path))
     original = training._initial_model
 
-    def compiled(*args: object) -> torch.nn.Module:
+    def compiled(*args: Any) -> torch.nn.Module:
         model = original(*args)
-        model.compare = torch.compile(model.compare)
+        monkeypatch.setattr(model, "compare", torch.compile(model.compare))
         return model
 
     monkeypatch.setattr(training, "_initial_model", compiled)

@@ -6,7 +6,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from naslib_archlock.config.sections import Config, load_config
+from naslib_archlock.config.load import load_config
+from naslib_archlock.config.sections import Config
 from naslib_archlock.proxies.votes import Votes, parse_proxies
 from naslib_archlock.proxies.zero_cost import ZeroCostScores
 from naslib_archlock.ranker.ranker import PairMLP, Ranker, RankerInfo

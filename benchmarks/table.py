@@ -52,7 +52,8 @@ def summarise(measured: Any) -> Results:
     Raises: TableError: if the file is none of this suite.
     """
     try:
-        works, growth = [], {}
+        works: list[dict[str, Any]] = []
+        growth: dict[str, list[dict[str, Any]]] = {}
         for entry in measured["benchmarks"]:
             info, stats = entry["extra_info"], entry["stats"]
             if "axis" in info:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import gzip
+import importlib.util
 import io
 import json
 import os
@@ -11,6 +12,7 @@ import platform
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Sequence
+from functools import cache
 from importlib.machinery import ModuleSpec
 from pathlib import Path
 from types import ModuleType
@@ -18,15 +20,20 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
+from browser import chromium
 from hypothesis import settings
 from toy import write_digit_folders, write_tables
 
-from naslib_archlock.config.sections import Config, load_config
+from naslib_archlock.config.load import load_config
+from naslib_archlock.config.sections import Config
+from naslib_archlock.errors import NaslibError
 from naslib_archlock.locking.find_ranker import train_on_scores
 from naslib_archlock.locking.knowledge import Knowledge
+from naslib_archlock.plugin.compat import HOME_VARIABLE, load_naslib, naslib_data_folder
+from naslib_archlock.plugin.naslib_benchmark import benchmark_files
 from naslib_archlock.proxies.zero_cost import zero_cost_file_name
 from naslib_archlock.ranker.train_settings import PRESETS, TrainSettings
-from naslib_archlock.spaces.known import NASBENCH201, TRANSBENCH101_MACRO, get_space
+from naslib_archlock.spaces.known import NASBENCH201, TRANSBENCH101_MACRO, TRANSBENCH101_MICRO, get_space
 from naslib_archlock.spaces.space import SearchSpace
 
 if TYPE_CHECKING:
@@ -42,9 +49,10 @@ FAST = TrainSettings(hidden=(32, 16), epochs=2, steps_per_epoch=30, batch_size=5
 MakeConfig = Callable[..., Config]
 
 WITHOUT_TORCH = "--without-torch"
+NEWCOMER = "--newcomer"
 
 
-# -- the core, which needs no torch ------------------------------------------------------------------------------------
+# -- what not every machine has: torch, NASLib, the real tables, a browser ---------------------------------------------
 
 
 class _SkipWhoImports:
@@ -61,12 +69,17 @@ class _SkipWhoImports:
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(WITHOUT_TORCH, action="store_true", help="skip what imports torch; it need not be installed")
+    parser.addoption(NEWCOMER, action="store_true", help="use no NASLib, no real tables and no browser, as a newcomer")
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Only where it was asked for: elsewhere, torch that cannot be imported is a failure."""
+    """Hide torch, or what a newcomer lacks, if asked to: elsewhere, torch that cannot be imported is a failure."""
     if config.getoption(WITHOUT_TORCH):
         sys.meta_path.insert(0, _SkipWhoImports("torch"))
+    if config.getoption(NEWCOMER):
+        if importlib.util.find_spec("naslib") is not None:
+            raise pytest.UsageError(f"{NEWCOMER} hides a checkout of NASLib, but here NASLib is installed as a package")
+        os.environ[HOME_VARIABLE] = str(REPO / "build" / "no-naslib")  # processes that tests start read it, too
 
 
 @pytest.fixture(scope="session")
@@ -75,6 +88,51 @@ def torch() -> ModuleType:
     import torch
 
     return torch
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Skip a test that is marked ``naslib`` where NASLib cannot be used, before any of its fixtures is made."""
+    if item.get_closest_marker("naslib") is not None:
+        reason = _why_naslib_cannot_be_used()
+        if reason:
+            pytest.skip(reason)
+
+
+@cache
+def _why_naslib_cannot_be_used() -> str:
+    """What NASLib lacks on this machine: itself, its requirements or its benchmark files. Empty if it lacks nothing."""
+    try:
+        load_naslib()
+        folder = naslib_data_folder()
+    except NaslibError as err:
+        return str(err)
+    needed = {zero_cost_file_name(space) for space in (NASBENCH201, TRANSBENCH101_MICRO)}
+    needed |= {file for task, file in benchmark_files(NASBENCH201).items() if task != "ninapro"}
+    needed |= set(benchmark_files(TRANSBENCH101_MICRO).values())
+    missing = sorted(name for name in needed if not (folder / name).is_file())
+    return f"NASLib's benchmark files {', '.join(missing)} are not in {folder}" if missing else ""
+
+
+@pytest.fixture(scope="session")
+def shared_data(pytestconfig: pytest.Config) -> Path:
+    """The folder of real benchmark tables; a user's clone has none."""
+    folder = REPO.parent / "shared" / "data"
+    if pytestconfig.getoption(NEWCOMER) or not folder.is_dir():
+        pytest.skip("the real benchmark tables are not here")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def browser(pytestconfig: pytest.Config) -> Iterator[Any]:
+    """A running Chromium."""
+    if pytestconfig.getoption(NEWCOMER):
+        pytest.skip("a newcomer has no browser that Playwright can drive")
+    with chromium() as running:
+        yield running
+
+
+# -- fixtures ----------------------------------------------------------------------------------------------------------
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -91,15 +149,6 @@ def own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """An empty cache folder for one test, where it matters what is kept, or something other than files is read."""
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "own_cache"))
     return tmp_path / "own_cache"
-
-
-@pytest.fixture(scope="session")
-def shared_data() -> Path:
-    """The folder of real benchmark tables; a user's clone has none."""
-    folder = REPO.parent / "shared" / "data"
-    if not folder.is_dir():
-        pytest.skip("the real benchmark tables are not here")
-    return folder
 
 
 @pytest.fixture(scope="session")
@@ -307,22 +356,26 @@ def _rewrite_tables(
 
 
 def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
-    """Say what ran, and keep it for the end of ``.ci/run``: how many of the tests that need NASLib, or of the core."""
+    """Say how many of the tests ran that this run is about, and keep the line for the end of ``.ci/run``."""
+    of_all = "{} passed, {} failed, {} skipped".format(*_counts(terminalreporter))
+    n_passed, n_failed, n_skipped = _counts(terminalreporter, keyword="naslib")
+    version = platform.python_version()
     if config.getoption(WITHOUT_TORCH):
-        n_passed, n_failed, n_skipped = _counts(terminalreporter, "passed", "failed", "skipped")
-        version = platform.python_version()
-        line = f"Python {version} without torch: {n_passed} passed, {n_failed} failed, {n_skipped} skipped"
-        name = f"core-tests-{version.rpartition('.')[0]}.txt"
+        line, name = f"Python {version} without torch: {of_all}", f"core-tests-{version.rpartition('.')[0]}.txt"
+    elif config.getoption(NEWCOMER):
+        line, name = f"Without NASLib, real tables and a browser: {of_all}", "newcomer-tests.txt"
     else:
-        n_passed, n_failed, n_skipped = _counts(terminalreporter, "passed", "failed", "skipped", naslib=True)
         line, name = f"NASLib tests: {n_passed + n_failed} ran, {n_skipped} skipped", "naslib-tests.txt"
     terminalreporter.write_line(line)
     (REPO / "build").mkdir(exist_ok=True)
     (REPO / "build" / name).write_text(line + "\n", encoding="utf-8")
 
 
-def _counts(terminalreporter: Any, *outcomes: str, naslib: bool = False) -> list[int]:
-    """Tests of each outcome, errors counted as failures; of those that need NASLib alone, if so asked."""
+def _counts(terminalreporter: Any, keyword: str = "") -> list[int]:
+    """How many tests passed, failed (or had an error) and were skipped, among all or those marked with a keyword."""
     stats = {**terminalreporter.stats}
     stats["failed"] = [*stats.get("failed", []), *stats.get("error", [])]
-    return [sum(1 for r in stats.get(o, []) if not naslib or "naslib" in getattr(r, "keywords", {})) for o in outcomes]
+    return [
+        sum(1 for report in stats.get(outcome, []) if not keyword or keyword in getattr(report, "keywords", {}))
+        for outcome in ("passed", "failed", "skipped")
+    ]

@@ -20,7 +20,8 @@ import numpy as np
 from toy import SPACE, write_tables
 
 from naslib_archlock.commands import main as cli
-from naslib_archlock.config.sections import Config, load_config
+from naslib_archlock.config.load import load_config
+from naslib_archlock.config.sections import Config
 from naslib_archlock.locking.find_ranker import train_on_scores
 from naslib_archlock.locking.knowledge import Knowledge
 from naslib_archlock.locking.prepare import open_benchmark, prepare

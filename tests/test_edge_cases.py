@@ -14,7 +14,7 @@ from naslib_archlock.benchmarks.benchmark import budget_floor
 from naslib_archlock.benchmarks.lock_score import LockScale, Scored, WithinBudget
 from naslib_archlock.benchmarks.table import TableBenchmark
 from naslib_archlock.commands.main import main
-from naslib_archlock.config.sections import load_config
+from naslib_archlock.config.load import load_config
 from naslib_archlock.embedding.embedding_file import read_embedding
 from naslib_archlock.embedding.simulate import simulate_targets
 from naslib_archlock.errors import EmbeddingError, RankerError

@@ -11,6 +11,8 @@ from pathlib import Path
 import pytest
 from killing import Command, by_steps, commands, kill_at_operations, kill_at_random, proxies, run_whole
 
+pytestmark = pytest.mark.slow  # every kill is one more process that begins, and one that goes on
+
 N_KILLS = {
     "search, bayesian": 32, "search, evolution, training a ranker": 3, "search, exhaustive, training a ranker": 2,
     "search --train-top": 2, "train-ranker": 3, "compare": 2, "audit": 2,

@@ -17,7 +17,8 @@ import yaml
 import naslib_archlock
 from naslib_archlock.commands import main as cli
 from naslib_archlock.compute.parts import LocalProcesses
-from naslib_archlock.config.sections import Config, load_config
+from naslib_archlock.config.load import load_config
+from naslib_archlock.config.sections import Config
 from naslib_archlock.embedding.embedding_file import read_embedding
 from naslib_archlock.errors import ConfigError, EmbeddingError, OutputError, StudyError
 from naslib_archlock.store.files import is_file_name, write_text
@@ -39,8 +40,8 @@ DANGEROUS = {
 SHELLS = {"subprocess", "os.spawn", "os.exec", "pty"}
 # Where such a call stands, and why it may.
 ANSWERED = {
-    ("cache.py", "np.load"): "with allow_pickle=False",
-    ("cluster.py", "pickle.loads"): "calls that the user's own command sent to the user's own workers",
+    ("store/cache.py", "np.load"): "with allow_pickle=False",
+    ("compute/cluster.py", "pickle.loads"): "calls that the user's own command sent to the user's own workers",
     ("plugin/launcher.py", "compile"): "the runner script that the user named",
     ("plugin/launcher.py", "exec"): "the runner script that the user named",
     ("plugin/unpickling.py", "pickle.Unpickler"): "the base of the restricted one",

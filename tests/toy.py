@@ -120,12 +120,12 @@ def write_digit_folders(root: Path) -> dict[str, Path]:
     digits = load_digits()
     pixels = (digits.images * 255 / 16).astype(np.uint8)
     classes = {("low" if d < 5 else "high", str(d)): pixels[digits.target == d][:30] for d in range(10)}
-    for label, (height, width) in enumerate(((6, 2), (2, 6), (4, 4))):
+    for shape, (height, width) in enumerate(((6, 2), (2, 6), (4, 4))):
         images = np.zeros((30, 8, 8), dtype=np.uint8)
         for image in images:
             top, left = rng.integers(0, 3, size=2)
             image[top : top + height, left : left + width] = rng.integers(100, 255)
-        classes["shapes", str(label)] = images
+        classes["shapes", str(shape)] = images
     for (task, label), images in classes.items():
         (root / task / label).mkdir(parents=True)
         for i, image in enumerate(images):

@@ -3,7 +3,7 @@
 atheris is in no requirements of this project, as it installs on Linux and on some versions of Python alone:
 
     pip install atheris
-    python experiments/bad_input/coverage_guided.py KIND -max_total_time=300    # and other options of libFuzzer
+    python -m experiments.bad_input.coverage_guided KIND -max_total_time=300    # and other options of libFuzzer
 
 It starts from inputs of run.py, and stops at the first bug, whose input it writes to ``crash-...`` in the folder where
 it was started.
@@ -21,10 +21,8 @@ from typing import Any
 
 import atheris
 
-sys.path.insert(0, str(Path(__file__).resolve().parent))
 with atheris.instrument_imports(include=["naslib_archlock", "yaml", "json", "csv"]):
-    from targets import TARGETS, outcome
-
+    from experiments.bad_input.targets import TARGETS, outcome
     from naslib_archlock.spaces.known import SPACES
 
 _SEEDS = 200  # inputs to start from

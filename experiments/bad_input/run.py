@@ -1,6 +1,6 @@
 """What becomes of bad input: seeded inputs of every kind through the readers that the commands use.
 
-python experiments/bad_input/run.py
+python -m experiments.bad_input.run
 """
 
 from __future__ import annotations
@@ -18,11 +18,8 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
-sys.path.insert(0, str(Path(__file__).resolve().parent))
-from common import add_worker_options, parallel, workers, write_results
-from targets import TARGETS, outcome
-
+from experiments.bad_input.targets import TARGETS, outcome
+from experiments.common import add_worker_options, parallel, workers, write_results
 from naslib_archlock.report.text import table
 
 LIMIT_S = 60.0  # longer than this, an input counts as a hang, however busy the machine

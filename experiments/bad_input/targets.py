@@ -33,7 +33,9 @@ from unittest import mock
 import numpy as np
 import safetensors.numpy
 import torch
-from mutations import (
+from PIL import Image
+
+from experiments.bad_input.mutations import (
     JSON_VALUES,
     STRANGE_TEXT,
     YAML_VALUES,
@@ -45,13 +47,12 @@ from mutations import (
     to_json,
     to_yaml,
 )  # fmt: skip
-from PIL import Image
-
 from naslib_archlock import data
 from naslib_archlock.benchmarks.table import read_table
 from naslib_archlock.commands.export import found_by_run
 from naslib_archlock.config.audit_section import AuditSection
-from naslib_archlock.config.sections import ArchLockSection, Config, NaslibSearchSection, config_from, load_config
+from naslib_archlock.config.load import config_from, load_config
+from naslib_archlock.config.sections import ArchLockSection, Config, NaslibSearchSection
 from naslib_archlock.embedding.embedding_file import embedding_bytes, read_embedding
 from naslib_archlock.errors import ArchLockError
 from naslib_archlock.proxies.votes import parse_proxies
@@ -220,7 +221,7 @@ def _check_cell(arch: Any, given: tuple[str, Any], _: Path) -> None:
     _same(arch in set(map(tuple, space.all().tolist())), True)
 
 
-_CODES = (
+_CODES: tuple[Any, ...] = (
     0, 1, 2, 3, 4, 5, -1, 2**63, 10**400, 1.0, 0.5, True, None, "1", "٣", float("nan"), float("inf"), 1j, [], [1], (),
     {}, b"1", np.int64(1), np.float32(1), np.nan, np.ones(2), "x" * 100_000,
 )  # fmt: skip
@@ -328,7 +329,7 @@ def _draw_overrides(rng: Random) -> list[str]:
     return parts[: len(parts) - (rng.randrange(10) == 0)]
 
 
-_PYTHON_VALUES = (
+_PYTHON_VALUES: tuple[Any, ...] = (
     None, True, 0, -1, 1.5, float("nan"), 10**400, 1 << 70, "", "x", "\0", "\ud800", [], [1], [[1]], [None], (), (1,),
     {}, {"a": 1}, {1: 2}, b"x", {1}, 1j, object, range(3), np.float64(1), np.int64(1), np.array([1]), "x" * 100_000,
 )  # fmt: skip

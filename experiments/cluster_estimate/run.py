@@ -1,6 +1,6 @@
 """What it costs to score all of NAS-Bench-201 by all proxies on 100 tasks, reckoned from unit costs measured here.
 
-python experiments/cluster_estimate/run.py      # needs NASLib; prints the block of docs/cluster.md
+python -m experiments.cluster_estimate.run      # needs NASLib; prints the block of docs/cluster.md
 """
 
 from __future__ import annotations
@@ -8,7 +8,6 @@ from __future__ import annotations
 import argparse
 import pickle
 import resource
-import sys
 import tempfile
 import time
 from collections.abc import Callable, Generator, Mapping
@@ -18,9 +17,7 @@ from typing import Any
 import numpy as np
 import torch
 
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
-from common import write_results
-
+from experiments.common import write_results
 from naslib_archlock.compute.parts import LocalProcesses
 from naslib_archlock.plugin.score_tasks import score_tasks
 from naslib_archlock.proxies.zero_cost import PROXIES, write_zero_cost, zero_cost_file_name

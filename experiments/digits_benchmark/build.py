@@ -1,12 +1,11 @@
 """Trains the embedded benchmark: every distinct cell without pooling, on every digits task, with three seeds.
 
-python experiments/digits_benchmark/build.py        # an interrupted build continues
+python -m experiments.digits_benchmark.build        # an interrupted build continues
 """
 
 from __future__ import annotations
 
 import argparse
-import sys
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -14,9 +13,7 @@ from typing import Any
 
 from scipy.stats import spearmanr
 
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
-from common import add_worker_options, workers
-
+from experiments.common import add_worker_options, workers
 from naslib_archlock import data
 from naslib_archlock.benchmarks.digits_benchmark import FILE, SEEDS, digits_benchmark, functions, to_csv
 from naslib_archlock.compute.parts import compute_parts

@@ -1,6 +1,6 @@
 """Trains the shipped probe network of Task2Vec on made-up tasks over the digits images; a minute or two on one core.
 
-    python experiments/digits_benchmark/probe.py
+    python -m experiments.digits_benchmark.probe
 
 One trunk, and for each pretext task a linear head that is thrown away. The tasks need no label and none of them is a
 task of the benchmark, so that the probe knows no more of one benchmark task than of another. It learns from the images
@@ -119,12 +119,12 @@ def train(images: np.ndarray, settings: Settings) -> tuple[nn.Sequential, nn.Mod
         ]
         # one pass for all tasks: the batch normalisation is that of their mixture
         features = trunk(prepare(torch.cat([batch.images for batch in batches])))
-        loss = sum(
+        losses = [
             batch.loss(heads[batch.name](part), batch.targets)
             for batch, part in zip(batches, features.split(settings.batch_size))
-        )
+        ]
         optimizer.zero_grad()
-        loss.backward()
+        sum(losses, torch.zeros(())).backward()
         optimizer.step()
         schedule.step()
     return trunk.eval().requires_grad_(False), heads

@@ -1,6 +1,6 @@
 """Trains the rankers in the box, on the zero-cost scores of the digits tasks: of all, and of all but each one.
 
-python experiments/digits_benchmark/rankers.py
+python -m experiments.digits_benchmark.rankers
 """
 
 from __future__ import annotations

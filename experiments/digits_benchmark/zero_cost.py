@@ -2,20 +2,17 @@
 
 It needs NASLib. An interrupted run continues:
 
-    python experiments/digits_benchmark/zero_cost.py
+    python -m experiments.digits_benchmark.zero_cost
 """
 
 from __future__ import annotations
 
 import argparse
-import sys
 from pathlib import Path
 
 import numpy as np
 
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
-from common import add_worker_options, workers
-
+from experiments.common import add_worker_options, workers
 from naslib_archlock import data
 from naslib_archlock.plugin.score_tasks import score_own_networks
 from naslib_archlock.proxies.zero_cost import PROXIES, encode_zero_cost, zero_cost_file_name

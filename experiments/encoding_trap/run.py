@@ -1,11 +1,10 @@
 """A ranker trained on NAS-Bench-201 ranks TransNAS cells: in canonical form, and in NASLib's raw encodings.
 
-python experiments/encoding_trap/run.py --tables DIR
+python -m experiments.encoding_trap.run --tables DIR
 """
 
 from __future__ import annotations
 
-import sys
 import tempfile
 from dataclasses import replace
 from pathlib import Path
@@ -14,11 +13,9 @@ from typing import Any
 import numpy as np
 from scipy.stats import kendalltau
 
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
-from common import interval, options, parallel, show, workers, write_results
-
+from experiments.common import interval, options, parallel, show, workers, write_results
 from naslib_archlock.benchmarks.table import find_table, read_table
-from naslib_archlock.config.sections import load_config
+from naslib_archlock.config.load import load_config
 from naslib_archlock.locking.find_ranker import train_on_scores
 from naslib_archlock.proxies.votes import Votes
 from naslib_archlock.proxies.zero_cost import ZeroCostScores, read_zero_cost, zero_cost_file_name

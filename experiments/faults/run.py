@@ -1,6 +1,6 @@
 """How many kills of how many are survived, and how many changed bytes of how many are noticed?
 
-python experiments/faults/run.py [--kills 300] [--only bytes|kills]      # proxies are killed where NASLib is found
+python -m experiments.faults.run [--kills 300] [--only bytes|kills]      # proxies are killed where NASLib is found
 
 Real processes of every command that takes long are killed with SIGKILL at random moments, and before each of their
 operations on files, and then go on; what they write is compared, byte for byte, with an uninterrupted run. Then every
@@ -12,18 +12,14 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import sys
 import tempfile
 from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-FOLDER = Path(__file__).resolve().parent
-sys.path[:0] = [str(FOLDER.parent), str(FOLDER.parents[1] / "tests")]
-from common import write_results  # noqa: E402
-from damage import flip, kinds, spread  # noqa: E402
-from killing import (  # noqa: E402
+from damage import flip, kinds, spread
+from killing import (
     Command,
     Kill,
     by_steps,
@@ -33,10 +29,13 @@ from killing import (  # noqa: E402
     proxies,
     run_whole,
 )
-from toy import write_digit_folders, write_tables  # noqa: E402
+from toy import write_digit_folders, write_tables
 
-from naslib_archlock.errors import NaslibError  # noqa: E402
-from naslib_archlock.plugin.compat import naslib_home  # noqa: E402
+from experiments.common import write_results
+from naslib_archlock.errors import NaslibError
+from naslib_archlock.plugin.compat import naslib_home
+
+FOLDER = Path(__file__).resolve().parent
 
 # How the kills are shared out: most to what starts quickest.
 SHARES = {

@@ -1,6 +1,6 @@
 """archlock under NASLib's unmodified runner scripts, beside what NASLib's own optimizers find with them.
 
-python experiments/naslib_runners/run.py          (needs NASLib and its benchmark files)
+python -m experiments.naslib_runners.run          (needs NASLib and its benchmark files)
 """
 
 from __future__ import annotations
@@ -16,10 +16,8 @@ from typing import Any
 
 import yaml
 
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
-from common import write_results
-
 import naslib_archlock
+from experiments.common import write_results
 from naslib_archlock.benchmarks.benchmark import Benchmark
 from naslib_archlock.benchmarks.table import find_table, read_table
 from naslib_archlock.plugin.compat import naslib_home

@@ -3,13 +3,12 @@
 A source and 10 simulated targets, as in scheme TU; the ranker is trained on what that scheme may see. Rank correlations
 are the worst over tasks and over draws of the opponents.
 
-python experiments/opponents/run.py --tables DIR
+python -m experiments.opponents.run --tables DIR
 """
 
 from __future__ import annotations
 
 import resource
-import sys
 import time
 from pathlib import Path
 
@@ -17,11 +16,9 @@ import numpy as np
 import torch
 from scipy.stats import spearmanr
 
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
-from common import options, write_results
-
+from experiments.common import options, write_results
 from naslib_archlock.compute.seeding import stream
-from naslib_archlock.config.sections import load_config
+from naslib_archlock.config.load import load_config
 from naslib_archlock.embedding.simulate import simulate_targets
 from naslib_archlock.locking.find_ranker import train_on_scores
 from naslib_archlock.locking.knowledge import Knowledge

@@ -1,12 +1,11 @@
 """Source against target accuracy: the exact front of the embedded benchmark, and what each method reached.
 
 archlock compare experiments/pareto/study.yaml --out experiments/pareto/results
-python experiments/pareto/run.py
+python -m experiments.pareto.run
 """
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +13,6 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 from naslib_archlock.benchmarks.benchmark import Benchmark
 from naslib_archlock.benchmarks.digits_benchmark import digits_benchmark
 from naslib_archlock.benchmarks.lock_score import accuracies

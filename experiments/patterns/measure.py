@@ -8,14 +8,14 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from pictures import EDGE_NAMES, OPS
 from scipy import stats
 
+from experiments.patterns import estimates
+from experiments.patterns.estimates import FEATURES, Estimate, Population, cell_features
+from experiments.patterns.pictures import EDGE_NAMES, OPS
 from naslib_archlock.benchmarks.benchmark import Benchmark
 from naslib_archlock.compute.seeding import stream
 from naslib_archlock.spaces.cells import N_CODES, N_SLOTS, one_hot
-from naslib_archlock.studies import patterns
-from naslib_archlock.studies.patterns import FEATURES, Estimate, Population, cell_features
 from naslib_archlock.studies.statistics import holm
 
 SIGNIFICANT = 0.05
@@ -55,30 +55,30 @@ class Measured:
 
     def mean(self, values: np.ndarray) -> Estimate:
         """Mean over pairs of ``pairs x k``, or ``pairs x (1 + resamples) x k``."""
-        return patterns.estimate(patterns.mean_over_pairs(values, self.pairs, self.draws), self.degrees_of_freedom)
+        return estimates.estimate(estimates.mean_over_pairs(values, self.pairs, self.draws), self.degrees_of_freedom)
 
     def is_significant(self, kind: str) -> np.ndarray:
         """Whether each effect of each pair is, at a false discovery rate of 5% over all of this kind; ``pairs x k``."""
-        return corrected([patterns.estimate(replicates) for replicates in self.effects[kind]]) < SIGNIFICANT
+        return corrected([estimates.estimate(replicates) for replicates in self.effects[kind]]) < SIGNIFICANT
 
 
 def corrected(found: Sequence[Estimate]) -> np.ndarray:
     """p corrected for false discoveries among all effects of several estimates, ``n_estimates x k``."""
-    return patterns.benjamini_hochberg(np.concatenate([e.p for e in found])).reshape(len(found), -1)
+    return estimates.benjamini_hochberg(np.concatenate([e.p for e in found])).reshape(len(found), -1)
 
 
 def measure(benchmark: Benchmark, budget_pct: float, n_resamples: int, seed: int) -> Measured:
-    everything = patterns.populations(benchmark, budget_pct)
+    everything = estimates.populations(benchmark, budget_pct)
     estimated = [p for p in everything if p.is_estimated]
     rng = stream(seed, "bootstrap")
-    weights = patterns.cell_weights(len(benchmark.space.distinct()), n_resamples, rng)
-    draws = patterns.task_draws(len(benchmark.tasks), n_resamples, rng)
+    weights = estimates.cell_weights(len(benchmark.space.distinct()), n_resamples, rng)
+    draws = estimates.task_draws(len(benchmark.tasks), n_resamples, rng)
     effects: dict[str, list[np.ndarray]] = {kind: [] for kind in NAMES}
     for p in estimated:
         mine = weights[:, p.rows]
-        effects[EDGES + ALONE].append(patterns.edge_effects(p.cells, p.outcome, mine))
-        effects[EDGES + FIXED].append(patterns.edge_effects(p.cells, p.outcome, mine, p.source_position))
-        both = patterns.feature_effects(cell_features(p.cells), p.source_position, p.outcome, mine)
+        effects[EDGES + ALONE].append(estimates.edge_effects(p.cells, p.outcome, mine))
+        effects[EDGES + FIXED].append(estimates.edge_effects(p.cells, p.outcome, mine, p.source_position))
+        both = estimates.feature_effects(cell_features(p.cells), p.source_position, p.outcome, mine)
         for way, found in zip((ALONE, FIXED), both):
             effects[FEATURE + way].append(found)
     return Measured(benchmark, everything, estimated, {kind: np.array(v) for kind, v in effects.items()}, draws)
@@ -104,16 +104,16 @@ def comparable(m: Measured, kind: str) -> np.ndarray:
 
 def over_spaces(measured: Sequence[Measured], kind: str) -> Estimate:
     """The mean over spaces, each counting the same, of the means over pairs."""
-    replicates = [patterns.mean_over_pairs(comparable(m, kind), m.pairs, m.draws) for m in measured]
-    return patterns.estimate(np.mean(replicates, axis=0), sum(m.degrees_of_freedom for m in measured))
+    replicates = [estimates.mean_over_pairs(comparable(m, kind), m.pairs, m.draws) for m in measured]
+    return estimates.estimate(np.mean(replicates, axis=0), sum(m.degrees_of_freedom for m in measured))
 
 
 def of_target(m: Measured, target: str) -> Estimate:
     """Edge effects on one target: mean over the sources, interval over cells."""
     mine = [p.target == target for p in m.estimated]
     sources = [(i,) for i in range(sum(mine))]
-    return patterns.estimate(
-        patterns.mean_over_pairs(m.effects[EDGES][mine], sources, np.ones((1, len(sources)), dtype=np.int64))
+    return estimates.estimate(
+        estimates.mean_over_pairs(m.effects[EDGES][mine], sources, np.ones((1, len(sources)), dtype=np.int64))
     )
 
 
@@ -124,10 +124,10 @@ def consistency(m: Measured) -> dict[str, Estimate]:
         in_common = ("no task in common", "one's source is the other's target", "source and target swapped")
         kind = in_common[len(set(pair) & set(other))]
         kind = "same target" if pair[1] == other[1] else "same source" if pair[0] == other[0] else kind
-        found.setdefault(kind, []).append((patterns.rank_correlation(a, b), tuple({*pair, *other})))
+        found.setdefault(kind, []).append((estimates.rank_correlation(a, b), tuple({*pair, *other})))
     return {
-        kind: patterns.estimate(
-            patterns.mean_over_pairs(np.array([[rho] for rho, _ in rows]), [tasks for _, tasks in rows], m.draws)
+        kind: estimates.estimate(
+            estimates.mean_over_pairs(np.array([[rho] for rho, _ in rows]), [tasks for _, tasks in rows], m.draws)
         )
         for kind, rows in found.items()
     }
@@ -135,8 +135,8 @@ def consistency(m: Measured) -> dict[str, Estimate]:
 
 def between_spaces(a: Measured, b: Measured, kind: str) -> Estimate:
     """Rank correlation between the mean effects of two spaces, over the ops that both have; interval over tasks."""
-    means = [patterns.mean_over_pairs(comparable(m, kind)[:, 0], m.pairs, m.draws) for m in (a, b)]
-    return patterns.estimate(np.array([[patterns.rank_correlation(x, y)] for x, y in zip(*means)]))
+    means = [estimates.mean_over_pairs(comparable(m, kind)[:, 0], m.pairs, m.draws) for m in (a, b)]
+    return estimates.estimate(np.array([[estimates.rank_correlation(x, y)] for x, y in zip(*means)]))
 
 
 @dataclass(frozen=True)
@@ -156,9 +156,9 @@ def agreements(measured: Sequence[Measured], kind: str) -> list[Agreement]:
     """Of all effects that every space has, most agreement first."""
     overall = over_spaces(measured, kind)
     values = [comparable(m, kind)[:, 0] for m in measured]
-    shares = np.array([patterns.sign_agreement(v, overall.value) for v in values])
+    shares = np.array([estimates.sign_agreement(v, overall.value) for v in values])
     is_same = [np.sign(v) == np.sign(overall.value) for v in values]
-    found = [corrected([patterns.estimate(x) for x in comparable(m, kind)]) < SIGNIFICANT for m in measured]
+    found = [corrected([estimates.estimate(x) for x in comparable(m, kind)]) < SIGNIFICANT for m in measured]
     p_holm = holm(overall.p)
     rows = [
         Agreement(
@@ -182,19 +182,19 @@ def explained(m: Measured, others: Sequence[Measured], seed: int) -> dict[str, E
     """Share of the variance of target accuracy within the budget, mean over pairs, by what it is predicted from."""
     rng = stream(seed, "split")
     own = m.effects[EDGES][:, 0]
-    elsewhere = [recentred(patterns.mean_over_pairs(o.effects[EDGES][:, 0], o.pairs, o.draws)[0]) for o in others]
+    elsewhere = [recentred(estimates.mean_over_pairs(o.effects[EDGES][:, 0], o.pairs, o.draws)[0]) for o in others]
     rows: dict[str, list[float]] = {}
 
     def note(name: str, p: Population, predicted: np.ndarray) -> None:
-        rows.setdefault(name, []).append(patterns.explained_variance(p.outcome, predicted))
+        rows.setdefault(name, []).append(estimates.explained_variance(p.outcome, predicted))
 
     for p in m.estimated:
-        note("ops, fitted to this pair (cross-validated)", p, patterns.predicted_by_itself(p.cells, p.outcome, rng))
+        note("ops, fitted to this pair (cross-validated)", p, estimates.predicted_by_itself(p.cells, p.outcome, rng))
         strangers = [p.target not in (other.source, other.target) for other in m.estimated]
         if any(strangers):
-            note("mean effects of pairs without this target", p, patterns.predicted_by_others(p.cells, own[strangers]))
+            note("mean effects of pairs without this target", p, estimates.predicted_by_others(p.cells, own[strangers]))
         if elsewhere:
-            note("mean effects of the other spaces", p, patterns.predicted_by_others(p.cells, np.array(elsewhere)))
+            note("mean effects of the other spaces", p, estimates.predicted_by_others(p.cells, np.array(elsewhere)))
         note("source accuracy of the cell", p, straight_line(p.source_position, p.outcome))
         note("target validation accuracy of the cell", p, straight_line(p.target_val, p.outcome))
     return {name: m.mean(np.array(values)[:, None]) for name, values in rows.items() if len(values) == len(m.pairs)}
@@ -202,7 +202,7 @@ def explained(m: Measured, others: Sequence[Measured], seed: int) -> dict[str, E
 
 def straight_line(x: np.ndarray, y: np.ndarray) -> np.ndarray:
     """``y`` as predicted by a straight line on ``x``."""
-    x = patterns.standardised(x)
+    x = estimates.standardised(x)
     return x * (x @ y) / len(x)
 
 
@@ -258,20 +258,20 @@ def picks(m: Measured, others: Sequence[Measured]) -> dict[str, dict[str, Any]]:
     for label, design in DESIGNS.items():
         abroad = [p for other in others for p in other.estimated]
         if abroad:
-            model = patterns.linear_model(abroad, design)
+            model = estimates.linear_model(abroad, design)
             found[f"linear model of the other spaces: {label}"] = [model(p) for p in scored]
         strangers = {
             target: [q for q in m.estimated if target not in (q.source, q.target)] for target in m.benchmark.tasks
         }
         if all(strangers.values()):
-            models = {target: patterns.linear_model(training, design) for target, training in strangers.items()}
+            models = {target: estimates.linear_model(training, design) for target, training in strangers.items()}
             found[f"linear model of the other targets: {label}"] = [models[p.target](p) for p in scored]
     pairs = [m.numbers(p) for p in scored]
     results = {}
     for name, penalties in found.items():
-        scores = np.array([[patterns.pick_score(p, penalty)] for p, penalty in zip(scored, penalties)])
-        mean = patterns.estimate(patterns.mean_over_pairs(scores, pairs, m.draws))
-        rho = [patterns.rank_correlation(x, p.outcome) for p, x in zip(scored, penalties) if varies(p, x)]
+        scores = np.array([[estimates.pick_score(p, penalty)] for p, penalty in zip(scored, penalties)])
+        mean = estimates.estimate(estimates.mean_over_pairs(scores, pairs, m.draws))
+        rho = [estimates.rank_correlation(x, p.outcome) for p, x in zip(scored, penalties) if varies(p, x)]
         correlation = rounded(float(np.mean(rho))) if rho else None
         results[name] = {"pairs": len(scored), "lock_score": brief(mean), "correlation": correlation}
     return results
@@ -327,7 +327,7 @@ def of_space(m: Measured, others: Sequence[Measured], seed: int) -> dict[str, An
     known = np.isfinite(own)
     noise = (m.effects[EDGES][:, 1:].var(axis=1)[known]).sum() / (own[known] ** 2).sum()
     on_ranks = [
-        patterns.rank_correlation(mine, patterns.edge_effects(p.cells, ranks_of(p.outcome), np.ones((1, len(p))))[0])
+        estimates.rank_correlation(mine, estimates.edge_effects(p.cells, ranks_of(p.outcome), np.ones((1, len(p))))[0])
         for p, mine in zip(m.estimated, own)
     ]
     return {
@@ -339,7 +339,7 @@ def of_space(m: Measured, others: Sequence[Measured], seed: int) -> dict[str, An
         "rank_correlation_with_effects_on_ranks": rounded(float(np.mean(on_ranks))),
         "consistency": {kind: brief(found) for kind, found in consistency(m).items()},
         "shares_of_effects": {
-            **{k: rounded(v) for k, v in patterns.shares_of_effects(own, m.pairs).items()},
+            **{k: rounded(v) for k, v in estimates.shares_of_effects(own, m.pairs).items()},
             "noise of cells": rounded(noise),
         },
         "explained_variance": {name: brief(found) for name, found in explained(m, others, seed).items()},
@@ -364,4 +364,4 @@ def features_of_extremes(m: Measured) -> dict[str, dict[str, float | None]]:
 
 
 def ranks_of(values: np.ndarray) -> np.ndarray:
-    return patterns.standardised(stats.rankdata(values))
+    return estimates.standardised(stats.rankdata(values))

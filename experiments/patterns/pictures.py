@@ -14,9 +14,9 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Patch, Rectangle
 from PIL import Image
 
+from experiments.patterns.estimates import Estimate
 from naslib_archlock.report.pictures import png
 from naslib_archlock.spaces.cells import EDGES, N_CODES, N_SLOTS
-from naslib_archlock.studies.patterns import Estimate
 
 OPS = ("none", "skip", "1x1", "3x3", "pool")
 EDGE_NAMES = tuple(f"{source}→{destination}" for source, destination in EDGES)

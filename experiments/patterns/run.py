@@ -1,6 +1,6 @@
 """Which ops on which edges, and which features of a cell, make it non-transferable: per task and over all.
 
-python experiments/patterns/run.py --tables DIR    # without it, on the embedded benchmark only
+python -m experiments.patterns.run --tables DIR    # without it, on the embedded benchmark only
 """
 
 from __future__ import annotations
@@ -10,16 +10,16 @@ import csv
 import gzip
 import io
 import itertools
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
-from common import write_results
-from measure import (
+from experiments.common import write_results
+from experiments.patterns import estimates
+from experiments.patterns.estimates import FEATURES, Estimate
+from experiments.patterns.measure import (
     ALONE,
     EDGES,
     FEATURE,
@@ -37,8 +37,7 @@ from measure import (
     over_spaces,
     study,
 )
-from pictures import feature_figure, heat_maps, small_png
-
+from experiments.patterns.pictures import feature_figure, heat_maps, small_png
 from naslib_archlock.benchmarks.benchmark import Benchmark
 from naslib_archlock.benchmarks.digits_benchmark import digits_benchmark
 from naslib_archlock.benchmarks.table import find_table, read_table
@@ -49,8 +48,6 @@ from naslib_archlock.report.pictures import png
 from naslib_archlock.report.text import table
 from naslib_archlock.spaces.known import NASBENCH201, TRANSBENCH101_MICRO
 from naslib_archlock.store.files import make_folder, write_bytes
-from naslib_archlock.studies import patterns
-from naslib_archlock.studies.patterns import FEATURES, Estimate
 from naslib_archlock.studies.statistics import holm
 
 BUDGETS_PCT = (2.0, 5.0)
@@ -105,7 +102,7 @@ def pairs_csv(by_budget: dict[float, list[Measured]]) -> bytes:
     )
     for budget, measured in by_budget.items():
         for m, (kind, names) in itertools.product(measured, NAMES.items()):
-            found = [patterns.estimate(replicates) for replicates in m.effects[kind]]
+            found = [estimates.estimate(replicates) for replicates in m.effects[kind]]
             for p, e, p_fdr in zip(m.estimated, found, corrected(found)):
                 for k in np.flatnonzero(np.isfinite(e.value)):
                     numbers = (f"{x[k]:.3f}" for x in (e.value, e.low, e.high, p_fdr))

@@ -1,6 +1,6 @@
 """Kendall tau of the predictor beside NASLib's, from NASLib's own PredictorEvaluator, on the same cells.
 
-python experiments/predictor_tau/run.py          (needs NASLib and its benchmark files)
+python -m experiments.predictor_tau.run          (needs NASLib and its benchmark files)
 """
 
 from __future__ import annotations
@@ -8,7 +8,6 @@ from __future__ import annotations
 import argparse
 import contextlib
 import io
-import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -17,9 +16,7 @@ from typing import Any
 import torch
 import yaml
 
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
-from common import interval, show, write_results
-
+from experiments.common import interval, show, write_results
 from naslib_archlock.plugin.compat import load_naslib, naslib_home
 from naslib_archlock.plugin.registry import register
 from naslib_archlock.report.text import table

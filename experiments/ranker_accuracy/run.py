@@ -1,22 +1,20 @@
 """Pair accuracy of the ranker on zero-cost tables: unseen cells, left-out tasks, the paper's five sizes, voters.
 
-python experiments/ranker_accuracy/run.py --tables DIR
+python -m experiments.ranker_accuracy.run --tables DIR
 """
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
-from common import interval, options, parallel, show, workers, write_results
-
+from experiments.common import interval, options, parallel, show, workers, write_results
 from naslib_archlock.benchmarks.table import find_table, read_table
-from naslib_archlock.config.sections import Config, load_config
+from naslib_archlock.config.load import load_config
+from naslib_archlock.config.sections import Config
 from naslib_archlock.locking.find_ranker import train_on_scores
 from naslib_archlock.locking.knowledge import Knowledge
 from naslib_archlock.proxies.votes import Votes, parse_proxies

@@ -1,6 +1,6 @@
 """Makes the file of moments that target models are fitted from (``data/target_moments.json``).
 
-python experiments/target_model/build.py --tables DIR
+python -m experiments.target_model.build --tables DIR
 """
 
 from __future__ import annotations

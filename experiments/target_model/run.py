@@ -1,13 +1,13 @@
 """What predicts a bad target within the source budget? Single picks by each predictor, all source accuracies known.
 
-python experiments/target_model/run.py --tables DIR
+python -m experiments.target_model.run --tables DIR
 """
 
 from __future__ import annotations
 
 import argparse
+import functools
 import itertools
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -16,10 +16,8 @@ import numpy as np
 from scipy.stats import spearmanr
 from sklearn.ensemble import HistGradientBoostingRegressor
 
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
-from build import all_weights
-from common import write_results
-
+from experiments.common import write_results
+from experiments.target_model.build import all_weights
 from naslib_archlock.benchmarks.benchmark import Benchmark
 from naslib_archlock.benchmarks.digits_benchmark import digits_benchmark
 from naslib_archlock.benchmarks.lock_score import LockScale, accuracies
@@ -47,7 +45,9 @@ class Predictors:
     def __init__(self, benchmark: Benchmark, others: list[Benchmark], folder: Path) -> None:
         self.archs = benchmark.space.all()
         self.benchmark, self._folder = benchmark, folder
-        self._percentile = {task: percentiles(benchmark.space, accuracies(benchmark, task, "val")) for task in benchmark.tasks}
+        self._percentile = {
+            task: percentiles(benchmark.space, accuracies(benchmark, task, "val")) for task in benchmark.tasks
+        }
         self._weights = all_weights(benchmark, folder)
         self._plain, self._further = TargetModel(benchmark.space, False), TargetModel(benchmark.space, True)
         self._trees = _boosted_trees(others, folder)
@@ -60,7 +60,7 @@ class Predictors:
         yield "fewest weights", lambda s, t: conv_weights(self.archs)
         values = features(self.archs)
         for i, name in enumerate(FEATURES):
-            yield f"least {name}", lambda s, t, i=i: values[:, i]
+            yield f"least {name}", functools.partial(_column, values, i)
         yield "target model (TU)", lambda s, t: self._plain.predict(self.archs)
         yield "target model, further tasks alike", lambda s, t: self._with_further(s, t, alike=True)
         yield "target model, further tasks weighted (TK)", lambda s, t: self._with_further(s, t, alike=False)
@@ -74,6 +74,11 @@ class Predictors:
 
     def _with_further(self, source: str, target: str, alike: bool) -> np.ndarray:
         return self._further.predict(self.archs, self._of_further(source, target, alike))
+
+
+def _column(values: np.ndarray, i: int, source: str, target: str) -> np.ndarray:
+    """A predictor that is the same for every pair of tasks."""
+    return values[:, i]
 
 
 def _boosted_trees(benchmarks: list[Benchmark], folder: Path) -> HistGradientBoostingRegressor:

@@ -4,13 +4,12 @@ For each source: the cell that scheme TU found, the one that scheme S finds, and
 For each pair of tasks also the ceiling, the best lock within the budget by the target's validation accuracy, which no
 search sees. Each is trained on the source, and attacked on the target (``archlock audit``).
 
-python experiments/transfer_audit/run.py        # an interrupted run continues
+python -m experiments.transfer_audit.run        # an interrupted run continues
 """
 
 from __future__ import annotations
 
 import argparse
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -19,16 +18,15 @@ import pandas as pd
 from matplotlib.figure import Figure
 from scipy.stats import spearmanr
 
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
-from common import add_worker_options, interval, show, workers, write_results
-
+from experiments.common import add_worker_options, interval, show, workers, write_results
 from naslib_archlock.audit.attacked_cells import FOUND, RANDOM, S, cells_to_attack
 from naslib_archlock.audit.attacks import SCRATCH
 from naslib_archlock.audit.audit_results import GAIN, TRANSFER, by_role, chosen_attacks, compare
 from naslib_archlock.audit.audit_run import archs_of, run_audit
 from naslib_archlock.benchmarks.benchmark import Benchmark
 from naslib_archlock.benchmarks.lock_score import LockScale
-from naslib_archlock.config.sections import Config, load_config
+from naslib_archlock.config.load import load_config
+from naslib_archlock.config.sections import Config
 from naslib_archlock.locking.prepare import open_benchmark, prepare
 from naslib_archlock.locking.result import finish
 from naslib_archlock.report.pictures import CHOSEN, OUTSIDE, WITHIN, png

@@ -12,7 +12,7 @@ from ..benchmarks.trained import FIT
 from ..config.sections import Config
 from ..errors import ConfigError
 from ..networks.fit import FitSettings
-from ..spaces.known import DIGITS, TRANSBENCH101_MICRO
+from ..spaces.known import TRANSBENCH101_MICRO, get_space
 from ..tasks.digits_tasks import digits_task
 from ..tasks.image_folder import read_image_folder, split_for_training
 from ..tasks.labelled_images import LabelledImages
@@ -32,7 +32,7 @@ def splits_of(config: Config, task: str) -> Mapping[str, LabelledImages]:
             Path(task), section.image_size, section.max_images, config.seed, section.skip_unreadable
         )
         return split_for_training(images, config.seed)
-    if config.search_space == DIGITS.name:
+    if get_space(config.search_space).is_embedded:
         return digits_task(task)
     if task in TRANSBENCH101_MICRO.tasks and config.search_space != "nasbench201":
         raise ConfigError(
@@ -51,7 +51,7 @@ def splits_on(config: Config, task: str, device: str) -> Mapping[str, LabelledIm
 def fit_settings(config: Config) -> FitSettings:
     """How the networks of an audit are built and trained: as the config says, else as suits the images."""
     section = config.audit
-    is_digits = config.search_space == DIGITS.name and not is_image_folder(config.dataset)
+    is_digits = get_space(config.search_space).is_embedded and not is_image_folder(config.dataset)
     suited = FitSettings() if is_digits else FIT
     return replace(
         suited,

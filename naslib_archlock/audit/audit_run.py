@@ -136,6 +136,7 @@ def _check_stages(n_stages: int, images: LabelledImages, task: str) -> None:
 
 def _attacked(config: Config, device: str, cell: Cell, target: str, fraction: float) -> dict[str, Any]:
     """The figures of a released network on the source, and of all attacks on it with a part of a target's images."""
+    cell = get_space(config.search_space).network_cell(cell)
     with _one_thread_on_cpu(device):
         body, on_source = _released(config, device, cell)
         splits, settings = splits_on(config, target, device), fit_settings(config)

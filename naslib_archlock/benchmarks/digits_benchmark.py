@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from ..data import checked_path
-from ..spaces.cells import N_SLOTS, NONE, Cell, cell_index
+from ..spaces.cells import N_SLOTS, NONE, Cell
 from ..spaces.known import DIGITS
 from ..tasks.names import SPLITS
 from .table import TableBenchmark
@@ -67,8 +67,8 @@ def digits_benchmark() -> TableBenchmark:
     """The benchmark: the mean of the seeds, for every cell. Raises: TableError."""
     trained, columns = read_columns()
     everything = DIGITS.all()
-    row_of = dict(zip(cell_index(trained).tolist(), range(len(trained))))
-    rows = [row_of[i] for i in cell_index(DIGITS.representatives(everything)).tolist()]
+    row_of = dict(zip(DIGITS.index(trained).tolist(), range(len(trained))))
+    rows = [row_of[i] for i in DIGITS.index(DIGITS.representatives(everything)).tolist()]
     means = {
         f"{task}/{split}": np.mean([columns[f"{task}/{split}/{seed}"] for seed in SEEDS], axis=0)[rows]
         for task in DIGITS.tasks

@@ -11,8 +11,7 @@ from weakref import WeakKeyDictionary
 import numpy as np
 
 from ..errors import ConfigError
-from ..spaces.cells import N_CODES, N_SLOTS, Cell, cell_index
-from ..spaces.features import cell_flops, conv_weights
+from ..spaces.cells import Cell
 from ..spaces.space import SearchSpace
 from .benchmark import Benchmark, budget_floor
 
@@ -35,10 +34,10 @@ def accuracies(benchmark: Benchmark, task: str, split: str) -> np.ndarray:
 
 @cache
 def _numbered(space: SearchSpace) -> tuple[np.ndarray, np.ndarray]:
-    """Every architecture, ``n x 6``, and the row of each by ``cell_index``."""
+    """Every architecture, ``n x 6``, and the row of each by ``space.index``."""
     archs = space.all()
-    row = np.full(N_CODES**N_SLOTS, -1)
-    row[cell_index(archs)] = np.arange(len(archs))
+    row = np.full(space.index_size, -1)
+    row[space.index(archs)] = np.arange(len(archs))
     return archs, row
 
 
@@ -71,13 +70,13 @@ class WithinBudget:
         return self._distinct(rng.permutation(np.flatnonzero(self.within)), n)
 
     def _distinct(self, rows: np.ndarray, n: int) -> list[Cell]:
-        functions = cell_index(self.space.representatives(self.archs[rows]))
+        functions = self.space.index(self.space.representatives(self.archs[rows]))
         first = np.sort(np.unique(functions, return_index=True)[1])[:n]
         return [tuple(arch) for arch in self.archs[rows[first]].tolist()]
 
     def fewest_weights(self) -> Cell:
         """The one with the fewest convolution weights."""
-        return self.least(conv_weights(self.archs))[0]
+        return self.least(self.space.conv_weights(self.archs))[0]
 
     def most_accurate(self) -> Cell:
         """The most accurate one on the source."""
@@ -118,7 +117,7 @@ class LockScale(WithinBudget):
 
     def score(self, arch: Cell) -> Scored:
         """The lock score of an architecture of the space, and what it is made of."""
-        row = self._row[cell_index(arch)[0]]
+        row = self._row[self.space.index(arch)[0]]
         is_within = bool(self.within[row])
         score = 0.0
         if is_within and not self._is_flat:
@@ -139,8 +138,8 @@ class LockScale(WithinBudget):
 # What each rule for choosing from whole tables wants little of: those that know the source, and those that also know
 # the target.
 SOURCE_RULES: dict[str, Callable[[WithinBudget], np.ndarray]] = {
-    "fewest_weights": lambda known: conv_weights(known.archs),
-    "fewest_flops": lambda known: cell_flops(known.archs),
+    "fewest_weights": lambda known: known.space.conv_weights(known.archs),
+    "fewest_flops": lambda known: known.space.flops(known.archs),
     "least_accurate": lambda known: known.source_val,
     "most_accurate": lambda known: -known.source_val,
 }

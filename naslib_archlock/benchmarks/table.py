@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from ..errors import CellError, TableError, named, unknown
-from ..spaces.cells import N_CODES, N_SLOTS, Cell, cell_index, cells_at
+from ..spaces.cells import N_SLOTS, Cell
 from ..spaces.space import SearchSpace
 from ..store.cache import KeptOf
 from ..store.reading import UnreadableError, read_regular
@@ -42,15 +42,15 @@ class TableBenchmark(Benchmark):
         self.space = space
         self._notes = notes
         self._columns = columns
-        self._row = np.full(N_CODES**N_SLOTS, -1)
-        index = cell_index(cells)
+        self._row = np.full(space.index_size, -1)
+        index = space.index(cells)
         self._row[index] = np.arange(len(cells))
         doubled = np.flatnonzero(np.bincount(index) > 1)  # np.unique imports numpy.ma, which takes longer than the rest
         if len(doubled):
-            first = _text(space, cells_at(doubled)[0])
+            first = _text(space, space.at(doubled)[0])
             raise TableError(f"{where}: {len(doubled)} architectures occur twice, {first} first")
         expected = space.all()
-        missing = expected[self._row[cell_index(expected)] < 0]
+        missing = expected[self._row[space.index(expected)] < 0]
         if len(missing):
             raise TableError(
                 f"{where}: {len(missing)} of the {len(expected)} architectures of {space.name} are missing, "
@@ -75,7 +75,7 @@ class TableBenchmark(Benchmark):
         if f"{task}/{split}" not in self._columns:
             splits = [name for name in SPLITS if f"{task}/{name}" in self._columns]
             raise unknown("split", split, splits, f"the table of {self.space.name}, task {task}")
-        return float(self._columns[f"{task}/{split}"][self._row[cell_index(arch)[0]]])
+        return float(self._columns[f"{task}/{split}"][self._row[self.space.index(arch)[0]]])
 
 
 def _text(space: SearchSpace, cell: np.ndarray) -> str:
@@ -101,9 +101,9 @@ def read_table(path: Path, space: SearchSpace) -> TableBenchmark:
     kept = KeptOf(path, {"table of": space.name, "version": _VERSION})
     parse = cache(lambda: _parse(path, space))
     names = kept.value("columns", lambda: list(parse()[1]))
-    rows = kept.array("rows", lambda: _to_rows(*parse()))
+    rows = kept.array("rows", lambda: _to_rows(space, *parse()))
     columns = {name: rows["values"][:, i] for i, name in enumerate(names)}
-    return TableBenchmark(space, cells_at(rows["cell"]), columns, _where(path), _notes(path.parent / NOTE))
+    return TableBenchmark(space, space.at(rows["cell"]), columns, _where(path), _notes(path.parent / NOTE))
 
 
 def _notes(path: Path) -> tuple[str, ...]:
@@ -120,10 +120,10 @@ def _where(path: Path) -> str:
     return f"table {path}"
 
 
-def _to_rows(cells: np.ndarray, columns: dict[str, np.ndarray]) -> np.ndarray:
-    """Cells by ``cell_index``, and their values, in one array."""
+def _to_rows(space: SearchSpace, cells: np.ndarray, columns: dict[str, np.ndarray]) -> np.ndarray:
+    """Cells by ``space.index``, and their values, in one array."""
     rows = np.empty(len(cells), dtype=[("cell", "<i8"), ("values", "<f8", (len(columns),))])
-    rows["cell"], rows["values"] = cell_index(cells), np.transpose(list(columns.values()))
+    rows["cell"], rows["values"] = space.index(cells), np.transpose(list(columns.values()))
     return rows
 
 

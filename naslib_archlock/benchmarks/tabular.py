@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from ..spaces.known import DIGITS
 from ..spaces.space import SearchSpace
 from .benchmark import Benchmark
 from .naslib_provider import naslib
@@ -23,7 +22,7 @@ def tabular_benchmark(space: SearchSpace, tables: str = "") -> Benchmark:
         from .table import find_table, read_table
 
         return read_table(find_table(Path(tables), space), space)
-    if space.name == DIGITS.name:
+    if space.is_embedded:
         from .digits_benchmark import digits_benchmark
 
         return digits_benchmark()

@@ -49,7 +49,7 @@ class TrainedBenchmark(Benchmark):
         names = [task_name(folder) for folder in folders]
         if len(set(names)) < len(names):
             raise ConfigError(f"two of the folders {', '.join(folders)} go by the same name; rename one")
-        if space.family != "cell":
+        if not space.builds_networks:
             raise ConfigError(f"networks of {space.name} cannot be trained on images here; choose a space of cells")
         self.space, self.tasks = space, tuple(folders)
         self._image_size, self._max_images, self._skip_unreadable = image_size, max_images, skip_unreadable
@@ -98,7 +98,7 @@ class TrainedBenchmark(Benchmark):
     def _measured(self, task: str, cell: Cell) -> dict[str, list[float]]:
         images = self._images(task)
         print(f"training {self.space.to_str(cell)} on {task_name(task)}", file=sys.stderr)  # it takes seconds
-        return fit_and_score(cell, images, self._settings, [self._seed])[0]
+        return fit_and_score(self.space.network_cell(cell), images, self._settings, [self._seed])[0]
 
     def _digest(self, task: str) -> str:
         if task not in self._digests:

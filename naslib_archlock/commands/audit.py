@@ -14,7 +14,7 @@ from ..audit.audit_results import by_role, chosen_attacks, summarise
 from ..audit.audit_run import archs_of, run_audit
 from ..compute.devices import find_device
 from ..compute.parts import LocalProcesses
-from ..config.sections import load_config
+from ..config.load import load_config
 from ..errors import ConfigError
 from ..locking.prepare import open_benchmark, report_targets
 from ..report.audit_report import audit_picture, audit_text

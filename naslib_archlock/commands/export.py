@@ -8,7 +8,7 @@ from pathlib import Path
 
 from ..errors import ArchLockError, ConfigError, shown
 from ..spaces.cells import Cell
-from ..spaces.known import DIGITS, NASBENCH201, get_space
+from ..spaces.known import get_space
 from ..spaces.space import SearchSpace
 from ..store.reading import UnreadableError, parse_json, read_regular, read_yaml
 from ..tasks.names import is_image_folder
@@ -23,8 +23,7 @@ def run_export(args: argparse.Namespace) -> int:
     if n_classes < 2:
         raise ConfigError("the number of classes is not known here: give --classes")
     paths = export_network(
-        # NASLib has no space of the digits cells; its NAS-Bench-201 network holds them
-        NASBENCH201 if space.name == DIGITS.name else space,
+        get_space(space.naslib_network or space.name),  # a space without a network is refused with its own name
         arch,
         args.out,
         n_classes=n_classes,

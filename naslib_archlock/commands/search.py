@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..benchmarks.benchmark import Benchmark, budget_floor
-from ..config.sections import Config, load_config
+from ..config.load import load_config
+from ..config.sections import Config
 from ..errors import ArchLockError, OutputError, RankerError, shown
 from ..locking.prepare import open_benchmark, prepare
 from ..locking.result import finish, wall_times

@@ -7,7 +7,7 @@ import json
 import shlex
 from dataclasses import replace
 
-from ..config.sections import load_config
+from ..config.load import load_config
 from ..locking.find_ranker import train_on_scores
 from ..locking.knowledge import Knowledge
 from ..ranker.ranker import Ranker

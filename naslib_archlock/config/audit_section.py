@@ -1,4 +1,4 @@
-"""The section ``audit`` of a config, as settings alone: a config is read and checked without torch."""
+"""The section ``audit`` of a config. It holds settings alone, so that a config is read and checked without torch."""
 
 from __future__ import annotations
 
@@ -6,28 +6,62 @@ from dataclasses import dataclass
 
 from ..errors import ConfigError
 from ..ranker.train_settings import parse_widths
+from .keys import Role, check_values, key
 
 
 @dataclass(frozen=True)
 class AuditSection:
-    """How networks are trained on the source and attacked; an empty string or 0 means "what suits the images"."""
+    """How an audit trains networks on the source and attacks them.
 
-    seeds: int = 5  # networks of every cell; each is attacked by itself
-    random_cells: int = 1  # random cells within the source budget, to compare with
-    fractions: str = "1,10,100"  # of the target's training images that the attacker has, in %
-    learning_rates: str = "0.01,0.03,0.1"  # of AdamW; the attacker takes the best by validation
-    epochs: int = 0  # of training on all images; on fewer, as many steps; 0: 6 on the digits tasks, else 12
-    batch_size: int = 50
-    widths: str = ""  # channels of each stage; by default 8,16 on the digits tasks, else 16,32,64
-    cells_per_stage: int = 1  # 5 in NAS-Bench-201
+    An empty text, and 0 epochs, leave the choice to the audit, which knows the images.
+    """
+
+    seeds: int = key(
+        5,
+        "The networks of every cell. Each starts from another seed and is attacked by itself.",
+        Role.AUDIT,
+        low=1,
+        high=1000,
+    )
+    random_cells: int = key(
+        1,
+        "The random cells to compare with. If a table knows their accuracies, they lie within the source budget.",
+        Role.AUDIT,
+        low=0,
+        high=100,
+    )
+    fractions: str = key(
+        "1,10,100",
+        "The shares of the target's training images that the attacker has, in % (up to 100), separated by commas.",
+        Role.AUDIT,
+    )
+    learning_rates: str = key(
+        "0.01,0.03,0.1",
+        "The learning rates of AdamW that the attacker tries (up to 1), separated by commas. "
+        "The attacker keeps the one with the best validation accuracy.",
+        Role.AUDIT,
+    )
+    epochs: int = key(
+        0,
+        "The epochs of training on all images; training on fewer images takes as many steps. "
+        "0 means 6 on the digits tasks and 12 elsewhere.",
+        Role.AUDIT,
+        low=0,
+        high=100_000,
+    )
+    batch_size: int = key(50, "The images in a batch.", Role.AUDIT, low=1, high=100_000)
+    widths: str = key(
+        "",
+        "The channels of each stage of a network, separated by commas. "
+        "Empty means 8,16 on the digits tasks and 16,32,64 elsewhere.",
+        Role.AUDIT,
+    )
+    cells_per_stage: int = key(
+        1, "The cells in each stage of a network. NAS-Bench-201 has 5.", Role.AUDIT, low=1, high=100
+    )
 
     def __post_init__(self) -> None:
-        for name, low, high in (
-            ("seeds", 1, 1000), ("random_cells", 0, 100), ("epochs", 0, 100_000), ("batch_size", 1, 100_000),
-            ("cells_per_stage", 1, 100),
-        ):  # fmt: skip
-            if not low <= getattr(self, name) <= high:
-                raise ConfigError(f"audit.{name}={getattr(self, name)} must lie in [{low}, {high}]")
+        check_values(self, "audit.")
         _numbers("fractions", self.fractions, 100)
         _numbers("learning_rates", self.learning_rates, 1)
         if self.widths:
@@ -35,22 +69,22 @@ class AuditSection:
 
     @property
     def fraction_list(self) -> tuple[float, ...]:
-        """Fractions in %, ascending."""
+        """The fractions in %, ascending."""
         return _numbers("fractions", self.fractions, 100)
 
     @property
     def learning_rate_list(self) -> tuple[float, ...]:
-        """Learning rates, ascending."""
+        """The learning rates, ascending."""
         return _numbers("learning_rates", self.learning_rates, 1)
 
     @property
     def width_list(self) -> tuple[int, ...]:
-        """Channels of each stage; empty for what suits the images."""
+        """The channels of each stage; empty if the audit is to choose them."""
         return parse_widths("audit.widths", self.widths) if self.widths else ()
 
 
 def _numbers(name: str, text: str, most: float) -> tuple[float, ...]:
-    """Different numbers above 0 and up to ``most``, ascending. Raises: ConfigError."""
+    """Return different numbers above 0 and up to ``most``, ascending, or raise ``ConfigError``."""
     try:
         numbers = sorted(float(part) for part in text.split(","))
     except ValueError:

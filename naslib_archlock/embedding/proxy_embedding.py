@@ -12,7 +12,7 @@ import numpy as np
 
 from ..errors import EmbeddingError
 from ..proxies.zero_cost import ZeroCostScores
-from ..spaces.cells import Cell, cell_index, cells_at
+from ..spaces.cells import Cell
 
 
 @dataclass(frozen=True)
@@ -49,19 +49,20 @@ class ProxyEmbedding:
     def _rows(self, scores: ZeroCostScores) -> np.ndarray:
         """Position in the table of each reference cell."""
         row_of = first_rows(scores)
-        missing = [cell for cell, index in zip(self.reference, cell_index(self.reference)) if int(index) not in row_of]
+        indices = scores.space.index(self.reference).tolist()
+        missing = [cell for cell, index in zip(self.reference, indices) if index not in row_of]
         if missing:
             raise EmbeddingError(
                 f"the zero-cost table of {scores.space.name} task {scores.task!r} lacks {len(missing)} of the "
                 f"{len(self.reference)} reference cells of this ranker (the first: {missing[0]}); score them, or train "
                 "a ranker on tables that share cells with it"
             )
-        return np.array([row_of[int(index)] for index in cell_index(self.reference)])
+        return np.array([row_of[index] for index in indices])
 
 
 def first_rows(scores: ZeroCostScores) -> dict[int, int]:
-    """For each distinct function in a table, by ``cell_index`` of its representative, its first row."""
-    index = cell_index(scores.space.representatives(scores.cells))
+    """For each distinct function in a table, by ``space.index`` of its representative, its first row."""
+    index = scores.space.index(scores.space.representatives(scores.cells))
     unique, first = np.unique(index, return_index=True)
     return dict(zip(unique.tolist(), first.tolist()))
 
@@ -76,7 +77,7 @@ def choose_reference(tables: Sequence[ZeroCostScores], size: int, rng: np.random
         names = ", ".join(f"{t.space.name}/{t.task}" for t in tables)
         raise EmbeddingError(f"the zero-cost tables of {names} share {len(shared)} cells; at least 2 are needed")
     chosen = np.sort(rng.permutation(np.array(sorted(shared)))[:size])
-    return tuple(tuple(cell) for cell in cells_at(chosen).tolist())
+    return tuple(tuple(cell) for cell in tables[0].space.at(chosen).tolist())
 
 
 def shared_proxies(tables: Sequence[ZeroCostScores]) -> tuple[str, ...]:

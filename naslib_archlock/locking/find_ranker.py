@@ -90,7 +90,7 @@ def find_ranker(
     section = config.archlock
     if section.ranker:
         return Ranker.load(Path(section.ranker))
-    has_images = is_image_folder(config.dataset) or config.search_space == DIGITS.name
+    has_images = is_image_folder(config.dataset) or get_space(config.search_space).is_embedded
     if has_images and not section.trains_its_own_way and section.embedding in ("", "task2vec"):
         for ranker in rankers_in_the_box():
             if not ranker.seen_among(knowledge.hidden):

@@ -15,12 +15,13 @@ import numpy as np
 from .. import data
 from ..benchmarks.naslib_provider import naslib
 from ..compute.seeding import stream
-from ..config.sections import Config, split_list
+from ..config.keys import split_list
+from ..config.sections import Config
 from ..embedding.embedding_file import read_embedding
 from ..embedding.proxy_embedding import ProxyEmbedding, choose_reference, shared_proxies
 from ..errors import ConfigError, EmbeddingError, TableError, unknown
 from ..proxies.zero_cost import ZeroCostScores, find_zero_cost, read_zero_cost, zero_cost_file_name
-from ..spaces.known import DIGITS, SPACES, get_space
+from ..spaces.known import SPACES, get_space
 from ..spaces.space import SearchSpace
 from ..tasks.names import is_image_folder, task_name, whole_task
 
@@ -127,7 +128,7 @@ def task_images(config: Config, task: str, space: SearchSpace, size: int) -> Lab
 
     Raises: ImageError; ConfigError: for a task of another benchmark, whose images this package does not have.
     """
-    if not is_image_folder(task) and space.name != DIGITS.name:
+    if not is_image_folder(task) and not space.is_embedded:
         raise ConfigError(
             f"Task2Vec needs images, and those of {space.name} task {task!r} do not come with its benchmark: give a "
             "folder of images as dataset or archlock.target, or embeddings that 'archlock embed' wrote as "
@@ -146,18 +147,15 @@ def zero_cost_files(config: Config) -> list[Path]:
     """
     if config.archlock.zero_cost:
         return [Path(part) for part in split_list(config.archlock.zero_cost)]
-    if config.search_space == DIGITS.name and not config.archlock.tables:
-        return [data.checked_path(f"{zero_cost_file_name(DIGITS)}.gz")]
-    if config.archlock.tables:
-        folder = Path(config.archlock.tables)
-    else:
-        folder = naslib().data_folder()
-    family = get_space(config.search_space).family
-    found = [find_zero_cost(folder, space) for space in SPACES.values() if space.family == family]
+    space = get_space(config.search_space)
+    if space.is_embedded and not config.archlock.tables:
+        return [data.checked_path(f"{zero_cost_file_name(space)}.gz")]
+    folder = Path(config.archlock.tables) if config.archlock.tables else naslib().data_folder()
+    found = [find_zero_cost(folder, other) for other in SPACES.values() if other.family == space.family]
     paths = [path for path in found if path is not None]
     if not paths:
         raise TableError(
-            f"no zero-cost file such as {zero_cost_file_name(get_space(config.search_space))} in {folder}; name one "
+            f"no zero-cost file such as {zero_cost_file_name(space)} in {folder}; name one "
             "with archlock.zero_cost, or a trained ranker and embeddings with archlock.ranker and archlock.embedding"
         )
     return paths

@@ -25,6 +25,7 @@ from ..search.base import Search
 from ..search.fitness import ExpectedFitness, Fitness
 from ..search.rank_fitness import RankFitness
 from ..search.strategies import EXPECTED, Strategy, get_strategy
+from ..spaces.features import FEATURES
 from ..spaces.known import get_space
 from ..tasks.names import is_image_folder
 from .find_ranker import find_ranker
@@ -39,8 +40,8 @@ if TYPE_CHECKING:
 def open_benchmark(config: Config) -> Benchmark:
     """Open the benchmark that a configuration names.
 
-    It is one of plain tables if ``archlock.tables`` is given, of images if ``dataset`` is a folder, the embedded one for
-    the search space ``digits``, else one of NASLib's files.
+    It reads plain tables if ``archlock.tables`` is given, and images if ``dataset`` is a folder. Otherwise it is the
+    embedded benchmark for the search space ``digits``, and NASLib's files for the others.
 
     Raises:
         TableError, NaslibError, UnknownNameError, ConfigError.
@@ -155,22 +156,22 @@ def strategy_of(config: Config, benchmark: Benchmark) -> Strategy:
         return get_strategy("exhaustive")
     if section.ranker:
         return get_strategy("evolution")  # whoever names a ranker wants it asked
-    knows_features = benchmark.space.family == "cell"  # what the target model has learnt, it has learnt of features
+    knows_features = benchmark.space.has_features(FEATURES)  # the target model is a regression on them
     return get_strategy("bayesian" if section.source_queries and knows_features else "evolution")
 
 
 def _check_usable(strategy: Strategy, config: Config, benchmark: Benchmark) -> None:
     """Raises: ConfigError."""
     scheme = get_scheme(config.archlock.scheme)
-    if strategy.fitness == EXPECTED and scheme.locks and benchmark.space.family != "cell":
+    if strategy.fitness == EXPECTED and scheme.locks and not benchmark.space.has_features(FEATURES):
         raise ConfigError(
-            f"archlock.strategy {strategy.name} knows cells, which {benchmark.space.name} does not have; choose "
-            "evolution or exhaustive"
+            f"archlock.strategy {strategy.name} needs the features of a cell, which "
+            f"{benchmark.space.name} does not have; choose evolution or exhaustive"
         )
     if strategy.learns_from_queries and not benchmark.is_measured and config.archlock.train_top == 0:
         raise ConfigError(
-            f"archlock.strategy {strategy.name} learns from accuracies, and no table holds those of these images; train "
-            "some candidates with --train-top, or choose exhaustive"
+            f"archlock.strategy {strategy.name} learns from accuracies, and no table holds those of these images; "
+            "train some candidates with --train-top, or choose exhaustive"
         )
 
 

@@ -51,5 +51,5 @@ def measure(config: Config, benchmark: Benchmark, search: Search) -> dict[str, A
 
 
 def wall_times(preparation: float, search: float) -> dict[str, float]:
-    """Return seconds of wall time. They have a file of their own: the same seed gives the same result, byte for byte."""
+    """Return seconds of wall time. They have a file of their own, as the result is the same for the same seed."""
     return {"seconds": round(search, 3), "seconds_preparation": round(preparation, 3)}

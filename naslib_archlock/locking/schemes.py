@@ -27,7 +27,6 @@ from ..embedding.simulate import simulate_targets
 from ..errors import unknown
 from ..search.rank_fitness import Combine, bad_on_targets, good_on_source
 from ..search.target_model import TargetModel, other_tasks, percentiles
-from ..spaces.cells import cell_index
 from ..tasks.names import task_name
 from .view import View
 
@@ -41,7 +40,7 @@ class Scheme(ABC):
     Attributes:
         name: in configs.
         summary: what it is, in a line.
-        locks: whether it gives up source accuracy to be bad on targets. Results are compared with a scheme that does not.
+        locks: whether it gives up source accuracy to be bad on targets. Scheme S does not.
         hides_targets: whether the targets' zero-cost scores, images and embeddings are hidden.
     """
 
@@ -168,7 +167,7 @@ def _expected_without_further_tasks(view: View) -> np.ndarray:
 def _expected_fit(view: View, weights: Sequence[dict[str, float]]) -> Iterator[np.ndarray]:
     """Yield how well each function of ``space.distinct()`` is expected to fit a target, for each target's weights."""
     space, archs = view.space, view.space.distinct()
-    row = np.searchsorted(cell_index(space.all()), cell_index(archs))
+    row = np.searchsorted(space.index(space.all()), space.index(archs))
     percentile = {task: percentiles(space, view.validation_accuracies(task))[row] for task in view.further_tasks}
     model = TargetModel(space, knows_other_tasks=True)
     for of_target in weights:

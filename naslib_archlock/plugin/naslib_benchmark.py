@@ -16,7 +16,7 @@ from tqdm import tqdm
 
 from ..benchmarks.benchmark import Benchmark
 from ..errors import ArchLockError, NaslibError, unknown
-from ..spaces.cells import N_CODES, N_SLOTS, Cell, cell_index
+from ..spaces.cells import Cell
 from ..spaces.space import SearchSpace
 from ..store.cache import KeptOf, kept_value
 from ..tasks.names import SPLITS
@@ -96,10 +96,10 @@ class NaslibBenchmark(Benchmark):
         op_indices = self.space.to_naslib(arch)
         if task in self._given:
             return self._query(op_indices, task, split)
-        return float(self._column(task, split)[cell_index(arch)[0]])
+        return float(self._column(task, split)[self.space.index(arch)[0]])
 
     def _column(self, task: str, split: str) -> np.ndarray:
-        """All answers for a split of a task, by ``cell_index``; NaN where that is of no architecture."""
+        """All answers for a split of a task, by ``space.index``; NaN where that is of no architecture."""
         if (task, split) not in self._columns:
             kept = self._kept_of(task)
             self._columns[task, split] = kept.array(f"{task}/{split}", lambda: self._query_all(task, split))
@@ -153,9 +153,9 @@ class NaslibBenchmark(Benchmark):
         """Ask NASLib for a whole column."""
         self._api(task)  # before the bar appears
         archs = self.space.all()
-        column = np.full(N_CODES**N_SLOTS, np.nan)
+        column = np.full(self.space.index_size, np.nan)
         bar = tqdm(archs.tolist(), f"NASLib's {task}/{split}", leave=False, disable=not sys.stderr.isatty(), delay=1)
-        for index, arch in zip(cell_index(archs).tolist(), bar):
+        for index, arch in zip(self.space.index(archs).tolist(), bar):
             try:
                 column[index] = self._query(self.space.to_naslib(tuple(arch)), task, split)
             except (LookupError, AssertionError) as err:

@@ -146,7 +146,7 @@ def _check(
             f"the export format torch.export needs torch 2.6 or newer, and this is {torch.__version__}; choose "
             "torchscript, or a newer torch"
         )
-    if space.name not in (NASBENCH201.name, TRANSBENCH101_MICRO.name):
+    if space.naslib_network != space.name:
         raise ConfigError(
             f"{space.name} cannot be exported: NASLib has no network of it for images of any size; choose an "
             f"architecture of {NASBENCH201.name} or {TRANSBENCH101_MICRO.name}"

@@ -13,7 +13,7 @@ from naslib.optimizers.core.metaclasses import MetaOptimizer
 from naslib.search_spaces.core.query_metrics import Metric
 
 from ..benchmarks.benchmark import Benchmark
-from ..config.sections import config_from
+from ..config.load import config_from
 from ..errors import NaslibError
 from ..locking.prepare import checked, open_benchmark, prepare
 from ..locking.result import finish, wall_times

@@ -22,9 +22,8 @@ from ..compute.threads import single_threaded
 from ..errors import ConfigError, NaslibError, unknown
 from ..networks.cell_network import network_for
 from ..proxies.zero_cost import PROXIES, ZeroCostScores
-from ..spaces.cell_space import CellSpace
 from ..spaces.cells import N_SLOTS, Cell
-from ..spaces.known import NASBENCH201, TRANSBENCH101_MICRO
+from ..spaces.known import NASLIB_SPACES, TRANSBENCH101_MICRO
 from ..spaces.space import SearchSpace
 from ..tasks.labelled_images import LabelledImages
 from .compat import load_naslib, naslib_data_folder, naslib_home
@@ -33,7 +32,6 @@ from .live_scores import build_network, global_generators_restored, network_scor
 # From a space, a batch, architectures, proxies and a seed: their scores. It is sent to other processes by its name.
 _Scorer = Callable[[Any, LabelledImages, Sequence[Cell], Sequence[str], int], ZeroCostScores]
 
-_ANY_SIZE = (NASBENCH201, TRANSBENCH101_MICRO)  # the spaces whose networks in NASLib classify images of any size
 _SECONDS_A_PART = 10.0
 _OWN_CELLS_A_PART = 50  # of 64 images of 8 x 8, all proxies of one take 0.06 s
 
@@ -62,7 +60,7 @@ def score_tasks(
         UnknownNameError: for an unknown proxy, or a space whose networks do not take any images; CellError: if an
         architecture is not of ``space``; OutputError: if ``folder`` cannot be written or holds other work; NaslibError.
     """
-    known = [s.name for s in _ANY_SIZE]
+    known = [s.name for s in NASLIB_SPACES if s.naslib_network]
     if space.name not in known:
         raise unknown("search space", space.name, known, "those whose networks in NASLib take any images")
     for task in tasks:
@@ -81,7 +79,7 @@ def score_tasks(
 
 
 def score_own_networks(
-    space: CellSpace,
+    space: SearchSpace,
     tasks: Sequence[LabelledImages],
     cells: Sequence[Cell],
     proxies: Sequence[str],
@@ -133,12 +131,12 @@ def naslib_network_scores(
 
 
 def own_network_scores(
-    space: CellSpace, batch: LabelledImages, cells: Sequence[Cell], proxies: Sequence[str], seed: int
+    space: SearchSpace, batch: LabelledImages, cells: Sequence[Cell], proxies: Sequence[str], seed: int
 ) -> ZeroCostScores:
     """Scores of this package's own networks on a batch."""
 
     def build(cell: Cell) -> Any:
-        network: Any = network_for(batch, cell)
+        network: Any = network_for(batch, space.network_cell(cell))
         # not the bound method itself: NASLib copies networks deeply, and would copy the images along
         network.get_loss_fn = lambda: batch.loss
         network.num_classes = batch.n_outputs

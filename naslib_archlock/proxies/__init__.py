@@ -1,1 +1,1 @@
-"""Zero-cost proxies: scores of untrained networks, the votes they cast on pairs, and how alike they find two tasks."""
+"""Zero-cost proxies: scores of untrained networks, their votes on pairs of cells, and how similar they find tasks."""

@@ -1,4 +1,4 @@
-"""How alike two tasks are, by the zero-cost scores of the same cells on both."""
+"""The similarity of two tasks, from the zero-cost scores of the same cells on both."""
 
 from __future__ import annotations
 
@@ -8,23 +8,26 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from scipy.stats import ConstantInputWarning, spearmanr
 
-from ..spaces.cells import cell_index
 from .zero_cost import ZeroCostScores
 
-# Proxies made of gradients see the labels; of the others, several do not look at the data at all.
-PROXIES = ("fisher", "grad_norm", "snip")
-_SHARPNESS = 10.0
-_LEAST_CELLS = 3  # of a correlation, for SciPy
+# Only proxies that are made of gradients see the labels. Several others do not look at the data at all.
+GRADIENT_PROXIES = ("fisher", "grad_norm", "snip")
+_SHARPNESS = 10.0  # a similarity that is higher by 0.1 multiplies the weight by e
+_LEAST_CELLS = 3  # SciPy correlates no fewer
 
 
 def similarity(a: ZeroCostScores, b: ZeroCostScores) -> float:
-    """The mean over ``PROXIES`` of the rank correlation between both tasks' scores, NaN if there is none.
+    """The mean over ``GRADIENT_PROXIES`` of the rank correlation between the scores on both tasks.
 
-    A proxy that failed, or is constant on a task, abstains, as it does in votes; so does one with fewer than
-    ``_LEAST_CELLS`` cells that it scored on both.
+    A proxy abstains, as it does in votes, if it failed or is constant on a task; it also abstains if it scored fewer
+    than ``_LEAST_CELLS`` cells on both tasks.
+
+    Args:
+        a, b: tables of spaces of one family; they may hold different cells, in any order.
+    Returns: a number in [-1, 1], or NaN if all proxies abstain.
     """
-    _, in_a, in_b = np.intersect1d(cell_index(a.cells), cell_index(b.cells), return_indices=True)
-    both = [(a.scores[p][in_a], b.scores[p][in_b]) for p in PROXIES if p in a.scores and p in b.scores]
+    _, in_a, in_b = np.intersect1d(a.space.index(a.cells), b.space.index(b.cells), return_indices=True)
+    both = [(a.scores[p][in_a], b.scores[p][in_b]) for p in GRADIENT_PROXIES if p in a.scores and p in b.scores]
     both = [(x, y) for x, y in both if (~np.isnan(x) & ~np.isnan(y)).sum() >= _LEAST_CELLS]
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConstantInputWarning)
@@ -34,9 +37,13 @@ def similarity(a: ZeroCostScores, b: ZeroCostScores) -> float:
 
 
 def similarity_weights(target: str, others: Sequence[str], tables: Mapping[str, ZeroCostScores]) -> dict[str, float]:
-    """How much to listen to each of ``others`` about ``target``; alike where a similarity is unknown.
+    """How much the accuracies on each of ``others`` say about the target: more, the more similar the task is.
 
-    Returns: task -> weight; they sum to 1.
+    Args:
+        target: the name of a task.
+        others: the names of ``n`` other tasks.
+        tables: task -> zero-cost scores.
+    Returns: task -> weight; the weights sum to 1. They are equal if a table is missing or a similarity is unknown.
     """
     known = target in tables and all(task in tables for task in others)
     score = np.array([similarity(tables[target], tables[task]) if known else 0.0 for task in others])

@@ -1,8 +1,15 @@
 """Votes: which of two cells the zero-cost proxies prefer (ArchLock, section 3.2).
 
-For a pair of cells on a task each proxy votes for the one it scores higher, and the label is the weighted majority.
-Only order counts, so scale and infinities do not matter. A proxy abstains on a pair that it scores equally (a constant
-proxy always does), or of which it failed on either cell; two equal infinities are equal scores.
+For a pair of cells on a task, each proxy votes for the cell that it scores higher, and the label is the weighted
+majority. Only order counts, so scale and infinities do not matter. A proxy abstains on a pair if it scores both cells
+equally, as a constant proxy always does, or if it failed on one of them; two equal infinities are equal scores.
+
+The matrices of this module, for ``p`` proxies, the ``n`` cells of one task, and any number of pairs of them:
+
+* ``ranks``, ``p x n`` float64: the rank of each cell by each proxy, NaN where the proxy failed;
+* ``weights``, ``p`` float64: the weight of each proxy's vote;
+* ``ballots``, ``p x pairs``: 1 for a vote for the first cell of a pair, -1 for the second, 0 for an abstention;
+* ``cast`` and ``won``, ``pairs``: the weight of all votes on a pair, and of those for its first cell less the others.
 """
 
 from __future__ import annotations
@@ -19,10 +26,13 @@ _DECIMALS = 12
 
 
 def parse_proxies(text: str) -> dict[str, float]:
-    """Weights of the proxies that vote, from ``"nwot, jacov:2, grasp:-1"``.
+    """The weights of the proxies that vote, from text such as ``"nwot, jacov:2, grasp:-1"``.
 
-    A missing weight is 1; a negative one turns the proxy's direction round.
-    Raises: UnknownNameError: for a proxy that NASLib does not have; ConfigError: for a bad or zero weight.
+    A missing weight is 1, and a negative weight reverses the proxy's votes.
+
+    Raises:
+        UnknownNameError: if NASLib does not have a proxy.
+        ConfigError: if a weight is zero or no number, a proxy occurs twice, or there is none.
     """
     weights: dict[str, float] = {}
     for part in filter(None, (p.strip() for p in text.split(","))):
@@ -47,7 +57,9 @@ def parse_proxies(text: str) -> dict[str, float]:
 class Votes:
     """The votes on one task's cells.
 
-    Attributes: ranks: ``proxies x n`` ranks, NaN where a proxy failed; weights: one for each proxy.
+    Attributes:
+        ranks: ``p x n``, NaN where a proxy failed.
+        weights: ``p``.
     """
 
     ranks: np.ndarray
@@ -55,18 +67,21 @@ class Votes:
 
     @classmethod
     def of(cls, scores: ZeroCostScores, weights: Mapping[str, float]) -> Votes:
+        """The votes of the proxies in ``weights`` (proxy -> weight) by their scores on a task."""
         ranks = np.stack([scores.ranks(proxy) for proxy in weights])
         return cls(ranks, np.array(list(weights.values()), dtype=np.float64))
 
     def margin(self, a: np.ndarray, b: np.ndarray) -> np.ndarray:
-        """Weighted share of the votes for cell ``a`` minus that for cell ``b``.
+        """The weighted share of the votes for cell ``a`` minus the share for cell ``b``.
 
-        Args: a, b: positions of the paired cells, ``pairs`` each.
-        Returns: ``pairs`` numbers in [-1, 1]: 1 is unanimous for ``a``, 0 is a tie (also when all abstain). They are
-        rounded to ``_DECIMALS``, so that weights such as 0.1, 0.2 and -0.3 can tie.
+        Args:
+            a: positions of the first cell of each pair, ``pairs`` integers in ``[0, n)``.
+            b: positions of the second cells, likewise.
+        Returns: ``pairs`` numbers in [-1, 1]: 1 is unanimous for ``a``, and 0 is a tie, also when all proxies abstain.
+            They are rounded to ``_DECIMALS``, so that weights such as 0.1, 0.2 and -0.3 can tie.
         """
         ballots = np.nan_to_num(np.sign(self.ranks[:, a] - self.ranks[:, b]))
-        # sums over the proxies in their order: a product of matrices rounds by the processor's kernel
+        # These sums add the proxies in their order; how a product of matrices rounds depends on the processor.
         cast = (np.abs(self.weights)[:, None] * np.abs(ballots)).sum(axis=0)
         won = (self.weights[:, None] * ballots).sum(axis=0)
         return np.divide(won, cast, out=np.zeros(len(cast)), where=cast > 0).round(_DECIMALS)

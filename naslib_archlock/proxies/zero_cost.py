@@ -1,8 +1,8 @@
-"""Zero-cost scores of the cells of one task, and NASLib's files of them.
+"""The zero-cost scores of cells on a task, and NASLib's files of such scores.
 
 A file of NAS-Bench-Suite-Zero (Krishnakumar et al., NeurIPS 2022), as NASLib reads it, is
-``{task: {str(op_indices): {proxy: {"score": s, "time": t}, "val_accuracy": a}}}``. Only proxy scores are read: the
-accuracy that stands beside them must never reach a vote. Files written here hold nothing but scores.
+``{task: {str(op_indices): {proxy: {"score": s, "time": t}, "val_accuracy": a}}}``. Only the scores are read, because
+the accuracy beside them must never reach a vote. The files that this module writes hold only scores.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import CellError, TableError, shown
-from ..spaces.cells import N_SLOTS, cell_index, cells_at
+from ..spaces.cells import N_SLOTS
 from ..spaces.space import SearchSpace
 from ..store.cache import KeptOf
 from ..store.files import write_bytes
@@ -35,16 +35,20 @@ PROXIES = (
 _KEY = re.compile(r"\(\s*[0-9]\s*(,\s*[0-9]\s*){5},?\s*\)", re.ASCII)
 _NUMBER = re.compile("[0-9]")
 
-_VERSION = 1  # of what is kept of a file of scores: raise it when other scores are read from the same file
+_VERSION = 1  # part of the key of a cached file: raise it when this module reads other scores from the same file
 
-FAILED_SCORE = -1e8  # what NASLib's ZeroCost answers where a proxy failed; bananas clips infinities to +-1e9
+FAILED_SCORE = -1e8  # NASLib's ZeroCost answers this where a proxy failed; its bananas clips infinities to +-1e9
 
 
 @dataclass(frozen=True)
 class ZeroCostScores:
-    """Scores of ``n`` cells on one task.
+    """The scores of ``n`` cells on one task.
 
-    Attributes: cells: ``n x 6`` canonical codes; scores: proxy -> ``n`` float64, NaN where the proxy failed.
+    Attributes:
+        space: the search space of the cells.
+        task: the name of the task.
+        cells: ``n x 6`` canonical codes.
+        scores: proxy -> ``n`` float64, NaN where the proxy failed.
     """
 
     space: SearchSpace
@@ -53,28 +57,33 @@ class ZeroCostScores:
     scores: Mapping[str, np.ndarray]
 
     def ranks(self, proxy: str) -> np.ndarray:
-        """Ranks of ``proxy``, from 1 (lowest score) with ties averaged, NaN where it failed.
+        """The ranks of the cells by a proxy, from 1 for the lowest score, with ties averaged.
 
-        A proxy that this table lacks has failed on every cell.
+        Returns: ``n`` float64, NaN where the proxy failed; a proxy that this table lacks has failed on every cell.
         """
         values = self.scores.get(proxy)
         if values is None:
             return np.full(len(self.cells), np.nan)
-        from scipy.stats import rankdata  # slow to import, and configs read the names of the proxies
+        from scipy.stats import rankdata  # it is slow to import, and configs need only the names of the proxies
 
         ranks: np.ndarray = rankdata(values, nan_policy="omit").astype(np.float64)
         ranks[np.isnan(values)] = np.nan
         return ranks
 
     def take(self, rows: np.ndarray) -> ZeroCostScores:
-        """The same task with only the cells at ``rows``."""
+        """The same task with only the cells at ``rows``, which are positions or ``n`` booleans."""
         return ZeroCostScores(self.space, self.task, self.cells[rows], {p: s[rows] for p, s in self.scores.items()})
 
 
 def parse_scores(space: SearchSpace, task: str, entries: Any, where: str = "zero-cost table") -> ZeroCostScores:
-    """Read the entries of one task in NASLib's structure.
+    """The scores in the entries of one task, which have NASLib's structure.
 
-    Raises: TableError: if an entry is malformed, a cell is not of ``space``, or one occurs twice.
+    Args:
+        space: the search space of the cells.
+        task: the name of the task.
+        entries: ``{str(op_indices): {proxy: {"score": s}}}``, unchecked.
+        where: what error messages call the source of the entries.
+    Raises: TableError: if an entry is malformed, a cell is not of ``space``, or a cell occurs twice.
     """
     if not task or not task.isprintable():
         raise TableError(f"{where}: the name of a task must be text on one line, not {shown(task)}")
@@ -98,7 +107,7 @@ def parse_scores(space: SearchSpace, task: str, entries: Any, where: str = "zero
 
 
 def _op_indices(key: Any) -> list[int]:
-    """The numbers of a key like ``(3, 3, 4, 1, 3, 1)``. Raises: CellError."""
+    """The numbers in a key such as ``(3, 3, 4, 1, 3, 1)``. Raises: CellError."""
     if not isinstance(key, str) or not _KEY.fullmatch(key):
         raise CellError(f"{shown(key)} is not a tuple of six integers")
     return [int(number) for number in _NUMBER.findall(key)]
@@ -110,9 +119,15 @@ def _score(raw: Any) -> float:
 
 
 def read_zero_cost(path: Path, space: SearchSpace, hidden: Collection[str] = ()) -> dict[str, ZeroCostScores]:
-    """Scores of the tasks in a NASLib ``zc_<space>.json`` file, without the ``hidden`` ones and parts of them.
+    """The scores of all tasks but the hidden ones in one of NASLib's ``zc_<space>.json`` files.
 
-    A name that ends in ``.gz`` is that of a compressed file. Each task that was read is kept by itself (``cache``).
+    Each task is cached by itself once it was read.
+
+    Args:
+        path: the file, which is compressed if its name ends in ``.gz``.
+        space: the search space of its cells.
+        hidden: names of tasks that are not read, and neither are tasks that were sampled from them.
+    Returns: task -> scores.
     Raises: TableError: if the file cannot be read, or an entry is malformed.
     """
     kept = KeptOf(path, {"zero-cost scores of": space.name, "version": _VERSION})
@@ -129,7 +144,7 @@ def read_zero_cost(path: Path, space: SearchSpace, hidden: Collection[str] = ())
 
 
 def _parse_file(path: Path) -> dict[str, Any]:
-    """Task -> entries, which may be malformed. Raises: TableError."""
+    """The entries of each task, which may be malformed. Raises: TableError."""
     try:
         data = parse_json(read_regular(path))
     except UnreadableError as err:
@@ -140,35 +155,41 @@ def _parse_file(path: Path) -> dict[str, Any]:
 
 
 def _to_rows(table: ZeroCostScores) -> np.ndarray:
-    """Cells by ``cell_index``, and a field for the scores of each proxy, in one array."""
+    """One array of ``n`` records: the cell by its ``space.index``, and a field for the score of each proxy."""
     rows = np.empty(len(table.cells), dtype=[("cell", "<i8"), *((proxy, "<f8") for proxy in table.scores)])
-    rows["cell"] = cell_index(table.cells)
+    rows["cell"] = table.space.index(table.cells)
     for proxy, scores in table.scores.items():
         rows[proxy] = scores
     return rows
 
 
 def _from_rows(space: SearchSpace, task: str, rows: np.ndarray) -> ZeroCostScores:
+    """The table of which ``_to_rows`` made these records."""
     scores = {proxy: rows[proxy].copy() for proxy in (rows.dtype.names or ())[1:]}
-    return ZeroCostScores(space, task, cells_at(rows["cell"]), scores)
+    return ZeroCostScores(space, task, space.at(rows["cell"]), scores)
 
 
 def zero_cost_file_name(space: SearchSpace) -> str:
-    """The name NASLib gives the zero-cost file of a space."""
+    """The name that NASLib gives to the zero-cost file of a space."""
     return f"zc_{space.name}.json"
 
 
 def find_zero_cost(folder: Path, space: SearchSpace) -> Path | None:
-    """The zero-cost file of a space in a folder, plain or compressed; the plain one if both are there."""
+    """The zero-cost file of a space in a folder: the plain file, else the compressed one, else None."""
     name = zero_cost_file_name(space)
     return next((path for path in (folder / name, folder / f"{name}.gz") if path.is_file()), None)
 
 
 def write_zero_cost(path: Path, tables: Iterable[ZeroCostScores]) -> None:
-    """Write a file that NASLib and ``read_zero_cost`` read, compressed if its name ends in ``.gz``.
+    """Write a file that ``read_zero_cost`` and NASLib read.
 
-    NASLib itself reads only the plain one, as ``zc_<space>.json`` in its data folder.
-    Raises: TableError: if the tables are of several spaces, or two of them are of one task; OutputError.
+    Args:
+        path: the file is compressed if its name ends in ``.gz``. NASLib reads only the plain file, which it expects as
+            ``zc_<space>.json`` in its data folder.
+        tables: one for each task, all of one space.
+    Raises:
+        TableError: if the tables are of several spaces, or two of them are of one task.
+        OutputError: if the file cannot be written.
     """
     write_bytes(path, encode_zero_cost(tables, compressed=path.suffix == ".gz"))
 
@@ -176,8 +197,12 @@ def write_zero_cost(path: Path, tables: Iterable[ZeroCostScores]) -> None:
 def encode_zero_cost(tables: Iterable[ZeroCostScores], compressed: bool) -> bytes:
     """The content of a zero-cost file, the same bytes for the same tables.
 
-    Scores are written with all their digits; a failed one is written as NASLib does, as ``FAILED_SCORE``.
-    Raises: TableError: see ``write_zero_cost``.
+    Scores are written with all their digits, and a failed score as ``FAILED_SCORE``, as NASLib writes it.
+
+    Args:
+        tables: one for each task, all of one space.
+        compressed: whether to compress the file.
+    Raises: TableError: if the tables are of several spaces, or two of them are of one task.
     """
     tables = list(tables)
     names = [table.task for table in tables]
@@ -193,7 +218,7 @@ def encode_zero_cost(tables: Iterable[ZeroCostScores], compressed: bool) -> byte
 
 
 def _entries(table: ZeroCostScores) -> dict[str, dict[str, dict[str, float]]]:
-    """One task in NASLib's structure; its keys are text of plain integers, as those of NASLib's own files."""
+    """One task in NASLib's structure; its keys are text of plain integers, as in NASLib's own files."""
     columns = {p: np.where(np.isnan(s), FAILED_SCORE, s).tolist() for p, s in table.scores.items()}
     return {
         str(tuple(map(int, table.space.to_naslib(tuple(cell))))): {p: {"score": s[row]} for p, s in columns.items()}

@@ -20,7 +20,7 @@ from ..compute.threads import single_threaded
 from ..compute.versions import library_versions
 from ..errors import RankerError
 from ..proxies.votes import Votes
-from ..spaces.cells import N_CODES, N_SLOTS, cell_index, one_hot
+from ..spaces.cells import one_hot
 from ..spaces.space import SearchSpace
 from ..store import weights
 from ..store.checkpoint import Clock
@@ -108,8 +108,8 @@ def train_ranker(
     """
     start = time.perf_counter()
     rng = np.random.default_rng(seed)
-    is_held_out = rng.random(N_CODES**N_SLOTS) < held_out_cells
-    held_out = [is_held_out[cell_index(t.space.representatives(t.cells))] for t in tasks]
+    is_held_out = rng.random(max(t.space.index_size for t in tasks)) < held_out_cells
+    held_out = [is_held_out[t.space.index(t.space.representatives(t.cells))] for t in tasks]
     for task, rows in zip(tasks, held_out):
         if (~rows).sum() < 2:
             raise RankerError(f"task {task.name} has {(~rows).sum()} cells to train on; at least 2 are needed")

@@ -198,7 +198,7 @@ class Search(ABC):
         return sorted(distinct.values(), key=self.merit, reverse=True)[:n]
 
     def source_position(self) -> int | None:
-        """The place of the choice on the source by a ranker's estimate, from 1; None where accuracies were looked up."""
+        """The place of the choice on the source by a ranker, from 1; None where accuracies were looked up."""
         return None
 
     # -- resuming ------------------------------------------------------------------------------------------------------

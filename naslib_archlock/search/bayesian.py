@@ -19,7 +19,7 @@ import numpy as np
 from scipy.special import ndtr
 
 from ..benchmarks.benchmark import SourceOracle, budget_floor
-from ..spaces.cells import Cell, cell_index
+from ..spaces.cells import Cell
 from ..spaces.space import SearchSpace
 from .base import Search, SearchSettings
 from .fitness import Fitness
@@ -50,7 +50,7 @@ class BayesianSearch(Search):
         super().__init__(space, fitness, oracle, settings, rng)
         self._fitness = fitness.of(space.distinct())
         archs = rng.permutation(space.all())  # in random order, which decides between equals
-        names, name = cell_index(space.distinct()), cell_index(space.representatives(archs))
+        names, name = space.index(space.distinct()), space.index(space.representatives(archs))
         usable = np.isin(name, names)
         self._archs, self._function = archs[usable], np.searchsorted(names, name[usable])
         self._row = {tuple(arch): row for row, arch in enumerate(self._archs.tolist())}

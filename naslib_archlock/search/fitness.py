@@ -6,7 +6,6 @@ from typing import Protocol
 
 import numpy as np
 
-from ..spaces.cells import cell_index
 from ..spaces.space import SearchSpace
 
 
@@ -40,11 +39,11 @@ class ExpectedFitness:
             values: ``m`` numbers, one for each row of ``space.distinct()``.
         """
         self._space, self._values = space, values
-        self._index = cell_index(space.distinct())
+        self._index = space.index(space.distinct())
 
     def of(self, archs: np.ndarray) -> np.ndarray:
         """Return the fitness of the functions that ``n x 6`` architectures compute, ``n``."""
-        function = cell_index(self._space.representatives(archs))
+        function = self._space.index(self._space.representatives(archs))
         return np.asarray(self._values[np.searchsorted(self._index, function)])
 
     def on_source_alone(self) -> ExpectedFitness:

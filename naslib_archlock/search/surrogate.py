@@ -15,8 +15,7 @@ from scipy.optimize import minimize
 from scipy.spatial.distance import cdist, pdist, squareform
 
 from ..compute.threads import single_threaded_blas
-from ..spaces.cells import one_hot
-from ..spaces.features import features
+from ..spaces.features import FEATURES
 from ..spaces.space import SearchSpace
 
 _LENGTH_SCALES, _NOISES = (0.5, 100.0), (1e-4, 1.0)
@@ -27,7 +26,9 @@ _JITTER = 1e-10  # added to the noise
 def inputs(space: SearchSpace) -> np.ndarray:
     """Structure and one-hot encoding of the functions of ``space.distinct()``, standardised; ``n x d``."""
     cells = space.distinct()
-    columns = np.hstack([features(cells), one_hot(cells)]) if space.family == "cell" else one_hot(cells)
+    columns = space.encode(cells)
+    if space.has_features(FEATURES):
+        columns = np.hstack([space.features(cells, FEATURES), columns])
     columns = columns[:, columns.std(axis=0) > 0]
     return np.asarray((columns - columns.mean(axis=0)) / columns.std(axis=0))
 

@@ -2,7 +2,7 @@
 
 Among the cells within a source budget, what makes one worse than another on some other task? The answer carries over
 from benchmark to benchmark (``experiments/patterns``): few weights, a small receptive field, no identity path. A ridge
-regression on ``structure.FEATURES`` holds it, fitted on pairs of tasks of the benchmarks other than the one searched:
+regression on ``features.FEATURES`` holds it, fitted on pairs of tasks of the benchmarks other than the one searched:
 
 * one population for each pair (source', target'): the distinct functions within ``BUDGET_PCT`` of the best;
 * label: the rank of the target' accuracy in the population, standardised; only validation accuracies are read;
@@ -28,8 +28,7 @@ from .. import data
 from ..benchmarks.benchmark import Benchmark, budget_floor
 from ..benchmarks.lock_score import accuracies
 from ..compute.threads import single_threaded_blas
-from ..spaces.cells import N_CODES, N_SLOTS, cell_index
-from ..spaces.features import FEATURES, features
+from ..spaces.features import FEATURES
 from ..spaces.known import NASBENCH201
 from ..spaces.space import SearchSpace
 
@@ -68,10 +67,10 @@ def percentiles(space: SearchSpace, accuracy: np.ndarray) -> np.ndarray:
     """
     if accuracy.min() == accuracy.max():  # the means of equal numbers would differ, by rounding
         return np.full(len(accuracy), 0.5)
-    function = cell_index(space.representatives(space.all()))
+    function = space.index(space.representatives(space.all()))
     of_function = _group_mean(function, accuracy)
     names, first = np.unique(function, return_index=True)
-    rank = np.zeros(N_CODES**N_SLOTS)
+    rank = np.zeros(space.index_size)
     rank[names] = (_ranks(of_function[first]) - 0.5) / len(first)
     return rank[function]
 
@@ -96,15 +95,13 @@ def populations(benchmark: Benchmark, weights: Mapping[tuple[str, str], float]) 
 
     Args: weights: (task, target) -> weight of a further task in ``other_tasks`` for that target.
     """
-    archs = benchmark.space.distinct()
-    row = np.searchsorted(cell_index(benchmark.space.all()), cell_index(archs))
-    percentile = {
-        task: percentiles(benchmark.space, accuracies(benchmark, task, "val"))[row] for task in benchmark.tasks
-    }
+    space, archs = benchmark.space, benchmark.space.distinct()
+    row = np.searchsorted(space.index(space.all()), space.index(archs))
+    percentile = {task: percentiles(space, accuracies(benchmark, task, "val"))[row] for task in benchmark.tasks}
     accuracy = {task: accuracies(benchmark, task, "val")[row] for task in benchmark.tasks}
     for source, target in itertools.permutations(benchmark.tasks, 2):
         others = {t: weights[t, target] for t in benchmark.tasks if t not in (source, target)}
-        columns = _columns(archs, other_tasks(percentile, others))
+        columns = _columns(space, archs, other_tasks(percentile, others))
         rows = _within_budget(accuracy[source])
         label = (_ranks(percentile[target][rows]) / len(rows) - 0.5) / _UNIFORM_STD
         yield Population(source, target, rows, columns[rows], label)
@@ -133,6 +130,7 @@ class TargetModel:
 
         Raises: TableError: if the package's file of moments is missing or damaged.
         """
+        self._space = space
         taught = [m for name, m in read_moments().items() if name != space.name]
         used = len(COLUMNS) if knows_other_tasks else len(FEATURES)
         total = sum(taught[1:], taught[0])
@@ -145,7 +143,7 @@ class TargetModel:
 
         Args: percentile: of the cells on further tasks, ``n``, where the model knows such.
         """
-        columns = _columns(cells, percentile)
+        columns = _columns(self._space, cells, percentile)
         with single_threaded_blas():  # on two threads, OpenBLAS of some versions rounds otherwise
             return np.asarray(columns @ self.coefficients)
 
@@ -165,16 +163,16 @@ def encode_moments(taught: Mapping[str, Moments], tasks: Mapping[str, Sequence[s
     return (json.dumps({"columns": COLUMNS, "benchmarks": benchmarks}, indent=1) + "\n").encode()
 
 
-def _columns(cells: np.ndarray, percentile: np.ndarray | None) -> np.ndarray:
+def _columns(space: SearchSpace, cells: np.ndarray, percentile: np.ndarray | None) -> np.ndarray:
     """Features, and the percentile, each scaled by its mean and spread over all cells of NAS-Bench-201."""
     mean, std = _scale()
-    scaled = (features(cells) - mean) / std
+    scaled = (space.features(cells, FEATURES) - mean) / std
     return scaled if percentile is None else np.column_stack([scaled, (percentile - 0.5) / _UNIFORM_STD])
 
 
 @cache
 def _scale() -> tuple[np.ndarray, np.ndarray]:
-    values = features(NASBENCH201.distinct())
+    values = NASBENCH201.features(NASBENCH201.distinct(), FEATURES)
     return values.mean(axis=0), values.std(axis=0)
 
 

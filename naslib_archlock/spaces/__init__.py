@@ -1,1 +1,1 @@
-"""Search spaces: the architectures, how they are written and encoded, and what their wiring says about them."""
+"""Search spaces: their architectures, how these are written, numbered and encoded, and the features of their wiring."""

@@ -9,13 +9,14 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from . import cells as c
+from . import features as f
 from . import notation
 from .cells import Cell
 from .space import SearchSpace
 
 
 class Notation(NamedTuple):
-    """How a space writes its cells: official strings, and NASLib's ``op_indices``."""
+    """How a space writes its cells: as official strings, and as NASLib's ``op_indices``."""
 
     from_str: Callable[[str], Cell]
     to_str: Callable[[Cell], str]
@@ -30,7 +31,6 @@ NASBENCH201_NOTATION = Notation(
     notation.to_naslib_nasbench201,
 )
 
-
 TRANSBENCH101_MICRO_NOTATION = Notation(
     notation.from_transbench101_micro_str,
     notation.to_transbench101_micro_str,
@@ -43,11 +43,29 @@ class CellSpace(SearchSpace):
     """Canonical cells over the first ``n_codes`` ops."""
 
     family = "cell"
+    is_product = True
+    feature_names = tuple(f.TABLE)
+    has_costs = True
+    builds_networks = True
 
     def __init__(
-        self, name: str, n_codes: int, notation: Notation, tasks: tuple[str, ...], shares_images: bool = True
+        self,
+        name: str,
+        n_codes: int,
+        notation: Notation,
+        tasks: tuple[str, ...],
+        shares_images: bool = True,
+        naslib_network: str = "",
+        is_embedded: bool = False,
     ) -> None:
+        """The arguments are explained as attributes of ``SearchSpace``.
+
+        Args:
+            notation: how the space writes its cells.
+            naslib_network: the space's own name by default.
+        """
         self.name, self.n_codes, self.tasks, self.shares_images = name, n_codes, tasks, shares_images
+        self.naslib_network, self.is_embedded = naslib_network or name, is_embedded
         self._notation = notation
 
     def all(self) -> np.ndarray:
@@ -84,13 +102,25 @@ class CellSpace(SearchSpace):
         """The connected canonical representatives: 4,929 with pooling, 870 without."""
         return _distinct_cells(self.n_codes)
 
+    def _features(self, archs: Any, names: tuple[str, ...]) -> np.ndarray:
+        return f.features(archs, names)
+
+    def conv_weights(self, archs: Any) -> np.ndarray:
+        return f.conv_weights(archs)
+
+    def flops(self, archs: Any) -> np.ndarray:
+        return f.cell_flops(archs)
+
+    def network_cell(self, arch: Cell) -> Cell:
+        return c.as_cell(arch, self.n_codes)
+
 
 @cache
 def _distinct_cells(n_codes: int) -> np.ndarray:
     archs = c.all_codes(n_codes)
     index = c.cell_index(archs)
     is_first = c.representative_index()[index] == index
-    # the disconnected cells share one function, that of the cell without any edge, which is cell 0
+    # All disconnected cells compute the function of the cell without any edge, which is cell 0.
     distinct: np.ndarray = archs[is_first & (index != 0)]
-    distinct.setflags(write=False)  # it is everybody's
+    distinct.setflags(write=False)  # all callers share the array
     return distinct

@@ -2,11 +2,18 @@
 
 A cell has four nodes, and an operation on each of the six edges between them. In canonical form it is a tuple of six
 op codes in the edge order 0->1, 0->2, 1->2, 0->3, 1->3, 2->3 (grouped by destination), with the codes of ``OPS``. This
-is the notation of ArchLock (Zhou et al., ICLR 2024, section 4.1) and of the TransNAS-Bench-101 string; NAS-Bench-201
-and NASLib use others, so every cell is converted here as soon as it enters.
+is the notation of ArchLock (Zhou et al., ICLR 2024, section 4.1) and of the TransNAS-Bench-101 string. NAS-Bench-201
+and NASLib use others, so every cell is converted to this one as soon as it is read (``notation``).
 
-Macro architectures of TransNAS-Bench-101 are also tuples of six numbers (0 pads), but mean something else; ``spaces``
-keeps the two apart.
+A macro architecture of TransNAS-Bench-101 is a tuple of six numbers, too (0 pads), but with another meaning; the
+classes of ``SearchSpace`` keep the two apart.
+
+The matrices of this package, for ``n`` cells:
+
+* ``cells`` or ``codes``, ``n x 6`` int64: one op code for each edge;
+* ``index``, ``n`` int64 in [0, 15625): the cell as a number, whose digits in base 5 are the codes;
+* one-hot encodings, ``n x 30`` float32: for each edge in turn, five numbers, of which that of its op is 1;
+* representatives, ``n x 6`` int64: for each cell, the first cell in index order that computes the same function.
 """
 
 from __future__ import annotations
@@ -35,9 +42,12 @@ _POWERS = N_CODES ** np.arange(N_SLOTS - 1, -1, -1)
 def as_cell(codes: Sequence[int], n_codes: int = N_CODES) -> Cell:
     """Check six op codes and return them as a tuple of plain integers.
 
-    NumPy integers are cast: NASLib looks cells up by ``str(tuple)``, which NumPy 2 prints differently.
+    NumPy integers are cast, because NASLib looks cells up by ``str(tuple)``, which NumPy 2 prints differently.
 
-    Raises: CellError: if there are not six codes, or one is not an integer in ``[0, n_codes)``.
+    Args:
+        codes: six integers.
+        n_codes: each code must lie in ``[0, n_codes)``.
+    Raises: CellError: if there are not six codes, or one of them is not such an integer.
     """
     try:
         cell = tuple(map(operator.index, codes))
@@ -49,18 +59,18 @@ def as_cell(codes: Sequence[int], n_codes: int = N_CODES) -> Cell:
 
 
 def one_hot(cells: Any) -> np.ndarray:
-    """One-hot encoding of ``n x 6`` op codes as ``n x 30`` float32, row-major over (edge, op)."""
+    """The one-hot encodings of ``n x 6`` op codes, ``n x 30`` float32, row-major over (edge, op)."""
     codes = np.asarray(cells, dtype=np.int64).reshape(-1, N_SLOTS)
     return np.eye(N_CODES, dtype=np.float32)[codes].reshape(len(codes), ENCODING_DIM)
 
 
 def cell_index(cells: Any) -> np.ndarray:
-    """Number of each of ``n x 6`` op codes in [0, 15625): its digits in base 5. Also used for macro architectures."""
+    """The index of each of ``n x 6`` op codes, ``n`` int64; macro architectures are numbered in the same way."""
     return np.asarray(cells, dtype=np.int64).reshape(-1, N_SLOTS) @ _POWERS
 
 
 def cells_at(index: Any) -> np.ndarray:
-    """The op codes, ``n x 6``, that ``cell_index`` numbers ``index``."""
+    """The op codes, ``n x 6`` int64, of ``n`` numbers of ``cell_index``."""
     return np.asarray(index, dtype=np.int64)[:, None] // _POWERS % N_CODES
 
 
@@ -70,13 +80,13 @@ def all_codes(n_codes: int) -> np.ndarray:
 
 
 def computed_function(cell: Cell) -> tuple:
-    """The function that a cell computes, as a nested tuple that equal functions share.
+    """The function that a cell computes, as a nested tuple: two cells have equal tuples if they compute the same.
 
     Each node is expanded as a sum of terms ``(op, sum of its source)``: a skip passes its source's terms on, any other
-    op is one term over its source's sum, and ops on an empty sum are dropped. The input is a term without an op. The
+    op is one term over its source's sum, and an op on an empty sum is dropped. The input is a term without an op. An
     empty tuple means that the output is disconnected.
     """
-    sums: list[tuple] = [((-1, ()),)]  # of terms that compare with each other, so that they sort
+    sums: list[tuple] = [((-1, ()),)]  # the input's op is -1, so that it can be sorted among other terms
     edges = iter(cell)
     for node in range(1, 4):
         terms: list[tuple] = []
@@ -92,10 +102,10 @@ def computed_function(cell: Cell) -> tuple:
 
 @cache
 def representative_index() -> np.ndarray:
-    """For each of the 15,625 cells by ``cell_index``, the index of the first cell that computes the same function.
+    """The index of each cell's representative, for the 15,625 cells in index order.
 
-    4,930 distinct values, 871 of them below when no edge pools. The first cell has ``none`` on its dead edges, so the
-    representative of a cell without pooling has no pooling either.
+    There are 4,930 distinct values, 871 of them among the cells without pooling. A representative has ``none`` on its
+    dead edges, so the representative of a cell without pooling has no pooling either.
     """
     first: dict[tuple, int] = {}
     codes = all_codes(N_CODES).tolist()
@@ -103,12 +113,12 @@ def representative_index() -> np.ndarray:
 
 
 def representatives(cells: Any) -> np.ndarray:
-    """The canonical representative of each of ``n x 6`` cells, as ``n x 6`` int64."""
+    """The representative of each of ``n x 6`` cells, ``n x 6`` int64."""
     return cells_at(representative_index()[cell_index(cells)])
 
 
 def draw(cell: Cell) -> str:
-    """A cell as three lines of text, one a node, as the paper writes it."""
+    """A cell as the paper writes it: three lines of text, one for each node after the input."""
     names = {SKIP: "skip", CONV_1X1: "conv1x1", CONV_3X3: "conv3x3", AVG_POOL: "avgpool"}
     lines = []
     for node in range(1, 4):

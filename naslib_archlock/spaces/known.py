@@ -1,8 +1,9 @@
-"""The search spaces, behind one interface.
+"""The search spaces that this package knows.
 
-``nasbench201``, ``transbench101_micro`` and ``digits`` hold canonical cells (``cells``): the last two are the part of
-the first that never pools, so all belong to the family ``cell`` and share rankers. ``transbench101_macro`` is a family
-of its own. All but ``digits``, the one of the embedded benchmark, are NASLib's.
+``nasbench201``, ``transbench101_micro`` and ``digits`` hold canonical cells (``cells``). The cells of the last two are
+those cells of the first that never pool, so all three belong to the family ``cell`` and share rankers.
+``transbench101_macro`` is a family of its own. NASLib has all of these spaces but ``digits``, the space of the embedded
+benchmark.
 """
 
 from __future__ import annotations
@@ -19,13 +20,20 @@ NASBENCH201 = CellSpace(
 TRANSBENCH101_MICRO = CellSpace("transbench101_micro", 4, TRANSBENCH101_MICRO_NOTATION, _TNB_TASKS)
 TRANSBENCH101_MACRO = MacroSpace(_TNB_TASKS)
 NASLIB_SPACES: tuple[SearchSpace, ...] = (NASBENCH201, TRANSBENCH101_MICRO, TRANSBENCH101_MACRO)
-# Its cells are written as NAS-Bench-201 writes them: a TransNAS string also names the skeleton of that benchmark.
-DIGITS = CellSpace("digits", 4, NASBENCH201_NOTATION, ("digit", "rotation", "jigsaw", "noise", "autoencoder", "edges"))
+# It writes its cells as NAS-Bench-201 does, because a TransNAS string also names the skeleton of that benchmark.
+DIGITS = CellSpace(
+    "digits",
+    4,
+    NASBENCH201_NOTATION,
+    ("digit", "rotation", "jigsaw", "noise", "autoencoder", "edges"),
+    naslib_network="nasbench201",
+    is_embedded=True,
+)
 SPACES: dict[str, SearchSpace] = {space.name: space for space in (*NASLIB_SPACES, DIGITS)}
 
 
 def get_space(name: str) -> SearchSpace:
-    """The search space of a name, NASLib's or ``digits``. Raises: UnknownNameError."""
+    """The search space of this name. Raises: UnknownNameError."""
     if not isinstance(name, str) or name not in SPACES:
         raise unknown("search space", name, SPACES)
     return SPACES[name]

@@ -17,8 +17,9 @@ from .space import SearchSpace
 class MacroSpace(SearchSpace):
     """TransNAS-Bench-101's macro level: 4 to 6 modules, padded with 0 to six slots.
 
-    A module is 1 (plain), 2 (doubles the channels), 3 (halves the resolution) or 4 (both); 1 to 4 modules downsample
-    and 1 to 3 double (Duan et al., CVPR 2021, section 3.2; NASLib samples the same 3,256).
+    A module is 1 (plain), 2 (doubles the channels), 3 (halves the resolution) or 4 (does both); 1 to 4 of the modules
+    halve the resolution and 1 to 3 double the channels (Duan et al., CVPR 2021, section 3.2). NASLib samples the same
+    3,256 architectures.
     """
 
     name = "transbench101_macro"
@@ -31,6 +32,7 @@ class MacroSpace(SearchSpace):
         self.tasks = tasks
 
     def _check(self, codes: Sequence[int]) -> Cell:
+        """The architecture of six codes. Raises: CellError: if the space does not contain it."""
         arch = c.as_cell(codes)
         modules = [m for m in arch if m]
         downsampling = sum(m in (3, 4) for m in modules)
@@ -71,7 +73,7 @@ class MacroSpace(SearchSpace):
         return self._check(arch)
 
     def neighbours(self, arch: Cell) -> list[Cell]:
-        """One module changed, or the last one dropped, or one appended."""
+        """The architectures with one module changed, the last one dropped, or one appended."""
         changed = [
             (*arch[:slot], module, *arch[slot + 1 :])
             for slot in range(c.N_SLOTS)

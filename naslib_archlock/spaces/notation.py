@@ -1,4 +1,8 @@
-"""Canonical cells from and to the notations of the benchmarks and of NASLib."""
+"""Conversions between canonical cells and the notations of the benchmarks and of NASLib.
+
+Each notation has its own codes for ops and its own order of edges (``cells`` has ours). A reader (``from_...``) refuses
+text or numbers that are not a cell with a ``CellError``.
+"""
 
 from __future__ import annotations
 
@@ -11,20 +15,15 @@ from ..errors import CellError, shown
 from .cells import AVG_POOL, CONV_1X1, CONV_3X3, EDGES, N_SLOTS, NONE, OPS, SKIP, Cell, as_cell
 
 # NASLib's nasbench201 groups edges by source (01 02 03 12 13 23) and numbers the ops in another order.
-_NASLIB201_EDGE = (0, 1, 3, 2, 4, 5)  # its position k is our edge _NASLIB201_EDGE[k]
-
-
-_NASLIB201_OP = (SKIP, NONE, CONV_3X3, CONV_1X1, AVG_POOL)  # its op code c is our _NASLIB201_OP[c]
-
+_NASLIB201_EDGE = (0, 1, 3, 2, 4, 5)  # NASLib's position k holds our edge _NASLIB201_EDGE[k]
+_NASLIB201_OP = (SKIP, NONE, CONV_3X3, CONV_1X1, AVG_POOL)  # NASLib's op code c is our op _NASLIB201_OP[c]
 
 _NB201_NODE = re.compile(r"\|((?:[a-z0-9_]+~[0-9]\|)+)")
-
-
 _TNB_MICRO = re.compile(r"64-41414-([0-9])_([0-9])([0-9])_([0-9])([0-9])([0-9])")
 
 
 def from_nasbench201_str(text: str) -> Cell:
-    """Canonical cell of a NAS-Bench-201 string ``|op~0|+|op~0|op~1|+|op~0|op~1|op~2|``. Raises: CellError."""
+    """The canonical cell of a NAS-Bench-201 string ``|op~0|+|op~0|op~1|+|op~0|op~1|op~2|``. Raises: CellError."""
     nodes = text.split("+") if isinstance(text, str) else []
     codes: Cell = ()
     for j, node in enumerate(nodes, start=1):
@@ -39,9 +38,15 @@ def from_nasbench201_str(text: str) -> Cell:
     return codes
 
 
-@lru_cache(maxsize=1024)  # all cells together have 155 nodes
+@lru_cache(maxsize=1024)  # all cells together have only 155 different nodes
 def _codes_of_node(node: str, n_terms: int) -> Cell | None:
-    """Op codes of one node of a NAS-Bench-201 string; none if it has no terms, None if they are wrong."""
+    """The op codes of one node of a NAS-Bench-201 string.
+
+    Args:
+        node: text such as ``|op~0|op~1|``.
+        n_terms: the number of terms that the node must have.
+    Returns: ``n_terms`` codes, no codes if the text has no terms at all, or None if a term is wrong.
+    """
     match = _NB201_NODE.fullmatch(node)
     terms = match.group(1).rstrip("|").split("|") if match else []
     codes = []
@@ -60,7 +65,7 @@ def to_nasbench201_str(cell: Cell) -> str:
 
 
 def from_transbench101_micro_str(text: str) -> Cell:
-    """Canonical cell of a TransNAS-Bench-101 cell-level string ``64-41414-a_bc_def``. Raises: CellError."""
+    """The canonical cell of a TransNAS-Bench-101 cell-level string ``64-41414-a_bc_def``. Raises: CellError."""
     match = _TNB_MICRO.fullmatch(text) if isinstance(text, str) else None
     if not match:
         raise CellError(f"{shown(text)} is not a TransNAS-Bench-101 cell like '64-41414-3_31_212' (digits 0 to 3)")
@@ -74,7 +79,7 @@ def to_transbench101_micro_str(cell: Cell) -> str:
 
 
 def from_naslib_nasbench201(op_indices: Sequence[int]) -> Cell:
-    """Canonical cell of NASLib's nasbench201 ``op_indices``. Raises: CellError."""
+    """The canonical cell of NASLib's nasbench201 ``op_indices``. Raises: CellError."""
     indices = as_cell(op_indices)
     cell = [NONE] * N_SLOTS
     for edge, op in zip(_NASLIB201_EDGE, indices):
@@ -88,9 +93,11 @@ def to_naslib_nasbench201(cell: Cell) -> Cell:
 
 
 def from_naslib_transbench101_micro(op_indices: Sequence[int]) -> Cell:
-    """Canonical cell of NASLib's transbench101_micro ``op_indices``: the digits themselves.
+    """The canonical cell of NASLib's transbench101_micro ``op_indices``, which are the same codes.
 
-    NASLib's ``OP_NAMES`` of that space says otherwise, but its ``query`` prints the digits into the official string.
+    NASLib's ``OP_NAMES`` of that space give the codes another meaning, but its ``query`` prints them into the official
+    string as they are.
+
     Raises: CellError.
     """
     return as_cell(op_indices, n_codes=4)

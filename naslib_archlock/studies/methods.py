@@ -11,7 +11,7 @@ import hashlib
 import json
 import zlib
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, fields, replace
+from dataclasses import asdict, dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -22,7 +22,9 @@ from ..benchmarks.benchmark import Benchmark
 from ..benchmarks.lock_score import SOURCE_RULES, TARGET_RULES, LockScale, WithinBudget
 from ..benchmarks.naslib_provider import naslib
 from ..compute.versions import library_versions
-from ..config.sections import ArchLockSection, Config, config_from
+from ..config.keys import Role, keys_of, names_with
+from ..config.load import config_from
+from ..config.sections import ArchLockSection, Config, NaslibSearchSection
 from ..errors import ArchLockError, RankerError, StudyError, nearest, unknown
 from ..locking.find_ranker import find_ranker
 from ..locking.knowledge import Knowledge, zero_cost_files
@@ -30,7 +32,7 @@ from ..locking.prepare import prepare, run, strategy_of
 from ..locking.schemes import SCHEMES, get_scheme
 from ..ranker.ranker import Ranker
 from ..search.strategies import RANKS
-from ..spaces.cells import Cell, cell_index
+from ..spaces.cells import Cell
 from ..spaces.known import SPACES, get_space
 from ..spaces.space import SearchSpace
 from ..store.cache import content_hash
@@ -122,7 +124,7 @@ class Kind:
 
 # -- ArchLock ----------------------------------------------------------------------------------------------------------
 
-_SEARCH_KEYS = ("epochs", "population_size", "sample_size")
+_SEARCH_KEYS = names_with(NaslibSearchSection, Role.SEARCH)
 _SET_BY_STUDY = {
     "target": "spaces",
     "source_budget_pct": "budgets",
@@ -130,11 +132,10 @@ _SET_BY_STUDY = {
     "tables": "option --tables",
     "device": "own rule, which is cpu, for the same results everywhere",
 }
-# What a ranker does not depend on. A key that is not listed here is taken to matter.
-_NOT_OF_RANKER = (
-    "scheme", "target", "trade_off", "source_budget_pct", "source_queries", "source_top_pct", "strategy", "screening",
-    "opponents", "n_targets", "cosine", "tables", "zero_cost", "image_size", "train_top", "ranker",
-)  # fmt: skip
+# The keys that a ranker depends on. If a key names files, their content counts in its place (``digests``).
+_OF_RANKER = {*names_with(ArchLockSection, Role.TRAINING, Role.EMBEDDING, Role.DEVICE)} - {
+    *names_with(ArchLockSection, Role.DATA)
+}
 
 
 class ArchLock(Kind):
@@ -148,7 +149,7 @@ class ArchLock(Kind):
         for key, where in _SET_BY_STUDY.items():
             if key in options:
                 raise StudyError(f"{key} is set by the study's {where}; leave it out of the method")
-        known = [f.name for f in fields(ArchLockSection) if f.name not in _SET_BY_STUDY]
+        known = [name for name in keys_of(ArchLockSection) if name not in _SET_BY_STUDY]
         self._check_names(options, [*known, *_SEARCH_KEYS])
         _config(options, {"dataset": "source"}, {"target": "target"})
 
@@ -174,7 +175,7 @@ class ArchLock(Kind):
             "family": get_space(config.search_space).family,
             "hidden": _hidden(config),
             "seed": config.seed,
-            "section": {k: v for k, v in asdict(config.archlock).items() if k not in _NOT_OF_RANKER},
+            "section": {k: v for k, v in asdict(config.archlock).items() if k in _OF_RANKER},
             "training": asdict(config.archlock.train_settings),
             "files": digests(_files(config)),
             "versions": library_versions(),
@@ -248,7 +249,7 @@ def _pick_by_search(job: Job) -> Picks:
 
 def first_distinct(space: SearchSpace, archs: Sequence[Cell], n: int = N_PICKS) -> list[Cell]:
     """The first ``n`` architectures that compute different functions."""
-    functions = cell_index(space.representatives(archs))
+    functions = space.index(space.representatives(archs))
     first = np.sort(np.unique(functions, return_index=True)[1])[:n]
     return [archs[i] for i in first.tolist()]
 
@@ -331,7 +332,8 @@ def _pick_with(load: Callable[[], Callable[[Job], Picks]], job: Job) -> Picks:
 # ----------------------------------------------------------------------------------------------------------------------
 
 _KNOWS = "knows every source accuracy"
-_CELLS = tuple(name for name, space in SPACES.items() if space.family == "cell")
+_WITH_COSTS = tuple(name for name, space in SPACES.items() if space.has_costs)
+_PRODUCTS = tuple(name for name, space in SPACES.items() if space.is_product)
 
 ARCHLOCK = ArchLock("archlock", "the search of this package", _pick_by_search)
 
@@ -356,7 +358,7 @@ _ALL = (
             partial(_pick_by_source, rule),
             uses_target=False,
             is_random=False,
-            spaces=_CELLS if rule.startswith("fewest") else tuple(SPACES),  # ops are counted
+            spaces=_WITH_COSTS if rule.startswith("fewest") else tuple(SPACES),
         )
         for rule, about in _BY_SOURCE.items()
     ),
@@ -378,7 +380,7 @@ _ALL = (
         "nsga2",
         "NSGA-II on source and target accuracy",
         partial(_pick_with, _nsga2),
-        spaces=_CELLS,
+        spaces=_PRODUCTS,
         load=_nsga2,
     ),
 )

@@ -48,7 +48,7 @@ def pick(job: Job) -> Picks:
     space = job.benchmark.space
     if job.target is None or job.budget_pct is None:
         raise ConfigError("NSGA-II needs a target and a source budget")
-    if space.family != "cell":
+    if not space.is_product:  # a crossover may pair any codes
         raise ConfigError(f"NSGA-II chooses an op for each edge of a cell; {space.name} has none")
     if job.source_queries < 1:
         raise ConfigError(f"source_queries={job.source_queries}: NSGA-II needs at least 1 look-up")

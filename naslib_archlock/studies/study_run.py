@@ -32,7 +32,7 @@ from ..compute.parts import LocalProcesses, Workers, in_parallel
 from ..compute.threads import single_threaded, single_threaded_blas
 from ..errors import ArchLockError, OutputError, RankerError, StudyError, TableError
 from ..ranker.ranker import Ranker
-from ..spaces.known import DIGITS, get_space
+from ..spaces.known import get_space
 from ..spaces.space import SearchSpace
 from ..store import sealed
 from ..store.files import make_folder, write_bytes, write_text
@@ -62,7 +62,7 @@ def tables_of(space: SearchSpace, tables: str) -> str:
 
     The embedded benchmark needs no table, so one is read only where it is there.
     """
-    if tables and space.name == DIGITS.name:
+    if tables and space.is_embedded:
         try:
             find_table(Path(tables), space)
         except TableError:
@@ -103,7 +103,7 @@ def benchmark_digests(space: SearchSpace, tables: str) -> list[list[str]]:
 def _benchmark_files(space: SearchSpace, tables: str) -> list[Path]:
     if tables_of(space, tables):
         return [find_table(Path(tables), space)]
-    if space.name == DIGITS.name:
+    if space.is_embedded:
         return [data.FOLDER / DIGITS_FILE]
     folder = naslib().data_folder()
     return [folder / name for name in dict.fromkeys(naslib().benchmark_files(space).values())]

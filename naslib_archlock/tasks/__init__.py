@@ -1,1 +1,1 @@
-"""Tasks as data: images and what to predict of them. Nothing here knows of architectures."""
+"""Tasks as data: images and what a network predicts about them. Nothing here knows about architectures."""

@@ -1,8 +1,8 @@
 """The tasks of the embedded benchmark, over scikit-learn's digits (1,797 images of 8 x 8 pixels, ten classes).
 
-The images are cut once into 1,000 for training, 400 for validation and 397 for testing, the same for all tasks, so that
-no task tests on an image that another one trained on. What a task does to an image (turn it, cut it up, add noise) is
-drawn once, from a seed of the task's own.
+The images are split once, for all tasks, into 1,000 for training, 400 for validation and 397 for testing, so that no
+task tests on an image that another task trained on. The changes that a task makes to its images (it turns them, cuts
+them up, or adds noise) are drawn once, from a seed of the task's own.
 """
 
 from __future__ import annotations
@@ -20,27 +20,28 @@ from .labelled_images import LabelledImages
 from .names import SPLITS
 
 _SEED = 2026
-_CUTS = (1000, 1400)
+_CUTS = (1000, 1400)  # positions of the first image for validation and for testing
 _QUADRANTS = list(itertools.permutations(range(4)))
-_NOISE = (0.02, 0.2)  # standard deviations, the pixels being in [0, 1]
+_NOISE = (0.02, 0.2)  # the least and the largest standard deviation, for pixels in [0, 1]
 
-# From images, ``n x 8 x 8`` in [0, 1], their digits, and a generator: new images, what to predict, number of classes.
+# A maker gets images (``n x 8 x 8`` in [0, 1]), their digits (``n``) and a generator. It returns the task's images, its
+# targets, and its number of classes (0 if the targets are numbers).
 _Maker = Callable[[np.ndarray, np.ndarray, np.random.Generator], "tuple[np.ndarray, np.ndarray, int]"]
 
 
 def _digit(images: np.ndarray, digits: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray, int]:
-    """Classification: which digit it is."""
+    """Classification: which digit the image shows."""
     return images, digits, 10
 
 
 def _rotation(images: np.ndarray, digits: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray, int]:
-    """Self-supervised: by how many quarters the image was turned (Gidaris et al., ICLR 2018)."""
+    """Self-supervised: by how many quarter turns the image was rotated (Gidaris et al., ICLR 2018)."""
     quarters = rng.integers(4, size=len(images))
     return np.stack([np.rot90(image, k) for image, k in zip(images, quarters)]), quarters, 4
 
 
 def _jigsaw(images: np.ndarray, digits: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray, int]:
-    """Self-supervised: in which of 24 orders the quadrants were put (after Noroozi and Favaro, ECCV 2016)."""
+    """Self-supervised: in which of 24 orders the quadrants stand (after Noroozi and Favaro, ECCV 2016)."""
     order = rng.integers(len(_QUADRANTS), size=len(images))
     tiles = images.reshape(-1, 2, 4, 2, 4).swapaxes(2, 3).reshape(-1, 4, 4, 4)
     tiles = tiles[np.arange(len(images))[:, None], np.array(_QUADRANTS)[order]]
@@ -48,7 +49,7 @@ def _jigsaw(images: np.ndarray, digits: np.ndarray, rng: np.random.Generator) ->
 
 
 def _noise(images: np.ndarray, digits: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray, int]:
-    """Regression: how strong the noise is, as a number from -1 to 1, under a random gain and offset of the image."""
+    """Regression: how strong the noise is, from -1 to 1, in an image with a random gain and offset."""
     n = len(images)
     level, gain, offset = rng.uniform(-1, 1, n), rng.uniform(0.5, 1.5, n), rng.uniform(-0.5, 0.5, n)
     deviation = np.interp(level, (-1, 1), _NOISE)
@@ -59,7 +60,7 @@ def _noise(images: np.ndarray, digits: np.ndarray, rng: np.random.Generator) -> 
 def _autoencoder(
     images: np.ndarray, digits: np.ndarray, rng: np.random.Generator
 ) -> tuple[np.ndarray, np.ndarray, int]:
-    """Dense: the image itself, from features of half its resolution."""
+    """Dense: the image itself, which a network must restore from features of half the resolution."""
     return images, images[:, None], 0
 
 
@@ -81,9 +82,9 @@ DIGITS_TASKS = DIGITS.tasks
 
 @cache
 def digits_task(task: str) -> dict[str, LabelledImages]:
-    """The images of a task: ``train``, ``val`` and ``test``, each ``n x 1 x 8 x 8``.
+    """The splits ``train``, ``val`` and ``test`` of a task, whose images are ``n x 1 x 8 x 8``.
 
-    Raises: UnknownNameError.
+    Raises: UnknownNameError: if there is no such task.
     """
     if task not in _MAKERS:
         raise unknown("task", task, DIGITS_TASKS, "the digits tasks")

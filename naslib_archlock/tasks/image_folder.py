@@ -1,7 +1,7 @@
-"""Folders of images as classification tasks: one sub-folder a class, as torchvision's ``ImageFolder`` reads them.
+"""Folders of images as classification tasks: each sub-folder is a class, as in torchvision's ``ImageFolder``.
 
-Unlike there, what would quietly change the task is an error: a class without images, a broken image, a folder whose
-sub-folders are splits and not classes.
+Some flaws would silently change the task, so they are errors here, unlike in torchvision: a class without images, an
+image that cannot be read, and a folder whose sub-folders are splits instead of classes.
 """
 
 from __future__ import annotations
@@ -25,14 +25,14 @@ from .names import SPLITS, SUBSET_MARK, task_name
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff", ".webp", ".ppm", ".pgm")
 FRACTIONS = (0.6, 0.2, 0.2)
-# Pillow goes by content: of all it could read, these alone, as others call programs (EPS: Ghostscript).
+# Pillow chooses the format by the file's content. Only these are allowed: others run programs (EPS runs Ghostscript).
 _FORMATS = ("PNG", "JPEG", "BMP", "GIF", "TIFF", "WEBP", "PPM")
 _LAYOUT = "a task is a folder with one sub-folder of images per class"
 _NEEDED = "at least 2 are needed, for a training and a validation part"
 _SPLIT_NAMES = {"train", "training", "val", "valid", "validation", "test", "testing"}
-_N_NAMED = 5  # in a message about many
+_N_NAMED = 5  # a message about images or classes names at most so many of them
 _LARGEST = 4096  # pixels a side
-_MAX_LISTED = 32  # characters of class numbers in the name of a subset
+_MAX_LISTED = 32  # the name of a subset lists its classes in at most so many characters
 
 
 def read_image_folder(
@@ -40,16 +40,22 @@ def read_image_folder(
 ) -> LabelledImages:
     """The images of a folder, labelled by sub-folder: class 0 is the first of the sorted names.
 
-    Sub-folders of a class are searched too. Hidden files and folders, ``__MACOSX``, other files than images
+    The sub-folders of a class are searched too. Hidden files and folders, ``__MACOSX``, files that are not images
     (``SUFFIXES``, in either case) and files beside the classes are ignored. All images become RGB: transparent pixels
-    are laid on white, the turns that EXIF asks for are made, of animations the first frame is taken. The shorter side
-    is scaled to ``size`` and the centre is cut out. Colour profiles are ignored.
+    are laid on white, images are turned as EXIF asks, and an animation gives its first frame. The shorter side becomes
+    ``size`` pixels long and the centre is cut out. Colour profiles are ignored.
 
-    Args: size: pixels a side; max_images: at most so many (0: all), drawn by ``seed`` as evenly from the classes as
-        they have images; only these are opened; skip_unreadable: leave out, with a warning, what cannot be read.
-    Returns: ``n x 3 x size x size``, in the order of the class names and of the paths below them.
-    Raises: ImageError: if the folder is not as above, a class has fewer than two images, or an image cannot be read;
-        ConfigError: for an impossible size or number.
+    Args:
+        folder: the folder of one sub-folder per class.
+        size: pixels a side.
+        max_images: the largest number of images to read, 0 for all. They are drawn evenly from the classes, as far as
+            these have images, and no other image is opened.
+        seed: decides which images are drawn.
+        skip_unreadable: whether to leave out images that cannot be read, with a warning.
+    Returns: images ``n x 3 x size x size`` in [0, 1], in the order of the class names and of the paths below them.
+    Raises:
+        ImageError: if the folder has another layout, a class has fewer than two images, or an image cannot be read.
+        ConfigError: if ``size`` or ``max_images`` is impossible.
     """
     if not 1 <= size <= _LARGEST or max_images < 0:
         raise ConfigError(
@@ -77,11 +83,15 @@ def read_image_folder(
 
 
 def class_subset(data: LabelledImages, n_classes: int, rng: np.random.Generator) -> LabelledImages:
-    """A task with a random choice of the classes, as ArchLock samples tasks from those of ImageNet.
+    """A task with a random choice of the classes, as ArchLock samples its tasks from the classes of ImageNet.
 
-    Returns: the images of these classes in their old order, the classes renumbered in theirs; the name is that of the
-        task, ``SUBSET_MARK``, and the old class numbers, or a hash of them where they are many.
-    Raises: ConfigError: if there are not so many classes.
+    Args:
+        data: the task to sample from.
+        n_classes: the number of classes to choose, at least 2.
+        rng: draws the classes.
+    Returns: the images of these classes in their old order, with the classes renumbered from 0 in their old order. The
+        name is the task's name, ``SUBSET_MARK`` and the old class numbers, or a hash of these if they are many.
+    Raises: ConfigError: if the task has fewer classes.
     """
     if not 2 <= n_classes <= data.n_classes:
         raise ConfigError(
@@ -101,13 +111,19 @@ def class_subset(data: LabelledImages, n_classes: int, rng: np.random.Generator)
 def stratified_split(
     data: LabelledImages, rng: np.random.Generator, fractions: Sequence[float] = FRACTIONS
 ) -> dict[str, LabelledImages]:
-    """Deal the images of each class out to ``train``, ``val`` and ``test``, each in random order.
+    """Deal the images of each class out to ``train``, ``val`` and ``test``.
 
-    Every split gets its fraction of each class, to within one image, or the one image that ``train`` and ``val`` get of
-    each class at least, and ``test``, unless its fraction is 0, of classes of three or more.
+    Every split gets its fraction of each class, to within one image. ``train`` and ``val`` get at least one image of
+    each class. ``test`` gets at least one image of each class that has three or more, unless its fraction is 0.
 
-    Raises: ImageError: if the task has no classes, or a class has fewer than two images; ConfigError: if ``fractions``
-        are not three that add up to 1, those of train and val above 0.
+    Args:
+        data: the task to split.
+        rng: decides which images go where, and their order in each split.
+        fractions: of ``train``, ``val`` and ``test``; they add up to 1, and the first two are above 0.
+    Returns: split -> images.
+    Raises:
+        ImageError: if the task has no classes, or a class has fewer than two images.
+        ConfigError: if ``fractions`` are not as above.
     """
     if len(fractions) != len(SPLITS) or min(fractions) < 0 or 0 in fractions[:2] or not np.isclose(sum(fractions), 1):
         raise ConfigError(
@@ -119,7 +135,7 @@ def stratified_split(
     parts: dict[str, list[np.ndarray]] = {split: [] for split in SPLITS}
     for label in range(data.n_classes):
         rows = rng.permutation(np.flatnonzero(data.targets.numpy() == label))
-        n, reserved = len(rows), int(len(rows) > 2 and fractions[2] > 0)  # for test
+        n, reserved = len(rows), int(len(rows) > 2 and fractions[2] > 0)  # an image for test
         if n < 2:
             raise ImageError(f"class {label} of task {data.name!r} has {n} images; {_NEEDED}")
         val_from = int(np.clip(round(n * fractions[0]), 1, n - 1 - reserved))
@@ -130,18 +146,24 @@ def stratified_split(
 
 
 def split_for_training(data: LabelledImages, seed: int) -> dict[str, LabelledImages]:
-    """``stratified_split`` as networks are trained on own images: each split has images. Raises also: ImageError."""
+    """The ``stratified_split`` on which networks are trained and tested; no split is empty.
+
+    Args:
+        data: the task to split.
+        seed: decides which images go where.
+    Raises: ImageError: if the task cannot be split, or a split would be empty.
+    """
     splits = stratified_split(data, rng=stream(seed, "split"))
     if not all(len(part) for part in splits.values()):
         raise ImageError(f"{data.name} has too few images to train, validate and test on; 5 a class are enough")
     return splits
 
 
-# -- what is in a folder -----------------------------------------------------------------------------------------------
+# -- the classes and files of a folder ---------------------------------------------------------------------------------
 
 
 def _checked_name(folder: Path) -> str:
-    """What results and files call the task. Raises: ImageError."""
+    """The task's name in results and file names. Raises: ImageError: if the folder's name cannot be used as such."""
     name = task_name(f"{folder}/")
     if SUBSET_MARK in name:
         raise ImageError(
@@ -153,14 +175,14 @@ def _checked_name(folder: Path) -> str:
 
 
 def class_names(folder: Path) -> list[str]:
-    """The sorted names of the sub-folders. Raises: ImageError: if they cannot be classes."""
+    """The sorted names of the sub-folders. Raises: ImageError: if there are none, or they are splits."""
     try:
         entries = sorted(entry for entry in os.listdir(folder) if not _is_hidden(entry))
     except OSError as err:
         _refuse_folder(err)
-    except ValueError as err:  # of a NUL in the name
+    except ValueError as err:  # the name holds a NUL
         raise ImageError(f"image folder {folder} cannot be listed ({err}); {_LAYOUT}") from err
-    # a link that leads nowhere stays, and fails when it is read: its class would be missing from the task
+    # A broken link stays in the list and fails when it is read; without it, its class would be missing from the task.
     names = [entry for entry in entries if not os.path.isfile(folder / entry)]
     if not names:
         loose = sum(map(_is_image, entries))
@@ -175,9 +197,9 @@ def class_names(folder: Path) -> list[str]:
 
 
 def _image_paths(folder: Path, name: str) -> list[Path]:
-    """The images of a class, sorted by their path in it. Raises: ImageError: if a folder cannot be listed."""
+    """The paths of the images of a class, sorted. Raises: ImageError: if a folder cannot be listed."""
     top = folder / name
-    # where links lead back to one of these, they lead in a circle
+    # A link that leads back to one of these folders closes a circle.
     seen = {os.path.realpath(folder), *map(str, Path(os.path.realpath(folder)).parents)}
     found = []
     for here, folders, files in os.walk(top, onerror=_refuse_folder, followlinks=True):
@@ -204,7 +226,13 @@ def _refuse_folder(err: OSError) -> NoReturn:
 
 
 def _check_classes(folder: Path, counts: dict[str, int]) -> None:
-    """Raises: ImageError: unless there are two classes of at least two images each."""
+    """Check that there are at least two classes, each with at least two images.
+
+    Args:
+        folder: named in the error.
+        counts: class name -> number of images.
+    Raises: ImageError: if there are not.
+    """
     if not any(counts.values()):
         raise ImageError(
             f"the sub-folders of {folder} hold no images that can be read; {_LAYOUT}, as {', '.join(SUFFIXES)}"
@@ -218,17 +246,23 @@ def _check_classes(folder: Path, counts: dict[str, int]) -> None:
 
 
 def _balanced_choice(labels: np.ndarray, n: int, rng: np.random.Generator) -> np.ndarray:
-    """``n`` rows in ascending order: one of each class in turn, until a class has no more."""
+    """Choose images so that the classes take turns, each as long as it has images.
+
+    Args:
+        labels: the class of each image, ``m`` integers.
+        n: the number of images to choose.
+        rng: draws the images, and the classes that the last, incomplete round of turns reaches.
+    Returns: ``n`` positions in ascending order.
+    """
     turn = np.empty(len(labels), dtype=np.int64)
     for label in np.unique(labels):
         rows = np.flatnonzero(labels == label)
         turn[rows] = rng.permutation(len(rows))
-    # within the last turn, which may not reach all classes, in random order
     return np.sort(np.lexsort((rng.random(len(labels)), turn))[:n])
 
 
 def _some(items: Sequence[str]) -> str:
-    """The first few, and how many more there are."""
+    """A list of the first few items, and the number of the others."""
     more = f" and {len(items) - _N_NAMED} more" if len(items) > _N_NAMED else ""
     return ", ".join(items[:_N_NAMED]) + more
 
@@ -239,9 +273,15 @@ def _some(items: Sequence[str]) -> str:
 def _read_images(
     folder: Path, paths: Sequence[Path], size: int, skip_unreadable: bool
 ) -> tuple[np.ndarray, np.ndarray]:
-    """The readable images, ``n x size x size x 3`` bytes, and which of the paths they are, a boolean for each.
+    """The pixels of all images that can be read.
 
-    Raises: ImageError: if some cannot be read and are not to be skipped.
+    Args:
+        folder: named in messages.
+        paths: the ``m`` images to read.
+        size: pixels a side.
+        skip_unreadable: whether to leave out images that cannot be read, with a warning.
+    Returns: the ``n`` readable images, ``n x size x size x 3`` bytes, and ``m`` booleans: whether each was readable.
+    Raises: ImageError: if some cannot be read and must not be left out.
     """
     try:
         pixels = np.empty((len(paths), size, size, 3), dtype=np.uint8)
@@ -255,7 +295,7 @@ def _read_images(
     for row, path in enumerate(paths):
         try:
             pixels[row] = _read_image(path, size)
-        except Exception as err:  # on a broken file, Pillow raises whatever its decoder stumbles over
+        except Exception as err:  # on a broken file, Pillow's decoders raise nearly any error
             failures.append(f"{path.relative_to(folder)} ({type(err).__name__}: {err})")
         else:
             readable[row] = True
@@ -270,11 +310,11 @@ def _read_images(
 
 
 def _read_image(path: Path, size: int) -> np.ndarray:
-    """One image as ``size x size x 3`` bytes. Raises: nearly anything, if it cannot be read."""
-    if not stat.S_ISREG(os.stat(path).st_mode):  # a pipe would be waited for
+    """One image as ``size x size x 3`` bytes. Raises: nearly any error if the image cannot be read."""
+    if not stat.S_ISREG(os.stat(path).st_mode):  # reading a pipe would wait for ever
         raise ValueError("it is no file")
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of what stands beside the pixels: EXIF cut short, odd tags
+        warnings.simplefilter("ignore")  # most are about metadata: EXIF that is cut short, odd tags
         warnings.simplefilter("error", Image.DecompressionBombWarning)
         with Image.open(path, formats=_FORMATS) as image:
             rgb = _as_rgb(ImageOps.exif_transpose(image))
@@ -282,12 +322,13 @@ def _read_image(path: Path, size: int) -> np.ndarray:
 
 
 def _as_rgb(image: Image.Image) -> Image.Image:
-    if image.mode[0] in "IF":  # more than 8 bits of grey, which Pillow's own conversion cuts off at 255
+    """The image in RGB, with transparent pixels on white. Raises: ValueError: if the range of its pixels is unknown."""
+    if image.mode[0] in "IF":  # it has more than 8 bits of grey, and Pillow's own conversion would clip them at 255
         grey = np.asarray(image)
         if image.mode == "F" or grey.min() < 0 or grey.max() > 65535:
             raise ValueError("its pixels are 32-bit numbers of unknown range; save it with 8 or 16 bits")
         image = Image.fromarray((grey / 257).round().astype(np.uint8))
     if image.mode in ("1", "L", "RGB") and "transparency" not in image.info:
-        return image.convert("RGB")  # nothing to lay on white: a quarter of the memory
+        return image.convert("RGB")  # nothing is transparent, and this takes a quarter of the memory
     rgba = image.convert("RGBA")
     return Image.alpha_composite(Image.new("RGBA", rgba.size, "white"), rgba).convert("RGB")

@@ -1,4 +1,4 @@
-"""What a task is made of, wherever its images come from."""
+"""The images of a task and what a network predicts about them, wherever they come from."""
 
 from __future__ import annotations
 
@@ -15,11 +15,14 @@ from ..store.sealed import digest
 
 @dataclass(frozen=True)
 class LabelledImages:
-    """Images and what a network shall predict of them.
+    """Images and what a network shall predict about them.
 
-    Attributes: name: of the task; images: ``n x channels x height x width``, float32, in [0, 1] but for what a task
-        adds to them (noise); targets: ``n`` class numbers (int64), or ``n x outputs`` numbers (regression), or ``n x
-        channels x height x width`` (dense), float32; n_classes: 0 where the targets are numbers.
+    Attributes:
+        name: the name of the task.
+        images: ``n x channels x height x width`` float32, in [0, 1] unless the task adds something (noise) to them.
+        targets: ``n`` class numbers, int64 (classification); ``n x outputs`` float32 (regression); or
+            ``n x channels x height x width`` float32 (dense).
+        n_classes: the number of classes, 0 if the targets are numbers.
     """
 
     name: str
@@ -41,7 +44,7 @@ class LabelledImages:
 
     @property
     def n_outputs(self) -> int:
-        """Outputs a network needs: classes, numbers, or channels of the target image."""
+        """The number of outputs that a network needs: classes, numbers, or channels of the target image."""
         return self.n_classes or self.targets.shape[1]
 
     def take(self, rows: Tensor) -> LabelledImages:
@@ -53,25 +56,40 @@ class LabelledImages:
         return LabelledImages(self.name, self.images.to(device), self.targets.to(device), self.n_classes)
 
     def balanced_order(self, rng: np.random.Generator) -> np.ndarray:
-        """All rows in random order; of classes the first of each, then the second of each, as far as they go."""
+        """A random order of the images in which the classes take turns.
+
+        First comes one image of each class, then a second one of each class, and so on; a class that has no more images
+        is passed over. Without classes, the order is simply random.
+
+        Returns: ``n`` positions.
+        """
         order = rng.permutation(len(self))
         if not self.is_classification:
             return order
         labels = self.targets.numpy()[order]
-        turn = np.empty(len(order), dtype=np.int64)  # how many of its class come before it
+        turn = np.empty(len(order), dtype=np.int64)  # the number of images of its class that come before it
         for label in np.unique(labels):
             turn[labels == label] = np.arange((labels == label).sum())
         return order[np.argsort(turn, kind="stable")]
 
     def loss(self, outputs: Tensor, targets: Tensor) -> Tensor:
-        """Cross-entropy for classes, mean squared error for numbers."""
+        """The cross-entropy of classes, or the mean squared error of numbers.
+
+        Args:
+            outputs: ``b x n_outputs``, or ``b x n_outputs x height x width`` if dense.
+            targets: those rows of the task's targets.
+        """
         return cross_entropy(outputs, targets) if self.is_classification else mse_loss(outputs, targets)
 
     def score(self, outputs: Tensor) -> float:
-        """How good predictions of all images are, in %; higher is better and 100 is perfect.
+        """The quality of the predictions for all images, in %; higher is better and 100 is perfect.
 
-        Top-1 accuracy for classes. For numbers the explained variance: 0 for predicting each output's mean, 100 or 0
-        (exact or not) where the targets do not vary. Outputs that are not finite, of a network that diverged, score 0.
+        The score is the top-1 accuracy of classes, and the explained variance of numbers: a network that predicts each
+        output's mean scores 0. If the targets do not vary, an exact prediction scores 100 and any other one 0. Outputs
+        that are not finite, as those of a diverged network, score 0.
+
+        Args:
+            outputs: ``n x n_outputs``, or ``n x n_outputs x height x width`` if dense.
         """
         if not torch.isfinite(outputs).all():
             return 0.0
@@ -86,6 +104,6 @@ class LabelledImages:
 
 
 def digest_of(splits: Mapping[str, LabelledImages]) -> str:
-    """A hash of the images and targets of a task, whatever it is called."""
+    """A hash of the images and targets of a task's splits; the names of task and splits do not count."""
     arrays = [values.numpy() for part in splits.values() for values in (part.images, part.targets)]
     return digest([part.n_classes for part in splits.values()], arrays)

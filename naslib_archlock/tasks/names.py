@@ -1,4 +1,4 @@
-"""What a task is called in a config: a name that a benchmark knows, or the path of a folder of images."""
+"""The names of tasks and of their splits. A config names a task of a benchmark, or the path of a folder of images."""
 
 from __future__ import annotations
 
@@ -8,21 +8,27 @@ from ..spaces.known import SPACES
 
 SPLITS = ("train", "val", "test")
 
-SUBSET_MARK = "~"  # a task sampled from the classes of another is called NAME~WHICH
+SUBSET_MARK = "~"  # a task that is sampled from the classes of another task is called NAME~CLASSES
 
 _KNOWN = frozenset(task for space in SPACES.values() for task in space.tasks)
 
 
 def is_image_folder(task: str) -> bool:
-    """Whether a config means a folder: a path, or the name of a folder that is here and of no benchmark's task."""
+    """Whether a config means a folder of images by ``task``.
+
+    It does if ``task`` is a path, or the name of a folder in the working directory and of no benchmark's task.
+    """
     return os.sep in task or "/" in task or (task not in _KNOWN and task != "" and os.path.isdir(task))
 
 
 def whole_task(name: str) -> str:
-    """The task that a task was sampled from, or the task itself. They share data: one gives the other away."""
+    """The name of the task that a task was sampled from, or its own name.
+
+    Both share data, so a search that must not see one of them must not see the other.
+    """
     return name.partition(SUBSET_MARK)[0]
 
 
 def task_name(task: str) -> str:
-    """What results and file names call a task: a folder goes by its own name, without the way to it."""
+    """The name of a task in results and file names: for a folder, its own name without the path to it."""
     return os.path.basename(os.path.realpath(task)) if is_image_folder(task) else task

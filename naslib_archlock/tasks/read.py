@@ -1,4 +1,4 @@
-"""The images of a task by what a config or a command line calls it."""
+"""The images of a task, by its name in a config or on a command line."""
 
 from __future__ import annotations
 
@@ -11,10 +11,20 @@ from .names import is_image_folder
 
 
 def read_task(task: str, size: int, max_images: int, seed: int, skip_unreadable: bool) -> LabelledImages:
-    """The images of a folder at ``size`` pixels a side, or the training images of a digits task.
+    """The images of a folder, or the training images of a digits task.
 
-    Args: max_images, seed, skip_unreadable: of a folder, see ``read_image_folder``.
-    Raises: ImageError, ConfigError, UnknownNameError.
+    The other arguments than ``task`` are those of ``read_image_folder``; digits images always have 8 pixels a side.
+
+    Args:
+        task: the path of a folder, or the name of a digits task.
+        size: pixels a side.
+        max_images: the largest number of images to read, 0 for all.
+        seed: decides which images are read.
+        skip_unreadable: whether to leave out images that cannot be read.
+    Raises:
+        ImageError: if the folder or an image in it cannot be read.
+        ConfigError: if ``size`` or ``max_images`` is impossible.
+        UnknownNameError: if no digits task has this name.
     """
     if is_image_folder(task):
         return read_image_folder(Path(task), size, max_images, seed, skip_unreadable)

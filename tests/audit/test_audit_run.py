@@ -13,7 +13,8 @@ from naslib_archlock.audit.audit_images import fit_settings, splits_of
 from naslib_archlock.audit.audit_run import run_audit
 from naslib_archlock.benchmarks.lock_score import WithinBudget
 from naslib_archlock.compute.parts import LocalProcesses
-from naslib_archlock.config.sections import Config, load_config
+from naslib_archlock.config.load import load_config
+from naslib_archlock.config.sections import Config
 from naslib_archlock.errors import ArchLockError, ConfigError, OutputError
 from naslib_archlock.locking.prepare import open_benchmark
 

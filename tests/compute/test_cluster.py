@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
 import importlib.util
-import json
 import os
 import shutil
 import signal
@@ -22,6 +20,7 @@ import pandas as pd
 import pytest
 import test_parts
 import yaml
+from machines import SECONDS, Machines, stop
 
 from naslib_archlock.commands import main as cli
 from naslib_archlock.compute import cluster as cluster_module
@@ -37,70 +36,9 @@ pytestmark = pytest.mark.skipif(
     importlib.util.find_spec("distributed") is None, reason="distributed is not installed (the extra dask)"
 )
 
-SECONDS = 60  # for anything to happen here; the machine may be shared
-LIFE = ("--death-timeout", "20")  # of a worker that has lost its scheduler: nothing outlives these tests
 
-
-class Machines:
-    """A scheduler and workers; ``address`` is the scheduler's."""
-
-    def __init__(self, folder: Path, environment: dict[str, str]) -> None:
-        self._folder, self._processes = folder, list[Any]()
-        # a call may lose one worker; the default, three, takes long to try
-        settings = {"DASK_DISTRIBUTED__SCHEDULER__ALLOWED_FAILURES": "1", "DASK_TEMPORARY_DIRECTORY": str(folder)}
-        self._environment = {**environment, **settings}
-        file = folder / "scheduler.json"
-        self.scheduler = self._start(
-            "scheduler", "--host", "127.0.0.1", "--port", "0", "--no-dashboard", "--scheduler-file", file,
-            "--idle-timeout", "300",
-        )  # fmt: skip
-        self.address = json.loads(self._read(file))["address"]
-
-    def worker(self, *options: str, preload: str = "") -> subprocess.Popen[bytes]:
-        """Start one, by default of one thread and with a nanny, which starts it again when it dies."""
-        if preload:
-            path = self._folder / f"preload{len(self._processes)}.py"
-            path.write_text(preload)
-            options = (*options, "--preload", str(path))
-        if "--nthreads" not in options:
-            options = (*options, "--nthreads", "1")
-        return self._start("worker", self.address, "--no-dashboard", "--host", "127.0.0.1", *LIFE, *options)
-
-    def wait_for(self, n: int) -> None:
-        with self.client() as client:
-            client.wait_for_workers(n, timeout=SECONDS)
-
-    def client(self) -> Any:
-        from distributed import Client
-
-        return Client(self.address, timeout=SECONDS, set_as_default=False)
-
-    def _start(self, *command: Any) -> subprocess.Popen[bytes]:
-        log = (self._folder / "log").open("ab")
-        process = subprocess.Popen(
-            [sys.executable, "-m", "dask", *map(str, command)],
-            env=self._environment, cwd=self._folder, stdout=log, stderr=log, start_new_session=True,
-        )  # fmt: skip
-        self._processes.append(process)
-        return process
-
-    def _read(self, file: Path) -> str:
-        deadline = time.monotonic() + SECONDS
-        while not (file.exists() and file.read_text().endswith("}")):
-            assert time.monotonic() < deadline, (self._folder / "log").read_text()
-            time.sleep(0.02)
-        return file.read_text()
-
-    def stop(self) -> None:
-        for process in self._processes:
-            stop(process)
-
-
-def stop(process: subprocess.Popen[bytes]) -> None:
-    """A process and its children, at once."""
-    with contextlib.suppress(ProcessLookupError):
-        os.killpg(process.pid, signal.SIGKILL)
-    process.wait()
+# Workers import this file for the functions below, and it imports modules of the folder above.
+THIS_FILE_ON_PATH = (str(Path(__file__).parent), str(Path(__file__).parents[1]))
 
 
 @pytest.fixture
@@ -120,7 +58,7 @@ def two(tmp_path_factory: pytest.TempPathFactory, child_environment: dict[str, s
 
 
 def _machines(factory: pytest.TempPathFactory, environment: dict[str, str]) -> Iterator[Machines]:
-    path = os.pathsep.join([str(Path(__file__).parent), environment["PYTHONPATH"]])  # to the functions below
+    path = os.pathsep.join([*THIS_FILE_ON_PATH, environment["PYTHONPATH"]])
     machines = Machines(factory.mktemp("cluster"), {**environment, "PYTHONPATH": path})
     try:
         yield machines
@@ -315,7 +253,7 @@ def test_ctrl_c_cancels_and_says_nothing(two, tmp_path, child_environment):
         "                   t.DaskCluster(sys.argv[1]), 'beginning')\n"
         "except KeyboardInterrupt: sys.exit(130)\n"
     )
-    path = os.pathsep.join([str(Path(__file__).parent), child_environment["PYTHONPATH"]])
+    path = os.pathsep.join([*THIS_FILE_ON_PATH, child_environment["PYTHONPATH"]])
     child = subprocess.Popen(
         [sys.executable, "-c", code, two.address], env={**child_environment, "PYTHONPATH": path}, text=True,
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True,

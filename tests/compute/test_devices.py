@@ -6,7 +6,7 @@ import torch
 from scipy.stats import spearmanr
 
 from naslib_archlock.compute.devices import find_device
-from naslib_archlock.config.sections import load_config
+from naslib_archlock.config.load import load_config
 from naslib_archlock.errors import ConfigError
 from naslib_archlock.locking.find_ranker import train_on_scores
 from naslib_archlock.locking.knowledge import Knowledge

@@ -13,14 +13,14 @@ from pathlib import Path
 
 import pytest
 
-SCRIPT = Path(__file__).parents[2] / "experiments" / "patterns" / "run.py"
+REPO = Path(__file__).parents[2]
 
 
 def run(*args: str, cwd: Path) -> subprocess.CompletedProcess[str]:
-    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-    return subprocess.run(
-        [sys.executable, str(SCRIPT), *args], cwd=cwd, env=environment, capture_output=True, text=True, check=False
-    )
+    """The page's command, told where the repository is: ``cwd`` is another folder, where the results go."""
+    command = [sys.executable, "-m", "experiments.patterns.run", *args]
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(REPO)}
+    return subprocess.run(command, cwd=cwd, env=environment, capture_output=True, text=True, check=False)
 
 
 @pytest.fixture(scope="module")

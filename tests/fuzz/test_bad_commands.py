@@ -13,9 +13,11 @@ from typing import Any
 import numpy as np
 import pytest
 from study_results import STUDY
-from targets import TARGETS, outcome, state_of
 
+from experiments.bad_input.targets import TARGETS, outcome, state_of
 from naslib_archlock.commands.main import main
+
+pytestmark = pytest.mark.slow
 
 Refused = Callable[..., str]
 

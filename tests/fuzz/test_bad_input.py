@@ -12,9 +12,11 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from targets import TARGETS, Outcome, Target, outcome, unclear
 
+from experiments.bad_input.targets import TARGETS, Outcome, Target, outcome, unclear
 from naslib_archlock.errors import ConfigError
+
+pytestmark = pytest.mark.slow
 
 # Those whose inputs take longest have the fewest.
 N_EXAMPLES = {"config files": 60, "tables": 40, "packed tables": 40, "results of studies": 60, "studies": 100}

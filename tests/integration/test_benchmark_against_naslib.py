@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from naslib_archlock.config.sections import load_config
+from naslib_archlock.config.load import load_config
 from naslib_archlock.errors import CellError, NaslibError, UnknownNameError
 from naslib_archlock.locking.prepare import open_benchmark, prepare
 from naslib_archlock.locking.result import finish

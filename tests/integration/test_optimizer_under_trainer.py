@@ -13,7 +13,8 @@ import numpy as np
 import pytest
 import torch
 
-from naslib_archlock.config.sections import Config, config_from
+from naslib_archlock.config.load import config_from
+from naslib_archlock.config.sections import Config
 from naslib_archlock.errors import ConfigError, RankerError, UnknownNameError
 from naslib_archlock.locking.find_ranker import find_ranker
 from naslib_archlock.locking.prepare import open_benchmark, prepare

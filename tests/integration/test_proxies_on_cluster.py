@@ -9,7 +9,7 @@ import time
 from pathlib import Path
 
 import pytest
-from test_cluster import SECONDS, Machines
+from machines import SECONDS, Machines
 
 from naslib_archlock.commands.main import main
 

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 import naslib_archlock
+from naslib_archlock.compute import torchvision_import
 from naslib_archlock.errors import NaslibError
 from naslib_archlock.plugin import compat
 
@@ -65,9 +66,9 @@ def test_the_collections_alias_is_added_only_where_it_is_missing(present, expect
 
 
 def test_no_torchvision_operator_is_declared_where_torchvision_is_imported():
-    before = sys.modules["torchvision"], list(compat._KEEP_ALIVE)
-    compat.declare_torchvision_operators()
-    assert (sys.modules["torchvision"], compat._KEEP_ALIVE) == before
+    before = sys.modules["torchvision"], list(torchvision_import._KEEP_ALIVE)
+    torchvision_import.declare_torchvision_operators()
+    assert (sys.modules["torchvision"], torchvision_import._KEEP_ALIVE) == before
 
 
 def test_a_missing_requirement_is_named_with_what_to_do(monkeypatch):

@@ -7,7 +7,7 @@ import json
 import pytest
 
 from naslib_archlock.commands.main import main
-from naslib_archlock.config.sections import load_config
+from naslib_archlock.config.load import load_config
 from naslib_archlock.locking import knowledge
 from naslib_archlock.locking.find_ranker import rankers_in_the_box
 from naslib_archlock.locking.prepare import Prepared, open_benchmark, prepare

@@ -19,7 +19,8 @@ import pytest
 
 from naslib_archlock.benchmarks.benchmark import Benchmark
 from naslib_archlock.commands import main as cli
-from naslib_archlock.config.sections import Config, load_config
+from naslib_archlock.config.load import load_config
+from naslib_archlock.config.sections import Config
 from naslib_archlock.errors import RankerError
 from naslib_archlock.locking import knowledge
 from naslib_archlock.locking.prepare import Prepared, open_benchmark, prepare

@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 from naslib_archlock.commands.main import main
-from naslib_archlock.config.sections import load_config
+from naslib_archlock.config.load import load_config
 from naslib_archlock.embedding.embedding_file import read_embedding
 from naslib_archlock.locking.find_ranker import box_names, rankers_in_the_box
 from naslib_archlock.locking.prepare import open_benchmark, prepare

@@ -193,7 +193,7 @@ def test_macro_architectures_are_no_cells(toy_config, macro_tables, scheme):
         "archlock.strategy",
         "bayesian",
     )
-    with pytest.raises(ConfigError, match="bayesian knows cells, which transbench101_macro does not have; choose evol"):
+    with pytest.raises(ConfigError, match="features of a cell, which transbench101_macro does not have; choose evol"):
         prepared_by(toy_config(*keys, "archlock.scheme", scheme))
     search = run(toy_config(*keys, "archlock.scheme", "s", "search.epochs", "30")).search  # nothing of cells is asked
     assert len(search.history) == 30

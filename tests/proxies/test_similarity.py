@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from scipy.stats import spearmanr
 
 from naslib_archlock import data
-from naslib_archlock.proxies.similarity import PROXIES, similarity, similarity_weights
+from naslib_archlock.proxies.similarity import GRADIENT_PROXIES, similarity, similarity_weights
 from naslib_archlock.proxies.zero_cost import ZeroCostScores, find_zero_cost, read_zero_cost
 from naslib_archlock.spaces.known import DIGITS, NASBENCH201, TRANSBENCH101_MICRO
 
@@ -22,15 +22,15 @@ def table(task: str, cells: np.ndarray = CELLS, **scores: np.ndarray) -> ZeroCos
     return ZeroCostScores(SPACE, task, cells, scores)
 
 
-def made_up(task: str, seed: int, noise: float = 0.0, proxies=PROXIES) -> ZeroCostScores:
-    """Scores that are the same for all tasks but for noise, drawn by the seed."""
+def made_up(task: str, seed: int, noise: float = 0.0, proxies=GRADIENT_PROXIES) -> ZeroCostScores:
+    """Scores that all tasks have in common, plus noise that the seed decides."""
     common, own = np.random.default_rng(0), np.random.default_rng(seed)
     return table(
         task, **{p: common.standard_normal(len(CELLS)) + noise * own.standard_normal(len(CELLS)) for p in proxies}
     )
 
 
-# -- of two tasks ------------------------------------------------------------------------------------------------------
+# -- two tasks ---------------------------------------------------------------------------------------------------------
 
 
 def test_a_task_is_like_itself_and_unlike_its_opposite():
@@ -42,10 +42,10 @@ def test_a_task_is_like_itself_and_unlike_its_opposite():
 
 def test_it_is_the_mean_rank_correlation():
     a, b = made_up("a", 1, 0.5), made_up("b", 2, 0.5)
-    expected = np.mean([spearmanr(a.scores[p], b.scores[p])[0] for p in PROXIES])
+    expected = np.mean([spearmanr(a.scores[p], b.scores[p])[0] for p in GRADIENT_PROXIES])
     assert similarity(a, b) == pytest.approx(expected)
     assert similarity(a, b) == pytest.approx(similarity(b, a))
-    # ranks, not values
+    # only ranks count, not values
     monotone = table("b", **{p: np.exp(3 * s) for p, s in b.scores.items()})
     assert similarity(a, monotone) == pytest.approx(expected)
 
@@ -59,7 +59,7 @@ def test_proxies_that_do_not_look_at_labels_are_not_asked():
 
 
 def test_cells_are_matched_by_what_they_are():
-    """In whatever order, and of those that both tables hold."""
+    """The order of cells does not count, and cells that only one table holds are left out."""
     a, b = made_up("a", 1, 0.5), made_up("b", 2, 0.5)
     shuffled = b.take(np.random.default_rng(0).permutation(len(CELLS)))
     assert similarity(a, shuffled) == pytest.approx(similarity(a, b))
@@ -68,17 +68,17 @@ def test_cells_are_matched_by_what_they_are():
 
 
 def test_proxies_that_both_tables_have_are_compared():
-    a, b = made_up("a", 1, 0.5), made_up("b", 2, 0.5, PROXIES[:1])
-    assert similarity(a, b) == pytest.approx(spearmanr(a.scores[PROXIES[0]], b.scores[PROXIES[0]])[0])
+    a, b = made_up("a", 1, 0.5), made_up("b", 2, 0.5, GRADIENT_PROXIES[:1])
+    assert similarity(a, b) == pytest.approx(spearmanr(a.scores[GRADIENT_PROXIES[0]], b.scores[GRADIENT_PROXIES[0]])[0])
 
 
 @pytest.mark.parametrize("spoil", [lambda s: np.full_like(s, 2.0), lambda s: np.full_like(s, np.nan)])
 def test_a_proxy_that_is_constant_or_failed_abstains(spoil):
     a, b = made_up("a", 1, 0.5), made_up("b", 2, 0.5)
-    spoilt = table("b", **{**b.scores, PROXIES[0]: spoil(b.scores[PROXIES[0]])})
-    without = table("b", **{p: s for p, s in b.scores.items() if p != PROXIES[0]})
+    spoilt = table("b", **{**b.scores, GRADIENT_PROXIES[0]: spoil(b.scores[GRADIENT_PROXIES[0]])})
+    without = table("b", **{p: s for p, s in b.scores.items() if p != GRADIENT_PROXIES[0]})
     with warnings.catch_warnings():
-        warnings.simplefilter("error")  # a user must not see NumPy's
+        warnings.simplefilter("error")  # NumPy's warnings must not reach a user
         assert similarity(a, spoilt) == pytest.approx(similarity(a, without))
         assert np.isnan(similarity(a, table("b", **{p: spoil(s) for p, s in b.scores.items()})))
 
@@ -97,7 +97,7 @@ def test_of_tasks_that_share_nothing_it_is_unknown():
     assert np.isnan(similarity(a, elsewhere))
 
 
-# -- of several to one -------------------------------------------------------------------------------------------------
+# -- several tasks to one ----------------------------------------------------------------------------------------------
 
 
 @given(st.lists(st.floats(0, 5), min_size=1, max_size=5), st.integers(0, 99))
@@ -137,7 +137,7 @@ def test_one_task_has_all_the_weight():
 
 
 def test_the_embedded_tasks_on_digit_images():
-    """What is to be told apart makes tasks alike: three of them are classes of things in the image."""
+    """Tasks that must tell the same things apart are similar: three of them classify what the image shows."""
     tables = read_zero_cost(data.checked_path("zc_digits.json.gz"), DIGITS)
     alike = {"digit", "rotation", "jigsaw"}
     for target in alike:

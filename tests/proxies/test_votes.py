@@ -30,7 +30,7 @@ def scored_cells(draw) -> tuple[dict[str, list[float]], dict[str, float]]:
 
 
 def votes_of(scores: dict[str, list[float]], weights: dict[str, float], accuracy: Any = None) -> Votes:
-    """Votes through NASLib's structure, as from a file."""
+    """Votes on scores in NASLib's structure, as a file has them."""
     n = len(next(iter(scores.values())))
     table: dict[str, Any] = {str(to_naslib_nasbench201(cell)): {"val_accuracy": accuracy} for cell in CELLS[:n]}
     for proxy, values in scores.items():

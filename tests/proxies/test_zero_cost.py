@@ -178,7 +178,7 @@ def test_the_real_files_are_read_whole(shared_data: Path, space, n_proxies):
 
 @pytest.fixture
 def parsed(own_cache, monkeypatch) -> list[str]:
-    """The tasks whose entries are parsed, from an empty cache on."""
+    """The tasks whose entries are parsed, starting with an empty cache."""
     tasks, parse = [], module.parse_scores
 
     def watched(space, task, entries, where):
@@ -303,7 +303,7 @@ def test_the_real_files_survive_being_written(shared_data: Path, tmp_path):
 def test_compressed_bytes_depend_on_the_scores_alone(tmp_path, monkeypatch):
     tables = [made_up(NASBENCH201)]
     first = encode_zero_cost(tables, compressed=True)
-    monkeypatch.setattr(time, "time", lambda: 2e9)  # of which gzip writes the seconds, unless told otherwise
+    monkeypatch.setattr(time, "time", lambda: 2e9)  # gzip would write this time into the file
     write_zero_cost(tmp_path / "zc.json.gz", iter(tables))
     assert (tmp_path / "zc.json.gz").read_bytes() == first
     assert encode_zero_cost([made_up(NASBENCH201, seed=1)], compressed=True) != first

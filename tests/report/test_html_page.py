@@ -12,7 +12,6 @@ from xml.etree import ElementTree
 
 import pytest
 import yaml
-from browser import chromium
 from study_results import COMPARE_WITH, METHODS, STUDY, digits_results
 
 from naslib_archlock.report import LIMIT
@@ -131,12 +130,6 @@ def test_the_same_results_have_the_same_page(text):
 
 
 # -- in a browser ------------------------------------------------------------------------------------------------------
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    with chromium() as running:
-        yield running
 
 
 class Opened:

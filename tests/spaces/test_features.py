@@ -17,12 +17,16 @@ from naslib_archlock.spaces.cells import (
     computed_function,
     representatives,
 )
-from naslib_archlock.spaces.features import FEATURES, features
+from naslib_archlock.spaces.features import FEATURES, TABLE, features
 from naslib_archlock.spaces.known import DIGITS, NASBENCH201, TRANSBENCH101_MICRO
 
-# What follows from the paths from input to output alone, however a function is written down.
-OF_PATHS = ("depth", "least_depth", "receptive_field", "identity_path")
-OF_EDGES = ("conv_1x1", "skip", "pool", "log_weights")
+# These follow from the paths from input to output alone, however a function is written down.
+OF_PATHS = ("depth", "least_depth", "receptive_field", "identity_path", "paths", "residual")
+# These depend on which of the cells that compute a function represents it.
+OF_REPRESENTATIVES = (
+    "conv_3x3", "conv_1x1", "skip", "pool", "none", "weights", "log_weights", "skip_to_output", "longest_path",
+    "mean_path",
+)  # fmt: skip
 
 
 def named(cell: Cell) -> dict[str, float]:
@@ -31,7 +35,7 @@ def named(cell: Cell) -> dict[str, float]:
 
 
 def walks(cell: Cell, node: int = 0) -> list[list[int]]:
-    """The ops on each way from a node to the output."""
+    """The ops on each path from a node to the output."""
     if node == 3:
         return [[]]
     return [
@@ -51,16 +55,25 @@ def by_walking(cell: Cell) -> dict[str, float]:
         "least_depth": min(convs, default=0),
         "receptive_field": max((path.count(CONV_3X3) for path in paths), default=0),
         "identity_path": any(set(path) == {SKIP} for path in paths),
+        "paths": len(paths),
+        "longest_path": max(map(len, paths), default=0),
+        "mean_path": np.mean([len(path) for path in paths]) if paths else 0,
+        "residual": len(paths) > 1 and any(set(path) == {SKIP} for path in paths),
     }
 
 
 def by_counting(cell: Cell) -> dict[str, float]:
-    """The features that are counts of edges."""
+    """The features that are read off the edges."""
+    weights = cell.count(CONV_1X1) + 9 * cell.count(CONV_3X3)
     return {
+        "conv_3x3": cell.count(CONV_3X3),
         "conv_1x1": cell.count(CONV_1X1),
         "skip": cell.count(SKIP),
         "pool": cell.count(AVG_POOL),
-        "log_weights": np.log(1 + cell.count(CONV_1X1) + 9 * cell.count(CONV_3X3)),
+        "none": cell.count(NONE),
+        "weights": weights,
+        "log_weights": np.log(1 + weights),
+        "skip_to_output": cell[EDGES.index((0, 3))] == SKIP,
     }
 
 
@@ -83,7 +96,7 @@ def by_counting(cell: Cell) -> dict[str, float]:
         ((4, 4, 4, 4, 4, 4), (0, 0, 6, 0, 0, 0, 0, 0)),
         # a dead edge (1 -> 2, as nothing leaves 2) counts for nothing
         ((2, 0, 3, 0, 2, 0), (2, 0, 0, np.log(3), 2, 2, 0, 0)),
-        # a pooling beside: the shallow path is one without convolutions, but no identity
+        # a pooling from input to output: the least deep path has no convolution, but is no identity
         ((3, 0, 0, AVG_POOL, 3, 0), (0, 0, 1, np.log(19), 2, 0, 2, 0)),
     ],
 )
@@ -92,7 +105,7 @@ def test_features_by_hand(cell, expected):
 
 
 def test_the_papers_example():
-    """out = in + 3x3(3x3(in)) + 3x3(in) + pool(3x3(in)), of three 3 x 3 convolutions, one pooling and two skips."""
+    """The cell computes in + 3x3(3x3(in)) + 3x3(in) + pool(3x3(in)), with three convolutions, one pool, two skips."""
     found = named((3, 3, 4, 1, 3, 1))
     assert found == pytest.approx(
         {
@@ -103,23 +116,33 @@ def test_the_papers_example():
 
 
 def test_all_cells_against_walking_their_paths():
-    """Those of paths by the cell as it stands; counts by the cell that represents its function."""
+    """Features of paths follow from the cell as it stands, counts from the cell that represents its function."""
     cells = [tuple(cell) for cell in all_codes(5).tolist()]
-    found = features(np.array(cells))
-    walked = np.array([[by_walking(cell)[name] for name in OF_PATHS] for cell in cells], dtype=float)
-    np.testing.assert_array_equal(found[:, [FEATURES.index(name) for name in OF_PATHS]], walked)
+    walked = [by_walking(cell) for cell in cells]
+    found = features(np.array(cells), OF_PATHS)
+    np.testing.assert_array_equal(found, np.array([[of[name] for name in OF_PATHS] for of in walked], dtype=float))
     stand_ins = [tuple(cell) for cell in representatives(cells).tolist()]
-    counted = np.array([[by_counting(cell)[name] for name in OF_EDGES] for cell in stand_ins])
-    np.testing.assert_allclose(found[:, [FEATURES.index(name) for name in OF_EDGES]], counted, rtol=1e-12)
-    assert sorted((*OF_PATHS, *OF_EDGES)) == sorted(FEATURES)
+    expected = [{**by_walking(cell), **by_counting(cell)} for cell in stand_ins]
+    found = features(np.array(cells), OF_REPRESENTATIVES)
+    expected_rows = np.array([[of[name] for name in OF_REPRESENTATIVES] for of in expected])
+    np.testing.assert_allclose(found, expected_rows, rtol=1e-12)
+    assert sorted((*OF_PATHS, *OF_REPRESENTATIVES)) == sorted(TABLE)
+
+
+def test_features_are_chosen_by_name_and_in_their_order():
+    cells = all_codes(5)[::7]
+    names = ("paths", "none", "depth")
+    np.testing.assert_array_equal(features(cells, names), np.hstack([features(cells, [name]) for name in names]))
+    np.testing.assert_array_equal(features(cells), features(cells, FEATURES))
+    assert set(FEATURES) <= set(TABLE)
 
 
 def test_cells_of_one_function_have_the_same_features():
     cells = all_codes(5)
     of_function: dict[tuple, tuple] = {}
-    for cell, row in zip(cells.tolist(), features(cells).tolist()):
+    for cell, row in zip(cells.tolist(), features(cells, TABLE).tolist()):
         assert of_function.setdefault(computed_function(tuple(cell)), tuple(row)) == tuple(row)
-    assert len(set(of_function.values())) > 300  # and those of others mostly differ
+    assert len(set(of_function.values())) > 300  # and cells of different functions mostly differ
 
 
 codes = st.lists(st.integers(0, 4), min_size=6, max_size=6).map(tuple)
@@ -147,7 +170,7 @@ def test_depths_are_in_order_and_weights_follow_from_ops(space):
 
 
 def test_what_is_returned_may_be_changed():
-    """The table behind it is kept."""
+    """The table of all features is cached, so a caller must get a copy of its rows."""
     cells = np.array([[3, 3, 4, 1, 3, 1]])
     before = features(cells)
     features(cells)[:] = -1

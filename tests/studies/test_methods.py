@@ -162,6 +162,8 @@ def test_runs_share_a_ranker_where_training_is_the_same(toy_job):
     for changes in (
         {"source": "class_object"}, {"budget_pct": 5.0}, {"source_queries": 3}, {"options": {"scheme": "s"}},
         {"options": {"trade_off": 2.0}}, {"options": {"n_targets": 3, "cosine": 0.5}},
+        {"options": {"screening": 2, "opponents": 2, "source_top_pct": 5.0}}, {"options": {"strategy": "exhaustive"}},
+        {"options": {"image_size": 8, "train_top": 2}},
     ):  # fmt: skip
         assert ranker_of(toy_job, **changes) == tu, changes
 
@@ -179,6 +181,14 @@ def test_runs_do_not_share_a_ranker_where_training_is_not(toy_job, toy_tables, t
         ranker_of(toy_job, options={"hidden": "16"}),
         ranker_of(toy_job, options={"reference_cells": 16}),
         ranker_of(toy_job, options={"leave_out": "class_object"}),
+        ranker_of(toy_job, options={"train_tasks": "class_object,autoencoder"}),
+        ranker_of(toy_job, options={"held_out_cells": 0.2}),
+        ranker_of(toy_job, options={"preset": "paper"}),
+        ranker_of(toy_job, options={"ranker_optimizer": "sgd"}),
+        ranker_of(toy_job, options={"embedding": "task2vec"}),
+        ranker_of(toy_job, options={"probe": "resnet50"}),
+        ranker_of(toy_job, options={"max_images": 100}),
+        ranker_of(toy_job, options={"skip_unreadable": True}),
         ranker_of(toy_job, tables=str(other)),
     ]
     assert None not in files

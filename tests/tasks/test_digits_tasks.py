@@ -116,7 +116,7 @@ def test_turns_and_orders_are_equally_frequent_and_tell_nothing_of_the_digit(tas
 
 @EACH_SPLIT
 def test_noise_is_what_remains_beside_gain_and_offset(split):
-    """The standard deviation about the straight line on the original image is the one that the target stands for."""
+    """The noise around a straight line in the original image has the standard deviation that the target encodes."""
     level = targets("noise", split)[:, 0].astype(np.float64)
     deviations, gains, offsets = [], [], []
     for noisy, original in zip(pixels("noise", split).reshape(-1, 64), originals(split).reshape(-1, 64)):
@@ -130,13 +130,13 @@ def test_noise_is_what_remains_beside_gain_and_offset(split):
     assert np.corrcoef(deviations, level)[0, 1] > 0.95
     for values, low, high in ((gains, 0.5, 1.5), (offsets, -0.5, 0.5), (level, -1, 1)):
         assert abs(np.mean(values) - (low + high) / 2) < 0.1 * (high - low)
-        assert abs(np.std(values) / (high - low) - 12**-0.5) < 0.03  # that of a uniform distribution
+        assert abs(np.std(values) / (high - low) - 12**-0.5) < 0.03  # a uniform distribution has this deviation
     assert (abs(level) <= 1).all()
 
 
 def test_noise_shows_in_high_frequencies_but_not_in_brightness_and_contrast():
     images, level = pixels("noise", "train"), targets("noise", "train")[:, 0]
-    # second differences both ways: slopes vanish, while noise, and strokes, do not
+    # Second differences in both directions remove slopes, but neither noise nor strokes.
     rough = np.diff(np.diff(images, 2, axis=1), 2, axis=2).std(axis=(1, 2))
     rough_margins = abs(np.diff(images[:, :, [0, 7]], axis=1)).mean(axis=(1, 2))  # where digits are mostly blank
     assert np.corrcoef(rough, level)[0, 1] > 0.4

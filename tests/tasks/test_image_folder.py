@@ -51,7 +51,7 @@ def levels(data):
 
 @pytest.fixture
 def read_one(tmp_path):
-    """Reads one image as ``3 x SIZE x SIZE`` numbers, as the first of a folder that has others beside it."""
+    """A function that reads one image, the first in a folder of others, as ``3 x SIZE x SIZE`` numbers."""
     make(tmp_path / "f", {"a": 2, "b": 2})
 
     def read(pixels, suffix=".png", **options):
@@ -209,8 +209,8 @@ def test_cmyk_jpeg(read_one):
     assert image[:, 4, 4] == pytest.approx([1, 0, 0], abs=0.02)
 
 
-# Where a picture is shown bright whose file has its bright corner top left. EXIF says where the first row and the first
-# column of the file belong: of 6, on the right and on top.
+# The bright corner of the file is top left; ``corner`` is where it must be shown. EXIF says on which sides of the
+# picture the file's first row and first column belong: for orientation 6, on the right and on top.
 @pytest.mark.parametrize(
     ("orientation", "corner"),
     [(1, (0, 0)), (2, (0, -1)), (3, (-1, -1)), (4, (-1, 0)), (5, (0, 0)), (6, (0, -1)), (7, (-1, -1)), (8, (-1, 0))],
@@ -238,8 +238,8 @@ def test_the_middle_square_is_scaled(read_one, shape):
     middle = pixels[:, 16:32] if shape[1] > 16 else pixels[16:32]
     middle[:] = np.arange(8).repeat(2)[:, None] * 20 + 100
     image = read_one(pixels)
-    # each pixel of the result is two by two of the middle; bilinear weights reach into the neighbours, evenly but at
-    # the ends
+    # Each pixel of the result covers two by two pixels of the middle. Bilinear weights reach into the neighbours, which
+    # cancels out except at the ends.
     np.testing.assert_allclose(
         image[0, 1:-1, 1:-1], (np.arange(1, 7) * 20 + 100)[:, None].repeat(6, 1) / 255, atol=2e-3
     )
@@ -289,7 +289,7 @@ def test_a_choice_is_even_and_random(tmp_path):
         n = data.targets.bincount().tolist()
         assert n[1] == 2
         assert sorted(n) == [2, 3, 4]
-        assert levels(data) == sorted(set(levels(data)))  # none twice, and in the order of the folder
+        assert levels(data) == sorted(set(levels(data)))  # each image once, in the order of the folder
         choices.add(tuple(levels(data)))
         shares.add(tuple(n))
     assert len(choices) > 10
@@ -458,7 +458,7 @@ def test_a_broken_image_is_an_error_that_says_how_to_go_on(tmp_path, name):
 def test_a_program_under_an_image_name_is_not_run(tmp_path):
     folder = make(tmp_path / "f", {"a": 2, "b": 2})
     with (folder / "a" / "program.png").open("wb") as f:
-        Image.fromarray(grey(0)).save(f, "EPS")  # which Pillow reads by Ghostscript
+        Image.fromarray(grey(0)).save(f, "EPS")  # Pillow would read it with Ghostscript
     with pytest.raises(ImageError, match=r"a/program.png \(UnidentifiedImageError"):
         read_image_folder(folder, SIZE)
 
@@ -475,7 +475,7 @@ def test_every_prefix_of_a_png_is_either_read_or_reported(tmp_path):
             assert "a/x.png" in str(err)
 
 
-@pytest.mark.parametrize("times", [1.5, 3])  # of the limit: where Pillow warns, and where it refuses
+@pytest.mark.parametrize("times", [1.5, 3])  # multiples of the limit: Pillow warns at the first and refuses the second
 def test_a_decompression_bomb_is_unreadable(tmp_path, monkeypatch, times):
     folder = make(tmp_path / "f", {"a": 2, "b": 2})
     save(folder / "a" / "bomb.png", grey(0, 40))
@@ -526,7 +526,7 @@ def test_a_good_folder_is_read_without_warnings(tmp_path):
 
 
 def task(*n_of_class, name="t", shuffle=0):
-    """So many images of each class; the pixel of an image is its number."""
+    """A task with so many images of each class; the only pixel of an image is its number."""
     labels = np.random.default_rng(shuffle).permutation(np.repeat(np.arange(len(n_of_class)), n_of_class))
     images = torch.arange(len(labels), dtype=torch.float32).reshape(-1, 1, 1, 1)
     return LabelledImages(name, images, torch.from_numpy(labels.astype(np.int64)), len(n_of_class))
@@ -620,7 +620,7 @@ def test_a_split_is_random_and_mixed_and_its_seed_decides():
     for split in first:
         assert numbers(first[split]) == numbers(again[split])
         assert set(numbers(first[split])) != set(numbers(other[split]))
-        assert 0 < sum(first[split].targets[:10].tolist()) < 10  # a batch from the front has both classes
+        assert 0 < sum(first[split].targets[:10].tolist()) < 10  # the first batch has both classes
 
 
 def test_a_class_that_cannot_be_split():

@@ -27,7 +27,7 @@ DENSE = LabelledImages("d", IMAGES, IMAGES[:, :2] ** 2, 0)
 @pytest.mark.parametrize(
     ("data", "is_classification", "is_dense", "n_outputs"),
     [
-        (classes(0, 1, 1, 0), True, False, 3),  # outputs for a class that has no image, too
+        (classes(0, 1, 1, 0), True, False, 3),  # a class without an image has an output, too
         (numbers([0.0], [1.0], [2.0], [3.0]), False, False, 1),
         (numbers([0.0, 1.0], [2.0, 3.0], [4.0, 5.0], [6.0, 7.0]), False, False, 2),
         (DENSE, False, True, 2),
@@ -108,5 +108,5 @@ def test_scores_are_summed_up_in_double_precision():
     targets = torch.from_numpy((1000 + 0.01 * rng.standard_normal((4, 2000))).astype(np.float32))
     task = LabelledImages("r", IMAGES, targets, 0)
     exact = targets.double()
-    expected = 100 * (1 - 0.25)  # half the deviation is left over, of which a quarter of the variance
+    expected = 100 * (1 - 0.25)  # half the deviation is left over, and so a quarter of the variance
     assert task.score(exact.mean(0) + (exact - exact.mean(0)) / 2) == pytest.approx(expected)

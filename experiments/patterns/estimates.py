@@ -21,63 +21,37 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import stats
 
-from ..benchmarks.benchmark import Benchmark
-from ..benchmarks.lock_score import LockScale
-from ..spaces.cells import AVG_POOL, CONV_1X1, CONV_3X3, ENCODING_DIM, NONE, SKIP, cell_index, one_hot, representatives
-from ..spaces.features import PATHS, conv_weights
+from naslib_archlock.benchmarks.benchmark import Benchmark
+from naslib_archlock.benchmarks.lock_score import LockScale
+from naslib_archlock.spaces.cells import ENCODING_DIM, one_hot
+from naslib_archlock.spaces.features import features
 
 LEAST_CELLS = 30  # of a population whose effects are estimated: a linear model of the ops has up to 24 free numbers
 LEAST_WITH_OP = 3  # cells with an op on an edge whose effect is estimated
 RIDGE = 1.0  # worth one cell an op: nothing in a population of hundreds, and makes one of 30 solvable
 
-_PATHS = tuple(map(list, PATHS))
-_INPUT_TO_OUTPUT = 3  # the edge 0->3
-
-FEATURES = (
-    "3x3 convolutions",
-    "1x1 convolutions",
-    "skips",
-    "pools",
-    "nones",
-    "weights",
-    "depth",
-    "depth in convolutions",
-    "fewest convolutions on a path",
-    "paths",
-    "mean path length",
-    "skip from input to output",
-    "residual",
-)
+# The label of each feature in the results, and its name in ``spaces.features``.
+_FEATURES = {
+    "3x3 convolutions": "conv_3x3",
+    "1x1 convolutions": "conv_1x1",
+    "skips": "skip",
+    "pools": "pool",
+    "nones": "none",
+    "weights": "weights",
+    "depth": "longest_path",
+    "depth in convolutions": "depth",
+    "fewest convolutions on a path": "least_depth",
+    "paths": "paths",
+    "mean path length": "mean_path",
+    "skip from input to output": "skip_to_output",
+    "residual": "residual",
+}
+FEATURES = tuple(_FEATURES)
 
 
 def cell_features(cells: np.ndarray) -> np.ndarray:
-    """What ``FEATURES`` names of ``n x 6`` cells, ``n x 13``; equal for cells that compute the same function.
-
-    The first five count edges, ``weights`` is ``scoring.conv_weights``. Of the paths from input to output: ``depth``
-    is the number of edges of the longest, ``depth in convolutions`` the most convolutions on one. ``residual`` is 1 if
-    the input reaches the output through skips alone beside another path; ``skip from input to output`` if the
-    representative does so in one step. All features of paths are 0 without any.
-    """
-    cells = representatives(cells)
-    is_conv = (cells == CONV_3X3) | (cells == CONV_1X1)
-    is_path = np.stack([(cells[:, path] != NONE).all(axis=1) for path in _PATHS], axis=1)
-    is_identity = np.stack([(cells[:, path] == SKIP).all(axis=1) for path in _PATHS], axis=1)
-    n_paths = is_path.sum(axis=1)
-    lengths = np.where(is_path, [len(path) for path in _PATHS], 0)
-    convs = np.stack([is_conv[:, path].sum(axis=1) for path in _PATHS], axis=1)
-    fewest = np.where(is_path, convs, ENCODING_DIM).min(axis=1)
-    columns = [
-        *((cells == op).sum(axis=1) for op in (CONV_3X3, CONV_1X1, SKIP, AVG_POOL, NONE)),
-        conv_weights(cells),
-        lengths.max(axis=1),
-        np.where(is_path, convs, 0).max(axis=1),
-        np.where(n_paths > 0, fewest, 0),
-        n_paths,
-        lengths.sum(axis=1) / np.maximum(n_paths, 1),
-        cells[:, _INPUT_TO_OUTPUT] == SKIP,
-        is_identity.any(axis=1) & (n_paths > 1),
-    ]
-    return np.stack(columns, axis=1).astype(np.float64)
+    """The ``FEATURES`` of ``n x 6`` cells, ``n x 13``; cells that compute the same function have the same features."""
+    return features(cells, _FEATURES.values())
 
 
 # -- populations -------------------------------------------------------------------------------------------------------
@@ -118,14 +92,15 @@ class Population:
 def population(benchmark: Benchmark, source: str, target: str, budget_pct: float) -> Population:
     """The population of a pair of tasks. Raises: UnknownNameError, ConfigError: as ``LockScale`` does."""
     scale = LockScale(benchmark, source, target, budget_pct)
-    is_distinct = np.isin(cell_index(scale.archs), cell_index(benchmark.space.distinct()))
+    space = benchmark.space
+    is_distinct = np.isin(space.index(scale.archs), space.index(space.distinct()))
     within = scale.within[is_distinct]
     cells, source_val, test, target_val = (
         values[is_distinct][within] for values in (scale.archs, scale.source_val, scale.target_test, scale.target_val)
     )
     best, floor = scale.source_val.max(), scale.source_val[scale.within].min()
     return Population(
-        benchmark.space.name,
+        space.name,
         source,
         target,
         np.flatnonzero(within),

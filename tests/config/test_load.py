@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import os
-from dataclasses import asdict, fields
+from dataclasses import fields
 from pathlib import Path
 
 import pytest
@@ -10,16 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import naslib_archlock
-from naslib_archlock.config.sections import (
-    ArchLockSection,
-    Config,
-    NaslibSearchSection,
-    config_from,
-    load_config,
-    split_list,
-)
-from naslib_archlock.errors import ArchLockError, ConfigError, UnknownNameError
-from naslib_archlock.ranker.train_settings import PAPER
+from naslib_archlock.config.keys import split_list
+from naslib_archlock.config.load import config_from, load_config
+from naslib_archlock.config.sections import ArchLockSection, Config, NaslibSearchSection
+from naslib_archlock.errors import ArchLockError, ConfigError
 
 SHIPPED = sorted((Path(naslib_archlock.__file__).parent / "configs").glob("*.yaml"))
 
@@ -112,6 +106,58 @@ def test_any_overrides_are_a_config_or_refused(overrides):
     assert config_from(yaml.safe_load(config.to_yaml())) == config
 
 
+# -- mappings ----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        {"archlock": {"scheme": "tk", "target": "cifar100"}, "search": {"epochs": 7}},
+        {"archlock.scheme": "tk", "archlock.target": "cifar100", "search.epochs": 7},
+        {"archlock.target": "cifar100", "archlock": {"scheme": "tk"}, "search": {}, "search.epochs": 7},
+    ],
+)
+def test_keys_of_a_section_are_inside_it_or_have_a_dot(raw):
+    before = repr(raw)
+    for strict in (True, False):
+        config = config_from(raw, strict)
+        assert (config.archlock.scheme, config.archlock.targets, config.search.epochs) == ("tk", ("cifar100",), 7)
+    assert repr(raw) == before  # the caller's mapping is left alone
+
+
+@pytest.mark.parametrize("inside", ["tk", "s"])
+def test_a_key_that_is_given_twice_is_refused(inside):
+    for raw in (
+        {"archlock.scheme": "s", "archlock": {"scheme": inside}},
+        {"archlock": {"scheme": inside}, "archlock.scheme": "s"},
+    ):
+        with pytest.raises(
+            ConfigError, match=r"archlock\.scheme is given twice, also in the section archlock; leave one"
+        ):
+            config_from(raw)
+
+
+def test_an_override_replaces_a_key_with_a_dot(tmp_path):
+    assert from_text(tmp_path, "archlock.scheme: s\n", "archlock.scheme", "tu").archlock.scheme == "tu"
+
+
+@pytest.mark.parametrize(
+    ("raw", "message"),
+    [
+        ({"archlock": 3, "archlock.scheme": "s"}, "archlock is not a section, so archlock.scheme cannot be set"),
+        ({"seed": 3, "seed.scheme": "s"}, "seed is not a section, so seed.scheme cannot be set"),
+        ({"archlock.schem": "s"}, "unknown key archlock.schem; did you mean 'scheme'"),
+        ({"archlok.scheme": "s"}, "unknown key archlok; did you mean 'archlock'"),
+        ({"archlock.scheme.x": "s"}, "unknown key archlock.scheme"),
+        ({"archlock.scheme": {"x": 1}}, "archlock.scheme must be of type str"),
+        ({".seed": 1}, "unknown key .seed; did you mean 'seed'"),
+    ],
+)
+def test_other_keys_with_a_dot_are_refused(raw, message):
+    with pytest.raises(ConfigError, match=message):
+        config_from(raw)
+
+
 # -- what is refused ---------------------------------------------------------------------------------------------------
 
 
@@ -134,17 +180,6 @@ def test_a_key_like_no_other_is_told_all():
         load_config(None, ["archlock.zzz", "1"])
     with pytest.raises(ConfigError, match="unknown key archlock.scheme"):
         load_config(None, ["archlock.scheme.x", "1"])
-
-
-def test_keys_of_naslib_are_let_pass_and_strangers_only_where_asked(tmp_path):
-    text = "search: {learning_rate: 0.1, use_zc_api: false}\nevaluation: {}\nbatch_size: 3\n"
-    assert from_text(tmp_path, text) == Config()
-    strange = {"somebody": 1, "search": {"elses": 2, "epochs": 3}}
-    assert config_from(strange, strict=False).search.epochs == 3
-    with pytest.raises(ConfigError, match="unknown key somebody"):
-        config_from(strange)
-    with pytest.raises(ConfigError, match="unknown key archlock.schem"):
-        config_from({"archlock": {"schem": "s"}}, strict=False)
 
 
 @pytest.mark.parametrize(
@@ -177,56 +212,11 @@ def test_wrong_types_are_named(tmp_path, text, message):
         from_text(tmp_path, text)
 
 
-@pytest.mark.parametrize(
-    ("key", "value"),
-    [("seed", "-1"), ("seed", str(2**32)), ("search.epochs", "0"), ("search.population_size", "0"),
-     ("search.sample_size", "-3"), ("search.checkpoint_freq", "0"), ("archlock.trade_off", "-0.1"),
-     ("archlock.source_budget_pct", "-1"), ("archlock.source_budget_pct", "101"), ("archlock.source_queries", "-1"),
-     ("archlock.screening", "0"), ("archlock.screening", "871"), ("archlock.opponents", "0"),
-     ("archlock.n_targets", "0"), ("archlock.cosine", "1.01"), ("archlock.cosine", "-1.01"),
-     ("archlock.reference_cells", "1"), ("archlock.held_out_cells", "0.95"), ("archlock.held_out_cells", "-0.1")],
-)  # fmt: skip
-def test_values_out_of_range_are_named(key, value):
-    with pytest.raises(ConfigError, match=f"{key}={value}"):
-        load_config(None, [key, value])
-
-
 @pytest.mark.parametrize("value", [".nan", ".inf", "-.inf"])
 @pytest.mark.parametrize("key", ["trade_off", "source_budget_pct", "cosine", "held_out_cells"])
 def test_what_is_not_finite_is_refused(tmp_path, key, value):
     with pytest.raises(ConfigError, match=f"archlock.{key}"):
         from_text(tmp_path, f"archlock: {{{key}: {value}}}")
-
-
-@pytest.mark.parametrize(
-    ("overrides", "message"),
-    [
-        (["search_space", "nasbench202"], "unknown search space 'nasbench202'.*did you mean 'nasbench201'"),
-        (["archlock.scheme", "st"], "unknown archlock.scheme 'st'; known: s, tk, tu"),
-        (["archlock.strategy", "bayes"], "unknown archlock.strategy 'bayes'; known: .*; did you mean 'bayesian'"),
-        (["archlock.strategy", "random"], "archlock.strategy 'random'; known: bayesian, evolution, exhaustive"),
-        (["archlock.preset", "papr"], "did you mean 'paper'"),
-        (["archlock.ranker_optimizer", "adamw"], "did you mean 'adam'"),
-        (["archlock.proxies", "nwod"], "unknown proxy 'nwod'.*did you mean 'nwot'"),
-    ],
-)
-def test_unknown_names_are_told_the_known_ones(overrides, message):
-    with pytest.raises(UnknownNameError, match=message):
-        load_config(None, overrides)
-
-
-def test_layers_are_checked():
-    with pytest.raises(ArchLockError, match="archlock.hidden='0,1'"):
-        load_config(None, ["archlock.hidden", "0,1"])
-
-
-def test_a_bayesian_search_needs_look_ups():
-    keys = ["archlock.source_queries", "0"]
-    with pytest.raises(ConfigError, match=r"learns from look-ups .*archlock\.source_queries is 0; allow some, or"):
-        load_config(None, [*keys, "archlock.strategy", "bayesian"])
-    for strategy in ("", "evolution", "exhaustive"):
-        assert load_config(None, [*keys, "archlock.strategy", strategy]).archlock.strategy == strategy
-    assert load_config(None, ["archlock.source_queries", "1", "archlock.strategy", "bayesian"])
 
 
 def test_the_key_that_strategy_replaced_is_no_more(tmp_path):
@@ -237,18 +227,6 @@ def test_the_key_that_strategy_replaced_is_no_more(tmp_path):
     ):
         with pytest.raises(ConfigError, match=r"unknown key archlock\.exhaustive"):
             config()
-
-
-def test_tk_needs_a_target():
-    with pytest.raises(ConfigError, match=r"tk needs archlock\.target"):
-        load_config(None, ["archlock.scheme", "tk"])
-    assert load_config(None, ["archlock.scheme", "tk", "archlock.target", "cifar100"]).archlock.targets == ("cifar100",)
-
-
-@pytest.mark.parametrize("scheme", ["s", "tk", "tu"])
-def test_the_source_is_no_target(scheme):
-    with pytest.raises(ConfigError, match="names cifar10, which is the source"):
-        load_config(None, ["archlock.scheme", scheme, "archlock.target", "cifar100, cifar10"])
 
 
 def test_overrides_come_in_pairs():
@@ -276,35 +254,6 @@ def test_missing_files_and_folders_are_named(tmp_path):
         with pytest.raises(ConfigError, match="cannot be read") as caught:
             load_config(path)
         assert str(path) in str(caught.value)
-
-
-# -- what it means -----------------------------------------------------------------------------------------------------
-
-
-def test_scheme_s_gives_no_source_accuracy_up():
-    budget = {"archlock.source_budget_pct": "5", "archlock.target": "cifar100"}
-    for scheme, expected in (("s", 0.0), ("tk", 5.0), ("tu", 5.0)):
-        overrides = [part for pair in {**budget, "archlock.scheme": scheme}.items() for part in pair]
-        assert load_config(None, overrides).search_settings.source_budget_pct == expected
-
-
-def test_the_preset_keeps_its_settings_but_the_layers_and_the_optimizer():
-    config = load_config(
-        None, ["archlock.preset", "paper", "archlock.hidden", "256,64,32", "archlock.ranker_optimizer", "sgd"]
-    )
-    settings = asdict(config.archlock.train_settings)
-    assert {k: v for k, v in settings.items() if v != asdict(PAPER)[k]} == {"hidden": (256, 64, 32), "optimizer": "sgd"}
-
-
-def test_runs_that_differ_in_task_scheme_or_seed_have_folders_of_their_own():
-    variants = [
-        [],
-        ["seed", "1"],
-        ["dataset", "cifar100"],
-        ["archlock.scheme", "s"],
-        ["search_space", "transbench101_micro"],
-    ]
-    assert len({load_config(None, overrides).save for overrides in variants}) == len(variants)
 
 
 # -- written and shipped configs ---------------------------------------------------------------------------------------

@@ -6,6 +6,8 @@ import numpy as np
 import pytest
 from scipy import stats
 
+from experiments.patterns import estimates
+from experiments.patterns.estimates import FEATURES, Population, cell_features
 from naslib_archlock.benchmarks.lock_score import LockScale
 from naslib_archlock.benchmarks.table import TableBenchmark
 from naslib_archlock.errors import ConfigError, UnknownNameError
@@ -20,8 +22,6 @@ from naslib_archlock.spaces.cells import (
     representative_index,
 )
 from naslib_archlock.spaces.known import DIGITS, NASBENCH201
-from naslib_archlock.studies import patterns
-from naslib_archlock.studies.patterns import FEATURES, Population, cell_features
 
 RNG_SEED = 7
 CELLS = DIGITS.distinct()
@@ -79,7 +79,7 @@ def benchmark(space=DIGITS) -> TableBenchmark:
 
 def test_a_population_is_the_distinct_functions_within_the_budget():
     data, scale = benchmark(), LockScale(benchmark(), "s", "t", 10)
-    found = patterns.population(data, "s", "t", 10)
+    found = estimates.population(data, "s", "t", 10)
     cells = [tuple(cell) for cell in CELLS.tolist() if scale.score(tuple(cell)).is_within_budget]
     assert [tuple(cell) for cell in found.cells.tolist()] == cells
     np.testing.assert_array_equal(CELLS[found.rows], found.cells)
@@ -93,7 +93,7 @@ def test_a_population_is_the_distinct_functions_within_the_budget():
 
 
 def test_all_pairs_of_tasks_have_one():
-    assert [(p.source, p.target) for p in patterns.populations(benchmark(), 2)] == [("s", "t"), ("t", "s")]
+    assert [(p.source, p.target) for p in estimates.populations(benchmark(), 2)] == [("s", "t"), ("t", "s")]
 
 
 def test_of_functions_trained_more_than_once_none_may_be_within_the_budget():
@@ -101,13 +101,13 @@ def test_of_functions_trained_more_than_once_none_may_be_within_the_budget():
     data = benchmark(NASBENCH201)
     best = {task: LockScale(data, task, task, 0).most_accurate() for task in ("s", "t")}
     assert not any((NASBENCH201.distinct() == cell).all(axis=1).any() for cell in best.values())
-    for found in patterns.populations(data, 0):
+    for found in estimates.populations(data, 0):
         assert len(found) == 0
         assert not found.is_estimated
 
 
 def test_small_or_uniform_populations_are_not_estimated():
-    outcome = patterns.standardised(rng().normal(size=patterns.LEAST_CELLS))
+    outcome = estimates.standardised(rng().normal(size=estimates.LEAST_CELLS))
     assert made_up(outcome).is_estimated
     assert not made_up(outcome[1:]).is_estimated
     assert not made_up(np.zeros(100)).is_estimated
@@ -115,15 +115,15 @@ def test_small_or_uniform_populations_are_not_estimated():
 
 def test_impossible_populations():
     with pytest.raises(UnknownNameError, match="unknown task 'x'"):
-        patterns.population(benchmark(), "s", "x", 2)
+        estimates.population(benchmark(), "s", "x", 2)
     with pytest.raises(ConfigError, match="source budget -1"):
-        patterns.population(benchmark(), "s", "t", -1)
+        estimates.population(benchmark(), "s", "t", -1)
 
 
 def test_standardised_by_hand():
-    np.testing.assert_allclose(patterns.standardised(np.array([1.0, 3.0])), [-1, 1])
-    assert patterns.standardised(np.full(3, 0.1)).tolist() == [0, 0, 0]
-    assert patterns.standardised(np.zeros(0)).tolist() == []
+    np.testing.assert_allclose(estimates.standardised(np.array([1.0, 3.0])), [-1, 1])
+    assert estimates.standardised(np.full(3, 0.1)).tolist() == [0, 0, 0]
+    assert estimates.standardised(np.zeros(0)).tolist() == []
 
 
 # -- effects in one population -----------------------------------------------------------------------------------------
@@ -140,7 +140,7 @@ def planted() -> np.ndarray:
 def test_planted_effects_are_found_and_those_of_ops_that_are_not_there_unknown():
     effects = planted()
     cells = DIGITS.all()  # every op on every edge equally often: the penalty shrinks all by 1 in 1025
-    found = patterns.edge_effects(cells, one_hot(cells) @ effects, once(len(cells)))[0].reshape(6, 5)
+    found = estimates.edge_effects(cells, one_hot(cells) @ effects, once(len(cells)))[0].reshape(6, 5)
     np.testing.assert_allclose(found[:, :4], effects.reshape(6, 5)[:, :4] * 1024 / 1025, atol=1e-6)
     assert np.isnan(found[:, 4]).all()
 
@@ -153,7 +153,7 @@ def test_other_edges_are_adjusted_for():
     outcome = (cells[:, 5] == SKIP).astype(float)
     has_it = cells[:, 0] == CONV_3X3
     assert outcome[has_it].mean() - outcome[~has_it].mean() > 0.5
-    found = patterns.edge_effects(cells, outcome, once(len(cells)))[0].reshape(6, 5)
+    found = estimates.edge_effects(cells, outcome, once(len(cells)))[0].reshape(6, 5)
     assert abs(found[0, CONV_3X3]) < 0.01
     assert found[5, SKIP] == pytest.approx(0.75, abs=0.01)
 
@@ -161,8 +161,8 @@ def test_other_edges_are_adjusted_for():
 def test_effects_sum_to_zero_over_the_ops_of_an_edge_in_every_resample():
     pool = NASBENCH201.distinct()
     outcome = rng().normal(size=len(pool))
-    weights = patterns.cell_weights(len(pool), 3, rng())
-    found = patterns.edge_effects(pool, outcome, weights).reshape(4, 6, 5)
+    weights = estimates.cell_weights(len(pool), 3, rng())
+    found = estimates.edge_effects(pool, outcome, weights).reshape(4, 6, 5)
     np.testing.assert_allclose(np.nansum(found, axis=2), 0, atol=1e-9)
 
 
@@ -175,11 +175,11 @@ def test_a_weight_of_two_is_the_cell_twice():
         return np.repeat(values, counts, axis=0)
 
     # an effect is of the cells that are there: only how their weights compare matters
-    scaled = patterns.edge_effects(cells, outcome, counts[None] * 1.0)
-    np.testing.assert_allclose(scaled, patterns.edge_effects(cells, outcome, counts[None] * 3.0))
+    scaled = estimates.edge_effects(cells, outcome, counts[None] * 1.0)
+    np.testing.assert_allclose(scaled, estimates.edge_effects(cells, outcome, counts[None] * 3.0))
     for found, expected in zip(
-        patterns.feature_effects(features, source, outcome, counts[None] * 1.0),
-        patterns.feature_effects(repeated(features), repeated(source), repeated(outcome), once(counts.sum())),
+        estimates.feature_effects(features, source, outcome, counts[None] * 1.0),
+        estimates.feature_effects(repeated(features), repeated(source), repeated(outcome), once(counts.sum())),
     ):
         known = np.isfinite(found) & np.isfinite(expected)
         assert known.sum() >= 8
@@ -188,18 +188,18 @@ def test_a_weight_of_two_is_the_cell_twice():
 
 def test_a_rare_op_has_no_effect_of_its_own():
     common = CELLS[CELLS[:, 0] == CONV_3X3][:50]
-    rare = CELLS[CELLS[:, 0] == SKIP][: patterns.LEAST_WITH_OP]
-    for n_rare, is_known in ((patterns.LEAST_WITH_OP, True), (patterns.LEAST_WITH_OP - 1, False)):
+    rare = CELLS[CELLS[:, 0] == SKIP][: estimates.LEAST_WITH_OP]
+    for n_rare, is_known in ((estimates.LEAST_WITH_OP, True), (estimates.LEAST_WITH_OP - 1, False)):
         cells = np.vstack([common, rare[:n_rare]])
-        found = patterns.edge_effects(cells, rng().normal(size=len(cells)), once(len(cells)))[0]
+        found = estimates.edge_effects(cells, rng().normal(size=len(cells)), once(len(cells)))[0]
         assert np.isfinite(found.reshape(6, 5)[0, SKIP]) == is_known
 
 
 def test_what_source_accuracy_explains_is_not_an_effect_when_it_is_held_fixed():
     source = (CELLS == CONV_3X3).sum(axis=1) + rng().normal(size=len(CELLS))
-    outcome = patterns.standardised(source)
-    alone = patterns.edge_effects(CELLS, outcome, once(len(CELLS)))
-    fixed = patterns.edge_effects(CELLS, outcome, once(len(CELLS)), source)
+    outcome = estimates.standardised(source)
+    alone = estimates.edge_effects(CELLS, outcome, once(len(CELLS)))
+    fixed = estimates.edge_effects(CELLS, outcome, once(len(CELLS)), source)
     assert np.nanmax(np.abs(alone)) > 0.3
     assert np.nanmax(np.abs(fixed)) < 0.01
 
@@ -208,7 +208,7 @@ def test_feature_effects_are_correlation_and_partial_correlation():
     features = cell_features(CELLS)
     source = features[:, 0] + rng().normal(size=len(CELLS))
     outcome = source + 0.5 * features[:, 7] + rng().normal(size=len(CELLS))
-    raw, adjusted = (effects[0] for effects in patterns.feature_effects(features, source, outcome, once(len(CELLS))))
+    raw, adjusted = (effects[0] for effects in estimates.feature_effects(features, source, outcome, once(len(CELLS))))
     for k in range(len(FEATURES)):
         if FEATURES[k] == "pools":  # there are none in this space
             assert np.isnan(raw[k])
@@ -223,7 +223,7 @@ def test_feature_effects_are_correlation_and_partial_correlation():
 
 def test_a_feature_that_source_accuracy_determines_says_nothing_beyond_it():
     features, outcome = cell_features(CELLS), rng().normal(size=len(CELLS))
-    raw, adjusted = patterns.feature_effects(features, 2 * features[:, 0] - 1, outcome, once(len(CELLS)))
+    raw, adjusted = estimates.feature_effects(features, 2 * features[:, 0] - 1, outcome, once(len(CELLS)))
     assert np.isfinite(raw[0, 0])
     assert np.isnan(adjusted[0, 0])
     assert np.isfinite(adjusted[0, 1])
@@ -231,11 +231,11 @@ def test_a_feature_that_source_accuracy_determines_says_nothing_beyond_it():
 
 def test_the_interval_over_cells_holds_the_truth_about_as_often_as_it_says():
     """An op without effect, 200 samples of noise: 95% intervals hold 0 in 182 to 198 of them (3 standard errors)."""
-    generator, weights = rng(), patterns.cell_weights(300, 200, rng())
+    generator, weights = rng(), estimates.cell_weights(300, 200, rng())
     held = 0
     for _ in range(200):
         cells = CELLS[generator.choice(len(CELLS), 300, replace=False)]
-        found = patterns.estimate(patterns.edge_effects(cells, generator.normal(size=300), weights))
+        found = estimates.estimate(estimates.edge_effects(cells, generator.normal(size=300), weights))
         held += not found.excludes_zero[3 * 5 + SKIP]
     assert 180 <= held <= 199
 
@@ -244,7 +244,7 @@ def test_the_interval_over_cells_holds_the_truth_about_as_often_as_it_says():
 
 
 def test_cell_weights_start_with_ones_and_average_to_one():
-    weights = patterns.cell_weights(50, 400, rng())
+    weights = estimates.cell_weights(50, 400, rng())
     assert weights.shape == (401, 50)
     assert (weights[0] == 1).all()
     assert weights.min() > 0
@@ -252,7 +252,7 @@ def test_cell_weights_start_with_ones_and_average_to_one():
 
 
 def test_every_draw_of_tasks_holds_a_pair():
-    draws = patterns.task_draws(3, 200, rng())
+    draws = estimates.task_draws(3, 200, rng())
     assert draws.shape == (201, 3)
     assert draws[0].tolist() == [1, 1, 1]
     assert (draws.sum(axis=1) == 3).all()
@@ -264,11 +264,11 @@ def test_means_over_pairs_by_hand():
     """A task drawn twice: its pairs count twice; a pair without a value does not count."""
     values = np.array([[1.0, np.nan], [4.0, 2.0], [10.0, 6.0]])
     draws = np.array([[1, 1, 1], [2, 1, 0], [0, 2, 1]])
-    means = patterns.mean_over_pairs(values, [(0, 1), (1, 0), (1, 2)], draws)
+    means = estimates.mean_over_pairs(values, [(0, 1), (1, 0), (1, 2)], draws)
     np.testing.assert_allclose(means, [[5, 4], [2.5, 2], [10, 6]])
     each = np.repeat(values[:, None], 3, axis=1)
-    np.testing.assert_allclose(patterns.mean_over_pairs(each, [(0, 1), (1, 0), (1, 2)], draws), means)
-    assert np.isnan(patterns.mean_over_pairs(values[:1], [(0, 1)], np.array([[1, 0, 2]]))).all()
+    np.testing.assert_allclose(estimates.mean_over_pairs(each, [(0, 1), (1, 0), (1, 2)], draws), means)
+    assert np.isnan(estimates.mean_over_pairs(values[:1], [(0, 1)], np.array([[1, 0, 2]]))).all()
 
 
 def test_an_estimate_by_hand():
@@ -278,7 +278,7 @@ def test_an_estimate_by_hand():
             np.column_stack([np.linspace(0.5, 1.5, 101), np.linspace(-1, 2, 101), np.full(101, np.nan)]),
         ]
     )
-    found = patterns.estimate(replicates, 5)
+    found = estimates.estimate(replicates, 5)
     np.testing.assert_allclose(found.value, [1, 0.5, np.nan])
     np.testing.assert_allclose(found.low, [0.525, -0.925, np.nan])
     np.testing.assert_allclose(found.high, [1.475, 1.925, np.nan])
@@ -286,27 +286,27 @@ def test_an_estimate_by_hand():
     assert found.p[0] == pytest.approx(2 * (1 - stats.t.cdf(1 / error, 5)))
     assert np.isnan(found.p[2])
     assert found.excludes_zero.tolist() == [True, False, False]
-    assert np.isnan(patterns.estimate(replicates, 0).p).all()
+    assert np.isnan(estimates.estimate(replicates, 0).p).all()
 
 
 def test_false_discoveries_by_hand():
     """Benjamini and Hochberg: p n / rank, made monotone from the largest down."""
-    found = patterns.benjamini_hochberg(np.array([0.02, np.nan, 0.5, 0.01, 0.03]))
+    found = estimates.benjamini_hochberg(np.array([0.02, np.nan, 0.5, 0.01, 0.03]))
     np.testing.assert_allclose(found, [0.04, np.nan, 0.5, 0.04, 0.04])
-    assert patterns.benjamini_hochberg(np.array([0.9, 0.95])).tolist() == [0.95, 0.95]
+    assert estimates.benjamini_hochberg(np.array([0.9, 0.95])).tolist() == [0.95, 0.95]
 
 
 def test_sign_agreement_by_hand():
     values = np.array([[1.0, -1.0, np.nan], [2.0, 1.0, np.nan], [-1.0, np.nan, np.nan], [3.0, np.nan, np.nan]])
-    np.testing.assert_allclose(patterns.sign_agreement(values, np.array([0.1, 0.1, 0.1])), [0.75, 0.5, np.nan])
+    np.testing.assert_allclose(estimates.sign_agreement(values, np.array([0.1, 0.1, 0.1])), [0.75, 0.5, np.nan])
 
 
 def test_rank_correlation_is_spearmans_over_what_both_have():
     a, b = rng().normal(size=(2, 20))
     a[3] = b[5] = np.nan
     both = [i for i in range(20) if i not in (3, 5)]
-    assert patterns.rank_correlation(a, b) == pytest.approx(stats.spearmanr(a[both], b[both])[0])
-    assert np.isnan(patterns.rank_correlation(a[:3], b[:3] * np.nan))
+    assert estimates.rank_correlation(a, b) == pytest.approx(stats.spearmanr(a[both], b[both])[0])
+    assert np.isnan(estimates.rank_correlation(a[:3], b[:3] * np.nan))
 
 
 @pytest.mark.parametrize("share", ["common", "target", "source", "rest"])
@@ -321,7 +321,7 @@ def test_the_share_of_effects_that_is_planted_is_found(share):
         "rest": np.array([(normal[(s + t) % 5] if (t - s) % 5 < 3 else -normal[(s + t) % 5]) for s, t in pairs]),
     }[share]
     effects = np.column_stack([effects, np.full(len(pairs), np.nan)])  # what not every pair has does not count
-    found = patterns.shares_of_effects(effects, pairs)
+    found = estimates.shares_of_effects(effects, pairs)
     assert sum(found.values()) == pytest.approx(1)
     assert max(found, key=found.__getitem__) == share
     if share in ("common", "target"):  # a source's share comes last: some of it looks like the others'
@@ -333,26 +333,26 @@ def test_the_share_of_effects_that_is_planted_is_found(share):
 
 def test_other_pairs_effects_predict_what_they_share():
     effects = planted()
-    outcome = patterns.standardised(one_hot(CELLS) @ effects)
+    outcome = estimates.standardised(one_hot(CELLS) @ effects)
     with_gaps = np.array([effects, effects])
     with_gaps[0, :3] = np.nan
-    predicted = patterns.predicted_by_others(CELLS, with_gaps)
+    predicted = estimates.predicted_by_others(CELLS, with_gaps)
     assert np.corrcoef(predicted, outcome)[0, 1] == pytest.approx(1)
-    assert (patterns.predicted_by_others(CELLS, np.full((2, 30), np.nan)) == 0).all()
+    assert (estimates.predicted_by_others(CELLS, np.full((2, 30), np.nan)) == 0).all()
 
 
 def test_cross_validation_finds_a_linear_outcome_and_no_noise():
-    outcome = patterns.standardised(one_hot(CELLS) @ planted())
-    assert patterns.explained_variance(outcome, patterns.predicted_by_itself(CELLS, outcome, rng())) > 0.999
-    noise = patterns.standardised(rng().normal(size=len(CELLS)))
-    assert patterns.explained_variance(noise, patterns.predicted_by_itself(CELLS, noise, rng())) < 0.02
+    outcome = estimates.standardised(one_hot(CELLS) @ planted())
+    assert estimates.explained_variance(outcome, estimates.predicted_by_itself(CELLS, outcome, rng())) > 0.999
+    noise = estimates.standardised(rng().normal(size=len(CELLS)))
+    assert estimates.explained_variance(noise, estimates.predicted_by_itself(CELLS, noise, rng())) < 0.02
 
 
 def test_explained_variance_by_hand():
-    outcome = patterns.standardised(np.array([1.0, 2.0, 4.0]))
-    assert patterns.explained_variance(outcome, outcome + 5) == pytest.approx(1)
-    assert patterns.explained_variance(outcome, np.full(3, 2.0)) == pytest.approx(0)
-    assert patterns.explained_variance(outcome, -outcome) == pytest.approx(-3)
+    outcome = estimates.standardised(np.array([1.0, 2.0, 4.0]))
+    assert estimates.explained_variance(outcome, outcome + 5) == pytest.approx(1)
+    assert estimates.explained_variance(outcome, np.full(3, 2.0)) == pytest.approx(0)
+    assert estimates.explained_variance(outcome, -outcome) == pytest.approx(-3)
 
 
 def test_a_linear_model_serves_populations_it_has_not_seen_and_counts_each_the_same():
@@ -361,12 +361,12 @@ def test_a_linear_model_serves_populations_it_has_not_seen_and_counts_each_the_s
 
     small, large = np.array([0.0, 1.0]), np.tile([0.0, 1.0], 400)
     rising, falling = made_up(2 * small - 1, small), made_up(1 - 2 * large, large)
-    assert np.ptp(patterns.linear_model([rising, falling], design)(rising)) == pytest.approx(0, abs=1e-9)
-    slope = np.diff(patterns.linear_model([rising] * 99, design)(rising))[0]
+    assert np.ptp(estimates.linear_model([rising, falling], design)(rising)) == pytest.approx(0, abs=1e-9)
+    slope = np.diff(estimates.linear_model([rising] * 99, design)(rising))[0]
     assert slope == pytest.approx(2 * 99 / 100)  # the penalty is worth one population
 
 
 def test_picks_by_hand():
     found = made_up(np.array([3.0, -2.0, -1.0]))  # lock scores -3, 2, 1
-    assert patterns.pick_score(found, np.array([5.0, 4.0, 6.0])) == 2
-    assert patterns.pick_score(found, np.array([5.0, 5.0, 6.0])) == -0.5  # the mean of those that share it
+    assert estimates.pick_score(found, np.array([5.0, 4.0, 6.0])) == 2
+    assert estimates.pick_score(found, np.array([5.0, 5.0, 6.0])) == -0.5  # the mean of those that share it

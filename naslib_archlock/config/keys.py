@@ -1,0 +1,118 @@
+"""How a key of the configuration is declared: once, with its default, its allowed values, its meaning and its roles.
+
+A key is a field of a frozen dataclass, and ``key`` puts the declaration into the metadata of that field. The checks of
+values, every list of keys that belong together, and ``docs/config.md`` follow from it, so a new key is entered nowhere
+else.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, fields
+from enum import Enum
+from math import inf
+from typing import Any, TypeVar
+
+from ..errors import ConfigError, shown, unknown
+
+T = TypeVar("T")
+
+
+class Role(Enum):
+    """What a key is for, with the title that the reference page gives to it.
+
+    A key of several roles is described under its first one.
+    """
+
+    RUN = "The run"
+    LOCK = "What to lock"
+    SEARCH = "How to search"
+    DATA = "Files to read"  # what the files hold matters to a result, not what they are called
+    IMAGES = "Images of your own"
+    TRAINING = "Training of the ranker"  # with one of these keys changed, no ready-made ranker will do
+    EMBEDDING = "Task embeddings"
+    DEVICE = "Device"
+    AUDIT = "Transfer audit"
+
+
+@dataclass(frozen=True)
+class Key:
+    """The declaration of a key.
+
+    Attributes:
+        default: the value of a config that does not set the key; every other value has the same type.
+        meaning: what the key does, in sentences for the reference page.
+        roles: what the key is for; the first one is the main one.
+        low, high: the least and the greatest number that is allowed.
+        choices: the only values that are allowed beside the default; empty if the key is not a choice among names. A
+            registry is kept as it is, so that names that are registered later are known.
+    """
+
+    default: Any
+    meaning: str
+    roles: tuple[Role, ...]
+    low: float = -inf
+    high: float = inf
+    choices: Collection[str] = ()
+
+    @property
+    def is_text(self) -> bool:
+        """Whether the key holds text."""
+        return isinstance(self.default, str)
+
+
+def key(
+    default: T,
+    meaning: str,
+    role: Role,
+    *more_roles: Role,
+    low: float = -inf,
+    high: float = inf,
+    choices: Collection[str] = (),
+) -> T:
+    """Declare a key as a field of a dataclass; ``Key`` describes the arguments."""
+    return field(default=default, metadata={"key": Key(default, meaning, (role, *more_roles), low, high, choices)})
+
+
+def keys_of(section: Any) -> dict[str, Key]:
+    """Return the declared keys by name, in order.
+
+    Args:
+        section: a dataclass whose fields are keys, or an instance of it; fields that are sections are left out.
+    """
+    return {f.name: f.metadata["key"] for f in fields(section) if "key" in f.metadata}
+
+
+def names_with(section: Any, *roles: Role) -> tuple[str, ...]:
+    """Return the names of the keys that have at least one of the roles, in order.
+
+    Args:
+        section: a dataclass whose fields are keys, or an instance of it.
+        roles: the roles to look for.
+    """
+    return tuple(name for name, declared in keys_of(section).items() if set(roles) & set(declared.roles))
+
+
+def check_values(section: Any, prefix: str, must: str = "lie in [{low}, {high}]") -> None:
+    """Check every value of a section against the declaration of its key.
+
+    Args:
+        section: an instance of a dataclass whose fields are keys.
+        prefix: what a message puts before the name of a key, for example ``archlock.``.
+        must: how a message describes the range of a number.
+
+    Raises:
+        UnknownNameError: if a value is none of the choices.
+        ConfigError: if a number is out of range.
+    """
+    for name, declared in keys_of(section).items():
+        value = getattr(section, name)
+        if declared.choices and value != declared.default and value not in declared.choices:
+            raise unknown(f"{prefix}{name}", value, declared.choices)
+        if not declared.is_text and not declared.low <= value <= declared.high:  # NaN is not in any range
+            allowed = must.format(low=declared.low, high=declared.high)
+            raise ConfigError(f"{prefix}{name}={shown(value)} must {allowed}")
+
+
+def split_list(text: str) -> tuple[str, ...]:
+    """Return the parts of a list with commas, without blanks around them."""
+    return tuple(part.strip() for part in str(text).split(",") if part.strip())
