@@ -7,6 +7,7 @@ else.
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass, field, fields
 from enum import Enum
 from math import inf
