@@ -67,7 +67,7 @@ def _table(cls: type, names: list[str]) -> str:
 def _allowed(key: Key) -> str:
     """Return the values that a key takes, in words."""
     if key.choices:
-        return _listing(key.choices)
+        return _listing(tuple(key.choices))
     if key.is_text:
         return "text"
     if isinstance(key.default, bool):
