@@ -74,13 +74,6 @@ def test_the_source_is_no_target(scheme):
 # -- what it means -----------------------------------------------------------------------------------------------------
 
 
-def test_scheme_s_gives_no_source_accuracy_up():
-    budget = {"archlock.source_budget_pct": "5", "archlock.target": "cifar100"}
-    for scheme, expected in (("s", 0.0), ("tk", 5.0), ("tu", 5.0)):
-        overrides = [part for pair in {**budget, "archlock.scheme": scheme}.items() for part in pair]
-        assert load_config(None, overrides).search_settings.source_budget_pct == expected
-
-
 def test_the_preset_keeps_its_settings_but_the_layers_and_the_optimizer():
     config = load_config(
         None, ["archlock.preset", "paper", "archlock.hidden", "256,64,32", "archlock.ranker_optimizer", "sgd"]

@@ -215,6 +215,12 @@ def test_a_bayesian_search_plans_with_the_look_ups_that_its_steps_allow(toy_conf
     assert search.is_finished
 
 
+def test_scheme_s_gives_no_source_accuracy_up(toy_config):
+    for scheme, expected in (("s", 0.0), ("tk", 5.0), ("tu", 5.0)):
+        search = prepared_by(toy_config("archlock.source_budget_pct", "5", "archlock.scheme", scheme)).search
+        assert search.settings.source_budget_pct == expected
+
+
 MICRO_TASKS = ("class_scene", "class_object", "normal", "autoencoder")
 
 
