@@ -16,7 +16,6 @@ from ..compute.devices import find_device
 from ..compute.parts import LocalProcesses
 from ..config.load import load_config
 from ..errors import ConfigError
-from ..locking.prepare import open_benchmark, report_targets
 from ..report.audit_report import audit_picture, audit_text
 from ..report.text import summary
 from ..store.files import make_folder, write_bytes, write_text
@@ -30,6 +29,8 @@ _DEFAULT = ("search_space", "digits", "dataset", "digit")
 
 def run_audit_command(args: argparse.Namespace) -> int:
     """Attack what a search found, which is made first where it is not there, and write figures and a picture."""
+    from ..locking.prepare import open_benchmark, report_targets
+
     given = args.overrides if args.config_file else [*_DEFAULT, *args.overrides]
     config = load_config(args.config_file, given)
     benchmark = open_benchmark(config)

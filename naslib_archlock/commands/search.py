@@ -15,8 +15,6 @@ from ..benchmarks.benchmark import Benchmark, budget_floor
 from ..config.load import load_config
 from ..config.sections import Config
 from ..errors import ArchLockError, OutputError, RankerError, shown
-from ..locking.prepare import open_benchmark, prepare
-from ..locking.result import finish, wall_times
 from ..report.text import summary
 from ..search.base import Search
 from ..spaces.known import get_space
@@ -31,6 +29,8 @@ if TYPE_CHECKING:
 
 def run_search(args: argparse.Namespace) -> int:
     """Search, print the summary, and write ``result.json``, ``config.yaml`` and pictures to the run's folder."""
+    from ..locking.prepare import open_benchmark
+
     options = {"archlock.train_top": args.train_top, "archlock.skip_unreadable": args.skip_unreadable or None}
     given = [str(part) for option in options.items() if option[1] is not None for part in option]
     config = load_config(args.config_file, [*given, *args.overrides])
@@ -58,6 +58,9 @@ def made(config: Config, benchmark: Benchmark, run: RunFolder) -> dict[str, Any]
 
 def _search(config: Config, benchmark: Benchmark, run: RunFolder) -> dict[str, Any]:
     """Make the run, or what is missing of it; returns its result, with its timings."""
+    from ..locking.prepare import prepare
+    from ..locking.result import finish, wall_times
+
     start = time.perf_counter()
     with training_bar(config) as progress:
         prepared = prepare(config, benchmark, run.ranker(), progress, run.begin_training)

@@ -8,7 +8,6 @@ import shlex
 from dataclasses import replace
 
 from ..config.load import load_config
-from ..locking.find_ranker import train_on_scores
 from ..locking.knowledge import Knowledge
 from ..ranker.ranker import Ranker
 from ..report.text import table
@@ -22,6 +21,8 @@ def run_train_ranker(args: argparse.Namespace) -> int:
 
     If it is killed, the same command goes on from the checkpoint beside the file that it was to write.
     """
+    from ..locking.find_ranker import train_on_scores
+
     config = load_config(args.config_file, args.overrides)
     checkpoint = beside(args.out)
     check_free(args.out, args.overwrite, checkpoint)
