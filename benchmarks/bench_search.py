@@ -18,8 +18,8 @@ from naslib_archlock.locking.find_ranker import train_on_scores
 from naslib_archlock.locking.knowledge import Knowledge
 from naslib_archlock.locking.prepare import open_benchmark, prepare, report_targets
 from naslib_archlock.ranker.ranker import Ranker
-from naslib_archlock.search.base import Search
 from naslib_archlock.spaces.known import get_space
+from naslib_archlock.strategies.base import Search
 
 # Population 10, 40 steps, 1 + 15 embeddings, lambda 2; ours keeps the whole history.
 REFERENCE = (

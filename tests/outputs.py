@@ -28,9 +28,9 @@ from naslib_archlock.locking.prepare import open_benchmark, prepare
 from naslib_archlock.locking.result import finish
 from naslib_archlock.proxies.votes import Votes, parse_proxies
 from naslib_archlock.proxies.zero_cost import find_zero_cost, read_zero_cost
-from naslib_archlock.search.target_model import TargetModel
 from naslib_archlock.spaces.cells import cell_index
 from naslib_archlock.spaces.known import DIGITS, NASBENCH201
+from naslib_archlock.strategies.target_model import TargetModel
 
 EXPECTED = Path(__file__).parent / "expected_decisions.json"
 _DIGITS = ("search_space", "digits", "dataset", "digit", "archlock.target", "jigsaw")

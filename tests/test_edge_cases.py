@@ -25,8 +25,8 @@ from naslib_archlock.proxies.votes import Votes
 from naslib_archlock.proxies.zero_cost import ZeroCostScores
 from naslib_archlock.report.search_pictures import lock_picture, search_picture
 from naslib_archlock.report.text import summary
-from naslib_archlock.search.surrogate import SourceModel, inputs
-from naslib_archlock.search.target_model import percentiles
+from naslib_archlock.strategies.surrogate import SourceModel, inputs
+from naslib_archlock.strategies.target_model import percentiles
 
 # A division by zero, an overflow, a mean of nothing: what reaches users must not come from one.
 pytestmark = pytest.mark.filterwarnings("error::RuntimeWarning")

@@ -15,8 +15,8 @@ from naslib_archlock.benchmarks.table import find_table, read_table
 from naslib_archlock.proxies.similarity import similarity_weights
 from naslib_archlock.proxies.zero_cost import find_zero_cost, read_zero_cost
 from naslib_archlock.report.text import table
-from naslib_archlock.search.target_model import COLUMNS, FILE, TargetModel, encode_moments, moments
 from naslib_archlock.spaces.known import DIGITS, NASBENCH201, TRANSBENCH101_MICRO
+from naslib_archlock.strategies.target_model import COLUMNS, FILE, TargetModel, encode_moments, moments
 
 
 def main() -> None:

@@ -23,10 +23,10 @@ from naslib_archlock.benchmarks.digits_benchmark import digits_benchmark
 from naslib_archlock.benchmarks.lock_score import LockScale, accuracies
 from naslib_archlock.benchmarks.table import find_table, read_table
 from naslib_archlock.report.text import table
-from naslib_archlock.search.target_model import TargetModel, other_tasks, percentiles, populations
 from naslib_archlock.spaces.cells import one_hot
 from naslib_archlock.spaces.features import FEATURES, conv_weights, features
 from naslib_archlock.spaces.known import NASBENCH201, TRANSBENCH101_MICRO
+from naslib_archlock.strategies.target_model import TargetModel, other_tasks, percentiles, populations
 
 BUDGETS_PCT = (2.0, 5.0)
 # Choices were made on these pairs; every other pair of the two benchmarks of NASLib is reported apart.

@@ -16,11 +16,11 @@ from ..config.load import load_config
 from ..config.sections import Config
 from ..errors import ArchLockError, OutputError, RankerError, shown
 from ..report.text import summary
-from ..search.base import Search
 from ..spaces.known import get_space
 from ..store import checkpoint, sealed
 from ..store.files import make_folder, remove_folder, write_bytes, write_text
 from ..store.reading import UnreadableError, parse_json, parse_yaml, read_regular, read_yaml
+from ..strategies.base import Search
 from .progress import training_bar
 
 if TYPE_CHECKING:

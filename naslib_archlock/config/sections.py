@@ -14,10 +14,10 @@ from ..compute.devices import check_device_name
 from ..errors import ConfigError, named
 from ..proxies.votes import parse_proxies
 from ..ranker.train_settings import OPTIMIZERS, PRESETS, TrainSettings, parse_widths
-from ..search.base import SearchSettings
-from ..search.strategies import STRATEGIES
 from ..spaces.known import SPACES, get_space
 from ..store.files import is_file_name
+from ..strategies.base import SearchSettings
+from ..strategies.strategy import STRATEGIES
 from ..tasks.names import task_name
 from .audit_section import AuditSection
 from .keys import Role, check_values, key, keys_of, names_with, split_list

@@ -21,12 +21,12 @@ from ..benchmarks.tabular import tabular_benchmark
 from ..compute.seeding import stream
 from ..config.sections import Config
 from ..errors import ConfigError
-from ..search.base import Search
-from ..search.fitness import ExpectedFitness, Fitness
-from ..search.rank_fitness import RankFitness
-from ..search.strategies import EXPECTED, Strategy, get_strategy
 from ..spaces.features import FEATURES
 from ..spaces.known import get_space
+from ..strategies.base import Search
+from ..strategies.fitness import ExpectedFitness, Fitness
+from ..strategies.rank_fitness import RankFitness
+from ..strategies.strategy import EXPECTED, Strategy, get_strategy
 from ..tasks.names import is_image_folder
 from .find_ranker import find_ranker
 from .schemes import Scheme, get_scheme

@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 from ..benchmarks.benchmark import Benchmark
 from ..config.sections import Config
-from ..search.base import Search
+from ..spaces.cells import Cell
+from ..spaces.space import SearchSpace
+from ..strategies.base import Evaluated, Search
 from ..tasks.names import task_name
 from .prepare import report_targets, run, search_on_source_alone
 from .schemes import get_scheme
+
+if TYPE_CHECKING:
+    from torch import nn
 
 
 def finish(config: Config, benchmark: Benchmark, search: Search) -> dict[str, Any]:
@@ -53,3 +60,59 @@ def measure(config: Config, benchmark: Benchmark, search: Search) -> dict[str, A
 def wall_times(preparation: float, search: float) -> dict[str, float]:
     """Return seconds of wall time. They have a file of their own, as the result is the same for the same seed."""
     return {"seconds": round(search, 3), "seconds_preparation": round(preparation, 3)}
+
+
+@dataclass(frozen=True)
+class Result:
+    """What a search found.
+
+    Attributes:
+        space: the search space.
+        cell: the architecture found, six codes.
+        report: what ``result.json`` holds, in JSON types (``finish``); accuracies are in each task's own unit.
+        history: everything that the search evaluated, in order.
+    """
+
+    space: SearchSpace
+    cell: Cell
+    report: Mapping[str, Any]
+    history: tuple[Evaluated, ...]
+
+    @property
+    def arch(self) -> str:
+        """The architecture as its benchmark writes it."""
+        return self.space.to_str(self.cell)
+
+    @property
+    def accuracies(self) -> dict[str, float | None]:
+        """The figures of the architecture: ``val`` and ``test`` of the source, ``test`` of each target.
+
+        A figure is None where no network was trained.
+        """
+        source = {f"{self.report['source']}/{split}": self.report[f"source_{split}"] for split in ("val", "test")}
+        return {**source, **{f"{task}/test": figure for task, figure in self.report["targets"].items()}}
+
+    def module(
+        self,
+        n_outputs: int,
+        in_channels: int = 3,
+        widths: Sequence[int] = (16, 32, 64),
+        cells_per_stage: int = 1,
+    ) -> nn.Module:
+        """Return an untrained network of the architecture, which needs torch and no NASLib.
+
+        Args:
+            n_outputs: classes, or numbers to predict.
+            in_channels: channels of an image.
+            widths: channels of each stage; every stage after the first halves the image.
+            cells_per_stage: 5 in NAS-Bench-201.
+        Returns:
+            a module from ``n x in_channels x height x width`` to ``n x n_outputs``, with weights from torch's global
+            generator.
+        Raises:
+            ConfigError: if this package builds no networks of the search space.
+        """
+        from ..networks.cell_network import CellNetwork
+
+        cell = self.space.network_cell(self.cell)
+        return CellNetwork(cell, in_channels, n_outputs, widths=widths, cells_per_stage=cells_per_stage)

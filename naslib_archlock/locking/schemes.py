@@ -25,8 +25,8 @@ from ..compute.seeding import stream
 from ..config.sections import Config
 from ..embedding.simulate import simulate_targets
 from ..errors import unknown
-from ..search.rank_fitness import Combine, bad_on_targets, good_on_source
-from ..search.target_model import TargetModel, other_tasks, percentiles
+from ..strategies.rank_fitness import Combine, bad_on_targets, good_on_source
+from ..strategies.target_model import TargetModel, other_tasks, percentiles
 from ..tasks.names import task_name
 from .view import View
 

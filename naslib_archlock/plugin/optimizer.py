@@ -18,11 +18,11 @@ from ..errors import NaslibError
 from ..locking.prepare import checked, open_benchmark, prepare
 from ..locking.result import finish, wall_times
 from ..report.text import summary
-from ..search.base import Search
 from ..spaces.cells import Cell
 from ..spaces.known import get_space
 from ..store.files import write_text
 from ..store.sealed import seal, unseal
+from ..strategies.base import Search
 from .naslib_benchmark import NaslibBenchmark
 
 logger = logging.getLogger("naslib.archlock")  # NASLib's loggers all hang from "naslib"

@@ -11,8 +11,8 @@ from matplotlib.figure import Figure
 
 from ..benchmarks.benchmark import Benchmark
 from ..locking.schemes import get_scheme
-from ..search.base import Evaluated, Search
-from ..search.rank_search import RankSearch
+from ..strategies.base import Evaluated, Search
+from ..strategies.rank_search import RankSearch
 from .pictures import CHOSEN, OUTSIDE, WITHIN, plain, png
 
 

@@ -31,12 +31,12 @@ from ..locking.knowledge import Knowledge, zero_cost_files
 from ..locking.prepare import prepare, run, strategy_of
 from ..locking.schemes import SCHEMES, get_scheme
 from ..ranker.ranker import Ranker
-from ..search.strategies import RANKS
 from ..spaces.cells import Cell
 from ..spaces.known import SPACES, get_space
 from ..spaces.space import SearchSpace
 from ..store.cache import content_hash
 from ..store.files import make_folder
+from ..strategies.strategy import RANKS
 
 N_PICKS = 5
 

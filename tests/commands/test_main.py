@@ -25,11 +25,11 @@ from naslib_archlock.locking import result
 from naslib_archlock.ranker.ranker import Ranker
 from naslib_archlock.report import LIMIT
 from naslib_archlock.report import search_pictures as plot
-from naslib_archlock.search.base import Search
-from naslib_archlock.search.bayesian import BayesianSearch
-from naslib_archlock.search.evolution import RegularizedEvolution
 from naslib_archlock.store import checkpoint, sealed
 from naslib_archlock.store.sealed import seal
+from naslib_archlock.strategies.base import Search
+from naslib_archlock.strategies.bayesian import BayesianSearch
+from naslib_archlock.strategies.evolution import RegularizedEvolution
 
 COMMAND = [sys.executable, "-m", "naslib_archlock.commands.main"]
 

@@ -27,11 +27,11 @@ from naslib_archlock.locking.prepare import Prepared, open_benchmark, prepare
 from naslib_archlock.locking.result import finish
 from naslib_archlock.ranker.train_settings import PRESETS, TrainSettings
 from naslib_archlock.report import search_pictures as plot
-from naslib_archlock.search import target_model
-from naslib_archlock.search.base import Evaluated, Search
-from naslib_archlock.search.target_model import Moments
 from naslib_archlock.spaces.cells import cell_index
 from naslib_archlock.spaces.known import get_space
+from naslib_archlock.strategies import target_model
+from naslib_archlock.strategies.base import Evaluated, Search
+from naslib_archlock.strategies.target_model import Moments
 
 SCHEMES = ("s", "tk", "tu")
 ON_RANKS = ("evolution", "exhaustive")

@@ -20,13 +20,13 @@ from naslib_archlock.locking.schemes import get_scheme
 from naslib_archlock.locking.view import View
 from naslib_archlock.proxies.similarity import similarity_weights
 from naslib_archlock.ranker.ranker import Ranker
-from naslib_archlock.search.bayesian import BayesianSearch
-from naslib_archlock.search.evolution import RegularizedEvolution
-from naslib_archlock.search.exhaustive import ExhaustiveSearch
-from naslib_archlock.search.strategies import STRATEGIES
-from naslib_archlock.search.target_model import TargetModel, percentiles
 from naslib_archlock.spaces.cells import cell_index
 from naslib_archlock.spaces.known import NASBENCH201, TRANSBENCH101_MICRO
+from naslib_archlock.strategies.bayesian import BayesianSearch
+from naslib_archlock.strategies.evolution import RegularizedEvolution
+from naslib_archlock.strategies.exhaustive import ExhaustiveSearch
+from naslib_archlock.strategies.strategy import STRATEGIES
+from naslib_archlock.strategies.target_model import TargetModel, percentiles
 from naslib_archlock.tasks.names import SPLITS
 
 pytestmark = pytest.mark.usefixtures("fast_training")

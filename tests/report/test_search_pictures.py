@@ -6,12 +6,12 @@ import pytest
 from naslib_archlock.benchmarks.benchmark import SourceOracle
 from naslib_archlock.benchmarks.table import TableBenchmark
 from naslib_archlock.report.search_pictures import lock_picture, search_picture
-from naslib_archlock.search.base import SearchSettings
-from naslib_archlock.search.bayesian import BayesianSearch
-from naslib_archlock.search.evolution import RegularizedEvolution
-from naslib_archlock.search.exhaustive import ExhaustiveSearch
-from naslib_archlock.search.fitness import ExpectedFitness
 from naslib_archlock.spaces.known import TRANSBENCH101_MICRO
+from naslib_archlock.strategies.base import SearchSettings
+from naslib_archlock.strategies.bayesian import BayesianSearch
+from naslib_archlock.strategies.evolution import RegularizedEvolution
+from naslib_archlock.strategies.exhaustive import ExhaustiveSearch
+from naslib_archlock.strategies.fitness import ExpectedFitness
 
 
 class FakeFitness:

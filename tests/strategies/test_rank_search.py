@@ -11,12 +11,12 @@ from hypothesis import strategies as st
 
 from naslib_archlock.benchmarks.benchmark import SourceOracle
 from naslib_archlock.errors import ConfigError
-from naslib_archlock.search.base import Evaluated, Search, SearchSettings
-from naslib_archlock.search.evolution import RegularizedEvolution
-from naslib_archlock.search.exhaustive import ExhaustiveSearch
 from naslib_archlock.spaces.cell_space import CellSpace
 from naslib_archlock.spaces.cells import Cell, cell_index
 from naslib_archlock.spaces.known import TRANSBENCH101_MACRO, TRANSBENCH101_MICRO
+from naslib_archlock.strategies.base import Evaluated, Search, SearchSettings
+from naslib_archlock.strategies.evolution import RegularizedEvolution
+from naslib_archlock.strategies.exhaustive import ExhaustiveSearch
 
 SPACE = TRANSBENCH101_MICRO
 seeds = st.integers(0, 2**16)

@@ -8,11 +8,11 @@ from sklearn.gaussian_process import GaussianProcessRegressor
 from sklearn.gaussian_process.kernels import RBF, WhiteKernel
 from threadpoolctl import threadpool_info
 
-from naslib_archlock.search import surrogate
-from naslib_archlock.search.surrogate import Kernel, SourceModel, inputs
 from naslib_archlock.spaces.cells import one_hot
 from naslib_archlock.spaces.features import features
 from naslib_archlock.spaces.known import DIGITS, NASBENCH201, TRANSBENCH101_MACRO, TRANSBENCH101_MICRO
+from naslib_archlock.strategies import surrogate
+from naslib_archlock.strategies.surrogate import Kernel, SourceModel, inputs
 
 SPACE = TRANSBENCH101_MICRO
 POINTS = inputs(SPACE)

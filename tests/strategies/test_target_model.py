@@ -19,8 +19,12 @@ from naslib_archlock.benchmarks.digits_benchmark import digits_benchmark
 from naslib_archlock.benchmarks.lock_score import accuracies
 from naslib_archlock.benchmarks.table import TableBenchmark, find_table, read_table
 from naslib_archlock.errors import TableError
-from naslib_archlock.search import target_model
-from naslib_archlock.search.target_model import (
+from naslib_archlock.spaces.cells import cell_index
+from naslib_archlock.spaces.features import FEATURES, features
+from naslib_archlock.spaces.known import DIGITS, NASBENCH201, TRANSBENCH101_MICRO
+from naslib_archlock.spaces.space import SearchSpace
+from naslib_archlock.strategies import target_model
+from naslib_archlock.strategies.target_model import (
     BUDGET_PCT,
     COLUMNS,
     Moments,
@@ -32,10 +36,6 @@ from naslib_archlock.search.target_model import (
     populations,
     read_moments,
 )
-from naslib_archlock.spaces.cells import cell_index
-from naslib_archlock.spaces.features import FEATURES, features
-from naslib_archlock.spaces.known import DIGITS, NASBENCH201, TRANSBENCH101_MICRO
-from naslib_archlock.spaces.space import SearchSpace
 
 CELL_SPACES = (NASBENCH201, TRANSBENCH101_MICRO, DIGITS)
 BUILDER = Path(__file__).parents[2] / "experiments" / "target_model" / "build.py"

@@ -7,8 +7,8 @@ import pytest
 
 from naslib_archlock.errors import RankerError
 from naslib_archlock.ranker.ranker import Ranker
-from naslib_archlock.search.rank_fitness import Combine, RankFitness, bad_on_targets, good_on_source
 from naslib_archlock.spaces.known import TRANSBENCH101_MACRO, TRANSBENCH101_MICRO
+from naslib_archlock.strategies.rank_fitness import Combine, RankFitness, bad_on_targets, good_on_source
 
 SPACE = TRANSBENCH101_MICRO
 SOURCE = np.array([1.0, 5.0, 10.0])

@@ -11,15 +11,15 @@ from hypothesis import strategies as st
 from threadpoolctl import threadpool_limits
 
 from naslib_archlock.benchmarks.benchmark import SourceOracle, budget_floor
-from naslib_archlock.search import bayesian
-from naslib_archlock.search.base import SearchSettings
-from naslib_archlock.search.bayesian import SHARE_FOR_BEST, BayesianSearch, expected_improvement
-from naslib_archlock.search.fitness import ExpectedFitness
 from naslib_archlock.spaces.cell_space import CellSpace
 from naslib_archlock.spaces.cells import Cell, cell_index
 from naslib_archlock.spaces.features import features
 from naslib_archlock.spaces.known import TRANSBENCH101_MACRO, TRANSBENCH101_MICRO
 from naslib_archlock.spaces.space import SearchSpace
+from naslib_archlock.strategies import bayesian
+from naslib_archlock.strategies.base import SearchSettings
+from naslib_archlock.strategies.bayesian import SHARE_FOR_BEST, BayesianSearch, expected_improvement
+from naslib_archlock.strategies.fitness import ExpectedFitness
 
 SPACE = TRANSBENCH101_MICRO
 N_START = bayesian._N_RANDOM

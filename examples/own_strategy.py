@@ -1,0 +1,25 @@
+"""A search strategy of your own: propose what to evaluate next, and say when to stop."""
+
+from __future__ import annotations
+
+import naslib_archlock as al
+from naslib_archlock.strategies.base import Search
+
+
+class RandomSearch(Search):
+    """Evaluates random architectures; the choice among them is the fittest within the source budget."""
+
+    @property
+    def is_finished(self) -> bool:
+        return self._n_unused_queries() <= 0
+
+    def _propose(self) -> tuple[int, ...]:
+        return self.space.sample(1, self.rng)[0]
+
+    def _judge(self, arch: tuple[int, ...]) -> tuple[float, None]:
+        return float(self.fitness.of([arch])[0]), None
+
+
+al.register_strategy(al.Strategy("random", "random architectures", RandomSearch, fitness="expected"))
+result = al.search(search_space="digits", dataset="digit", target="jigsaw", strategy="random", source_queries=50)
+print(result.arch, result.accuracies)

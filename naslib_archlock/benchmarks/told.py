@@ -1,0 +1,31 @@
+"""A benchmark whose accuracies somebody else finds: a search on it is told them (``Search.tell``)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from ..errors import ConfigError, shown
+from ..spaces.cells import Cell
+from ..spaces.space import SearchSpace
+from .benchmark import Benchmark
+
+
+class ToldBenchmark(Benchmark):
+    """Names of tasks, without any accuracy. Its oracle counts what it is told."""
+
+    def __init__(self, space: SearchSpace, source: str, targets: Sequence[str] = ()) -> None:
+        """Name the tasks.
+
+        Args:
+            space: the search space.
+            source: the source task, in whatever words; architectures are evaluated on it elsewhere.
+            targets: tasks of which a scheme may know the data, where there is any.
+        """
+        self.space, self.tasks = space, (source, *targets)
+
+    def accuracy(self, arch: Cell, *, task: str, split: str) -> float:
+        """Raises: ConfigError: this benchmark has no figures."""
+        raise ConfigError(
+            f"no accuracy of {shown(arch)} on {task} is here: drive the search with ask() and tell(), and evaluate "
+            "what it asks for with your own trainer"
+        )

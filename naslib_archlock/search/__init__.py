@@ -1,1 +1,0 @@
-"""Search strategies, and what they maximise: a fitness that is high for good source and bad target performance."""

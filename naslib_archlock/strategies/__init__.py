@@ -1,0 +1,1 @@
+"""Strategies of search, and what they maximise: a fitness that is high for good source and bad target performance."""
