@@ -12,12 +12,12 @@ import numpy as np
 import torch
 
 from naslib_archlock.benchmarks.trained import TrainedBenchmark
-from naslib_archlock.commands.search import RunFolder
 from naslib_archlock.compute.parts import LocalProcesses, compute_parts
 from naslib_archlock.config.sections import load_config
 from naslib_archlock.embedding import task2vec
 from naslib_archlock.errors import RankerError
 from naslib_archlock.locking import prepare as pipeline
+from naslib_archlock.locking.run_folder import RunFolder
 from naslib_archlock.networks.fit import FitSettings
 from naslib_archlock.proxies.votes import Votes
 from naslib_archlock.proxies.zero_cost import ZeroCostScores

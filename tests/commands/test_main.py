@@ -20,8 +20,8 @@ import yaml
 from naslib_archlock import __version__
 from naslib_archlock.benchmarks.benchmark import SourceOracle
 from naslib_archlock.commands import main as cli
-from naslib_archlock.commands.search import RunFolder
 from naslib_archlock.locking import prepare as pipeline
+from naslib_archlock.locking.run_folder import RunFolder
 from naslib_archlock.ranker.ranker import Ranker
 from naslib_archlock.report import LIMIT
 from naslib_archlock.report import search_pictures as plot
@@ -31,7 +31,7 @@ from naslib_archlock.search.evolution import RegularizedEvolution
 from naslib_archlock.store import checkpoint, sealed
 from naslib_archlock.store.sealed import seal
 
-COMMAND = [sys.executable, "-m", "naslib_archlock.commands.main"]
+COMMAND = [sys.executable, "-m", "naslib_archlock"]
 
 
 class Outcome(NamedTuple):
