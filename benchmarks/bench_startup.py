@@ -29,9 +29,9 @@ def bench_import_torch(measure: Measure, work: str) -> None:
 
 
 def bench_help(measure: Measure) -> None:
-    measure(START_UP, "ours", "archlock --help", lambda: run("-m", "naslib_archlock.commands.main", "--help"))
+    measure(START_UP, "ours", "archlock --help", lambda: run("-m", "naslib_archlock", "--help"))
 
 
 def bench_search(measure: Measure, tmp_path: Path) -> None:
     arguments = ("--config-file", CONFIGS / "digits.yaml", "out_dir", tmp_path)
-    measure(SEARCH, "ours", "archlock search", lambda: run("-m", "naslib_archlock.commands.main", "search", *arguments))
+    measure(SEARCH, "ours", "archlock search", lambda: run("-m", "naslib_archlock", "search", *arguments))

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-import naslib_archlock as al
 from naslib_archlock.testing.benchmark_contract import check_benchmark
+
+import naslib_archlock as al
 
 
 class CountedOps(al.Benchmark):

@@ -15,7 +15,7 @@ import numpy as np
 import torch
 from scipy import stats
 
-from naslib_archlock.commands.workers import add_cluster_options, workers_of
+from naslib_archlock.commands.options import add_cluster_options, workers_of
 from naslib_archlock.compute.parts import Workers, in_parallel
 from naslib_archlock.errors import ArchLockError
 from naslib_archlock.store.files import write_text

@@ -7,8 +7,8 @@ An implementation of ArchLock (Zhou, Ren, Xu, ICLR 2024). In a script::
     result = al.search(search_space="digits", dataset="digit", scheme="tk", target="jigsaw")
     print(result.arch, result.accuracies)
 
-``register()`` adds the optimizer ``archlock`` and the predictor ``archlock`` to NASLib. A name is imported when it is first
-used, so that importing this package takes no time and needs no torch.
+``register()`` adds the optimizer ``archlock`` and the predictor ``archlock`` to NASLib. A name is imported when it is
+first used, so that importing this package takes no time and needs no torch.
 """
 
 from __future__ import annotations

@@ -12,12 +12,12 @@ import numpy as np
 import torch
 
 from naslib_archlock.benchmarks.trained import TrainedBenchmark
-from naslib_archlock.commands.search import RunFolder
 from naslib_archlock.compute.parts import LocalProcesses, compute_parts
 from naslib_archlock.config.load import load_config
 from naslib_archlock.embedding import task2vec
 from naslib_archlock.errors import RankerError
 from naslib_archlock.locking.prepare import open_benchmark, prepare
+from naslib_archlock.locking.run_folder import RunFolder
 from naslib_archlock.networks.fit import FitSettings
 from naslib_archlock.proxies.votes import Votes
 from naslib_archlock.proxies.zero_cost import ZeroCostScores
@@ -127,15 +127,9 @@ def _cached() -> Iterator[Kind]:
     column = np.arange(200, dtype=np.float64)
 
     def accuracies() -> Any:
-        is_made = False
-
-        def make() -> np.ndarray:
-            nonlocal is_made
-            is_made = True
-            return column.copy()
-
-        found = kept_array({"column": "digit/val"}, make)
-        return None if is_made else found.tobytes()
+        made = []
+        found = kept_array({"column": "digit/val"}, lambda: made.append(1) or column.copy())
+        return None if made else found.tobytes()
 
     accuracies()
     of_column = sorted(set(folder.glob("*")) - before - set(of_embedding))

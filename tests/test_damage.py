@@ -64,7 +64,7 @@ def test_figures_of_networks_that_a_killed_search_has_trained(digit_images, tmp_
     assert search("whole") == 0
     n_networks = capsys.readouterr().err.count("training ")
     with monkeypatch.context() as patch:
-        patch.setattr("naslib_archlock.locking.result.finish", stopped)
+        patch.setattr("naslib_archlock.commands.make_run.finish", stopped)
         assert search("out") == 130
     folder = tmp_path / "out/transbench101_micro/low/archlock/tu/0"
     kept = sorted((folder / "networks").iterdir())

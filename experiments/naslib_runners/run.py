@@ -38,7 +38,7 @@ def run_naslib(runner: str, space: SearchSpace, source: str, target: str, settin
     with tempfile.TemporaryDirectory() as out:
         script = naslib_home() / "naslib" / "runners" / runner / "runner.py"
         command = [
-            sys.executable, "-m", "naslib_archlock.commands.main", "naslib", str(script),
+            sys.executable, "-m", "naslib_archlock", "naslib", str(script),
             "--config-file", str(CONFIGS / f"{space.name}.yaml"),
             "seed", str(seed), "out_dir", out, "optimizer", optimizer, "dataset", source,
         ]  # fmt: skip

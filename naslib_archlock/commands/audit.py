@@ -1,4 +1,4 @@
-"""What ``archlock audit`` does."""
+"""``archlock audit``: attack what a search found, as somebody who has its weights would."""
 
 from __future__ import annotations
 
@@ -7,29 +7,43 @@ import json
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
-
-from ..audit.attacked_cells import cells_to_attack
-from ..audit.audit_results import by_role, chosen_attacks, summarise
-from ..audit.audit_run import archs_of, run_audit
-from ..compute.devices import find_device
-from ..compute.parts import LocalProcesses
-from ..config.load import load_config
 from ..errors import ConfigError
-from ..report.audit_report import audit_picture, audit_text
-from ..report.text import summary
-from ..store.files import make_folder, write_bytes, write_text
-from ..studies.study_results import to_records
-from ..tasks.names import task_name
-from .search import RunFolder, is_same_run, made
+from .options import OVERRIDES, add_config_options, add_jobs_option
 
-# Without a config: the embedded benchmark, which needs nothing else.
+# Without a config file, the audit is one of the embedded benchmark, which needs nothing else.
 _DEFAULT = ("search_space", "digits", "dataset", "digit")
 
 
-def run_audit_command(args: argparse.Namespace) -> int:
-    """Attack what a search found, which is made first where it is not there, and write figures and a picture."""
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the options of the command."""
+    parser.usage = "archlock audit [--config-file FILE] [--out DIR] [--jobs N] [--json] [KEY VALUE ...]"
+    parser.epilog = (
+        f"{OVERRIDES}. The search is made first where its result is not there. Without a config: the embedded "
+        "benchmark, source digit. An interrupted audit goes on when the same command is given again."
+    )
+    add_config_options(parser)
+    parser.add_argument("--out", type=Path, metavar="DIR", help="folder (default: audit in the run's folder)")
+    add_jobs_option(parser, "default: one a core; on a GPU one")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Attack what a search found, and write figures and a picture. The search is made first if it is not finished."""
+    import pandas as pd
+
+    from ..audit.attacked_cells import cells_to_attack
+    from ..audit.audit_results import by_role, chosen_attacks, summarise
+    from ..audit.audit_run import archs_of, run_audit
+    from ..compute.devices import find_device
+    from ..compute.parts import LocalProcesses
+    from ..config.load import load_config
     from ..locking.prepare import open_benchmark, report_targets
+    from ..locking.run_folder import RunFolder, is_same_run
+    from ..report.audit_report import audit_picture, audit_text
+    from ..report.text import summary
+    from ..store.files import make_folder, write_bytes, write_text
+    from ..studies.study_results import to_records
+    from ..tasks.names import task_name
+    from .make_run import make_run
 
     given = args.overrides if args.config_file else [*_DEFAULT, *args.overrides]
     config = load_config(args.config_file, given)
@@ -37,7 +51,7 @@ def run_audit_command(args: argparse.Namespace) -> int:
     targets = report_targets(config, benchmark.tasks)
     if not targets:
         raise ConfigError("there is no target to attack: name some with archlock.target")
-    result = made(config, benchmark, RunFolder(config, resume=is_same_run(config), overwrite=False))
+    result = make_run(config, benchmark, RunFolder(config, resume=is_same_run(config), overwrite=False))
     print(summary(result, benchmark.space))
     out: Path = args.out or config.save / "audit"
     make_folder(out)

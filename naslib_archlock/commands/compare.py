@@ -1,4 +1,4 @@
-"""What ``archlock compare`` does."""
+"""``archlock compare``: run a study, which compares methods on task pairs."""
 
 from __future__ import annotations
 
@@ -9,23 +9,41 @@ import sys
 import textwrap
 from dataclasses import replace
 from pathlib import Path
-
-import pandas as pd
+from typing import TYPE_CHECKING
 
 from ..errors import OutputError, StudyError
-from ..report import LIMIT
-from ..report.text import table
-from ..studies.statistics import analyse
-from ..studies.study import Study, load_study
-from ..studies.study_results import to_records
-from ..studies.study_run import RESULTS, STUDY, resolve, run_study
-from .workers import workers_of
+from .options import add_cluster_options, add_jobs_option, add_json_option, at_least, workers_of
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from ..studies.study import Study
 
 _WIDTH = 100
 
 
-def run_compare(args: argparse.Namespace) -> int:
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the options of the command."""
+    parser.epilog = "An interrupted study goes on when the same command is given again."
+    parser.add_argument("study", type=Path, metavar="STUDY.yaml", help="the grid (see experiments/)")
+    parser.add_argument("--out", type=Path, metavar="DIR", help="folder for the results (default run/NAME)")
+    parser.add_argument(
+        "--tables", default="", metavar="DIR", help="folder of plain tables and zc_*.json files (default: NASLib's own)"
+    )
+    add_jobs_option(parser, "default: one a core")
+    add_cluster_options(parser)
+    parser.add_argument("--seeds", type=at_least(1), metavar="N", help="so many instead of the study's")
+    add_json_option(parser)
+
+
+def run(args: argparse.Namespace) -> int:
     """Make the runs of a study that are missing, write its results, and print a table of them."""
+    from ..report import LIMIT
+    from ..studies.statistics import analyse
+    from ..studies.study import load_study
+    from ..studies.study_results import to_records
+    from ..studies.study_run import RESULTS, STUDY, resolve, run_study
+
     study = load_study(args.study)
     if args.seeds:
         study = replace(study, seeds=args.seeds)
@@ -33,9 +51,9 @@ def run_compare(args: argparse.Namespace) -> int:
     if args.tables and not Path(args.tables).is_dir():
         raise StudyError(f"--tables {args.tables} is not a folder")
     workers = workers_of(args, default_jobs=0)
-    tables = os.path.abspath(args.tables) if args.tables else ""  # wherever a worker was started
+    tables = os.path.abspath(args.tables) if args.tables else ""  # a worker may have another working directory
     study = resolve(study, tables)
-    _keep_study_file(args.study, out / STUDY, study)
+    _check_study_file(args.study, out / STUDY, study)
     try:
         done = run_study(study, out, tables, workers)
     except KeyboardInterrupt:
@@ -54,14 +72,25 @@ def run_compare(args: argparse.Namespace) -> int:
     return 0
 
 
-def _keep_study_file(given: Path, written: Path, study: Study) -> None:
-    """Raises: OutputError: if the output would replace the user's own file by other content."""
+def _check_study_file(given: Path, written: Path, study: Study) -> None:
+    """Refuse an output folder in which the written study would replace the user's own file.
+
+    Args:
+        given: the file that the user wrote.
+        written: the file that ``run_study`` writes.
+        study: the study as it is run, in which every name is resolved.
+
+    Raises:
+        OutputError: if the two files are one, and its content would change.
+    """
     if given.resolve() == written.resolve() and given.read_text(encoding="utf-8") != study.to_yaml():
         raise OutputError(f"{written} would be replaced by the study as it was run; rename it, or choose another --out")
 
 
 def _tables(summary: pd.DataFrame) -> str:
     """A table for each space and budget: lock scores with intervals over pairs and seeds, failures, look-ups."""
+    from ..report.text import table
+
     parts = []
     for (space, budget), rows in summary.groupby(["space", "budget_pct"], sort=False):
         lines = [["method", "lock score", "95% interval", "outside the budget", "look-ups: source", "target"]]

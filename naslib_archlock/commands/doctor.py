@@ -11,11 +11,10 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from .. import __version__, data
+from .. import __version__
 from ..errors import NaslibError, OutputError, TableError
-from ..store.cache import user_folder
 
-# Requirements of NASLib with a ceiling, and what goes wrong above it (see pyproject.toml).
+# Libraries that NASLib needs below some version, and what goes wrong from that version on (see pyproject.toml).
 _CEILINGS = {
     "numpy": ((2, 4), "its np.sum(generator) is an error there: pip install 'numpy<2.4'"),
     "setuptools": ((80,), "pkg_resources is gone there: pip install 'setuptools<80'"),
@@ -25,7 +24,14 @@ _CEILINGS = {
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing looked at. ``state``: ok, missing or warning; ``advice``: what to do, empty if ok."""
+    """The state of one thing that a user may need.
+
+    Attributes:
+        name: what it is, in a word.
+        state: ok, missing or warning.
+        detail: its version, place or size, or what is wrong with it.
+        advice: what to do; empty if the state is ok.
+    """
 
     name: str
     state: str
@@ -33,8 +39,13 @@ class Finding:
     advice: str = ""
 
 
-def run_doctor(args: argparse.Namespace) -> int:
-    """Print all findings; always returns 0, as nothing but the core is needed for every use."""
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add ``--json``."""
+    parser.add_argument("--json", action="store_true", help="print one JSON object")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Print all findings. A missing part is no failure, because most uses need only some of the parts."""
     findings = list(examine())
     if args.json:
         print(json.dumps({"findings": [asdict(f) for f in findings]}))
@@ -63,7 +74,9 @@ def examine() -> Iterator[Finding]:
 
 
 def _package_data() -> Finding:
-    """Whether the files that come with the package are those that were published."""
+    """Check that the files in the package have the content that was published."""
+    from .. import data
+
     names = data.published()
     try:
         size = sum(data.checked_path(name).stat().st_size for name in names)
@@ -74,7 +87,9 @@ def _package_data() -> Finding:
 
 
 def _cache() -> Finding:
-    """Where what was read and computed is kept, and how large that is."""
+    """Look for the folder of kept results, and measure its size."""
+    from ..store.cache import user_folder
+
     try:
         folder = user_folder()
     except OutputError as err:
@@ -89,7 +104,7 @@ def _cache() -> Finding:
 
 
 def _size(path: Path) -> int:
-    """In bytes; 0 for a folder, and for what another process has just removed."""
+    """The size of a file in bytes; 0 for a folder, and for a file that another process has just removed."""
     try:
         return path.stat().st_size if path.is_file() else 0
     except OSError:
@@ -97,6 +112,7 @@ def _size(path: Path) -> int:
 
 
 def _version(name: str) -> Finding:
+    """Look for the version of an installed library."""
     try:
         version = importlib.metadata.version(name)
     except importlib.metadata.PackageNotFoundError:
@@ -105,6 +121,7 @@ def _version(name: str) -> Finding:
 
 
 def _naslib() -> Iterator[Finding]:
+    """Look at NASLib, the libraries that it needs below some version, its import, and its benchmark files."""
     from ..plugin.compat import load_naslib, naslib_home
 
     try:
@@ -130,7 +147,7 @@ def _naslib() -> Iterator[Finding]:
 
 
 def _naslib_version(home: Path) -> str:
-    """NASLib's version, from the text of its file: importing it would take seconds."""
+    """NASLib's version. It is read from the text of a file, because importing NASLib takes seconds."""
     try:
         text = (home / "naslib" / "__version__.py").read_text(encoding="utf-8")
         return text.strip().splitlines()[-1].split("=")[-1].strip(" \"'")
@@ -139,6 +156,7 @@ def _naslib_version(home: Path) -> str:
 
 
 def _benchmark_files(folder: Path) -> Iterator[Finding]:
+    """Look for the benchmark and zero-cost files of every space in NASLib's data folder."""
     from ..plugin.naslib_benchmark import benchmark_files
     from ..proxies.zero_cost import zero_cost_file_name
     from ..spaces.known import NASLIB_SPACES
@@ -149,13 +167,16 @@ def _benchmark_files(folder: Path) -> Iterator[Finding]:
             tasks_of.setdefault(name, []).append(task)
         for name, tasks in tasks_of.items():
             advice = "NASLib's README says where to download it; archlock.tables is the alternative"
-            copy = ", as far as this copy has them" if len(tasks) > 1 else ""  # only loading it all would tell
+            copy = (
+                ", as far as this copy has them" if len(tasks) > 1 else ""
+            )  # which tasks a copy has is only known after loading all of it
             yield _file(folder / name, f"{space.name}: {', '.join(tasks)}{copy}", advice)
         advice = "it comes with NAS-Bench-Suite-Zero, see NASLib's README; archlock.zero_cost names another file"
         yield _file(folder / zero_cost_file_name(space), f"{space.name}: zero-cost scores", advice)
 
 
 def _file(path: Path, what: str, advice: str) -> Finding:
+    """Look at one file; ``what`` says what it holds, and ``advice`` what to do if it is missing."""
     if not path.is_file():
         return Finding(path.name, "missing", f"{what}; not in {path.parent}", advice)
     if not os.access(path, os.R_OK) or path.stat().st_size == 0:

@@ -1,22 +1,34 @@
-"""What ``archlock embed`` does."""
+"""``archlock embed``: write the Task2Vec embeddings of tasks."""
 
 from __future__ import annotations
 
 import argparse
 import json
+from pathlib import Path
+from typing import TYPE_CHECKING
 
-import numpy as np
+from .options import TASK_HELP, add_image_options
 
-from ..embedding.embedding_file import embedding_bytes
-from ..embedding.probes import load_probe
-from ..embedding.task2vec import Task2VecSettings, cached_task2vec, ranker_input, symmetric_distance
-from ..report.text import table
-from ..store.files import make_folder, write_bytes
-from ..tasks.read import read_task
+if TYPE_CHECKING:
+    import numpy as np
 
 
-def run_embed(args: argparse.Namespace) -> int:
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the options of the command."""
+    parser.add_argument("tasks", nargs="+", metavar="TASK", help=f"{TASK_HELP}, or a digits task")
+    parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder for TASK.npy")
+    parser.add_argument("--method", default="montecarlo", help="of the Fisher information: montecarlo or variational")
+    add_image_options(parser)
+
+
+def run(args: argparse.Namespace) -> int:
     """Write ``TASK.npy`` for each task, as rankers read them, and print the distances between the tasks."""
+    from ..embedding.embedding_file import embedding_bytes
+    from ..embedding.probes import load_probe
+    from ..embedding.task2vec import Task2VecSettings, cached_task2vec, ranker_input
+    from ..store.files import make_folder, write_bytes
+    from ..tasks.read import read_task
+
     settings = Task2VecSettings(probe=args.probe, method=args.method, seed=args.seed)
     size = max(load_probe(args.probe).size)
     make_folder(args.out)
@@ -38,6 +50,13 @@ def run_embed(args: argparse.Namespace) -> int:
 
 
 def distance_table(vectors: dict[str, np.ndarray]) -> str:
-    """The symmetric distance of each pair."""
+    """The symmetric Task2Vec distance between every two tasks, as text.
+
+    Args:
+        vectors: the embedding of each task, by its name; each has shape ``(n_filters,)``.
+    """
+    from ..embedding.task2vec import symmetric_distance
+    from ..report.text import table
+
     rows = [[a, *(f"{symmetric_distance(va, vb):.3f}" for vb in vectors.values())] for a, va in vectors.items()]
     return table([["", *vectors], *rows])

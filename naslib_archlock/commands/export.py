@@ -1,22 +1,38 @@
-"""What ``archlock export`` does."""
+"""``archlock export``: write the network of an architecture."""
 
 from __future__ import annotations
 
 import argparse
 import os.path
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ..errors import ArchLockError, ConfigError, shown
-from ..spaces.cells import Cell
-from ..spaces.known import get_space
-from ..spaces.space import SearchSpace
-from ..store.reading import UnreadableError, parse_json, read_regular, read_yaml
-from ..tasks.names import is_image_folder
+from .options import at_least
+
+if TYPE_CHECKING:
+    from ..spaces.cells import Cell
+    from ..spaces.space import SearchSpace
 
 
-def run_export(args: argparse.Namespace) -> int:
-    """Write NASLib's network of a cell: weights, a module that needs only torch, and what it is."""
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the options of the command."""
+    parser.add_argument("found", metavar="RUN|ARCH", help="the folder of a search's result, or an architecture string")
+    parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder to write to")
+    parser.add_argument("--space", default="", help="search space of an architecture string")
+    parser.add_argument(
+        "--classes", type=at_least(2), default=0, help="outputs (default: the classes of the run's own images)"
+    )
+    parser.add_argument("--channels", type=at_least(1), default=3, help="of an image (default 3)")
+    parser.add_argument("--image-size", type=at_least(1), default=32, metavar="PIXELS", help="a side (default 32)")
+    parser.add_argument("--format", default="torchscript", help="torchscript (default) or torch.export")
+    parser.add_argument("--seed", type=at_least(0), default=0, help="of the initial weights")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Write NASLib's network of a cell: its weights, a module that needs only torch, and a description."""
     from ..plugin.network_export import export_network
+    from ..spaces.known import get_space
 
     space, arch, n_classes = found_by_run(Path(args.found)) if Path(args.found).is_dir() else named(args)
     n_classes = args.classes or n_classes
@@ -42,7 +58,14 @@ def run_export(args: argparse.Namespace) -> int:
 
 
 def named(args: argparse.Namespace) -> tuple[SearchSpace, Cell, int]:
-    """The architecture of an official string."""
+    """The space and the architecture that the options name; 0 stands for an unknown number of classes.
+
+    Raises:
+        ConfigError: if ``--space`` is not given.
+        UnknownNameError, CellError: if the space does not exist, or does not contain the architecture.
+    """
+    from ..spaces.known import get_space
+
     if not args.space:
         raise ConfigError(f"{shown(args.found)} is no folder of a run; for an architecture string, give --space, too")
     space = get_space(args.space)
@@ -50,7 +73,17 @@ def named(args: argparse.Namespace) -> tuple[SearchSpace, Cell, int]:
 
 
 def found_by_run(folder: Path) -> tuple[SearchSpace, Cell, int]:
-    """What a search found, and the number of classes where its source was a folder that is still there."""
+    """The space and the architecture that a search found, and the number of classes of its source.
+
+    The number of classes is known if the source was a folder of images that still exists; otherwise it is 0.
+
+    Raises:
+        ConfigError: if the folder does not hold a result.
+    """
+    from ..spaces.known import get_space
+    from ..store.reading import UnreadableError, parse_json, read_regular, read_yaml
+    from ..tasks.names import is_image_folder
+
     try:
         result = parse_json(read_regular(folder / "result.json"))
         config = read_yaml(folder / "config.yaml")
@@ -62,6 +95,6 @@ def found_by_run(folder: Path) -> tuple[SearchSpace, Cell, int]:
         raise ConfigError(f"{folder} does not hold the result of 'archlock search' ({err})") from err
     if not (is_image_folder(dataset) and os.path.isdir(dataset)):
         return space, arch, 0
-    from ..tasks.image_folder import class_names
+    from ..tasks.image_folder import class_names  # it imports torch
 
     return space, arch, len(class_names(Path(dataset)))

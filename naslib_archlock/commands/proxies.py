@@ -1,4 +1,4 @@
-"""What ``archlock proxies`` does."""
+"""``archlock proxies``: compute the zero-cost scores that a ranker is trained on."""
 
 from __future__ import annotations
 
@@ -6,25 +6,51 @@ import argparse
 import json
 import time
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from ..compute.seeding import stream
-from ..embedding.embedding_file import embedding_bytes
-from ..embedding.probes import load_probe
-from ..embedding.task2vec import Task2VecSettings, cached_task2vec, ranker_input
 from ..errors import ConfigError
-from ..proxies.votes import parse_proxies
-from ..proxies.zero_cost import PROXIES, encode_zero_cost, zero_cost_file_name
-from ..spaces.known import get_space
-from ..store.files import check_free, make_folder, remove_folder, write_bytes, write_new
-from ..tasks.image_folder import class_subset, read_image_folder
-from ..tasks.labelled_images import LabelledImages
-from ..tasks.names import is_image_folder
-from .workers import workers_of
+from .options import TASK_HELP, add_cluster_options, add_image_options, add_jobs_option, at_least, workers_of
+
+if TYPE_CHECKING:
+    from ..tasks.labelled_images import LabelledImages
 
 
-def run_proxies(args: argparse.Namespace) -> int:
-    """Write ``zc_<space>.json`` with the scores of sampled cells on every task, and ``TASK.npy``, their embeddings."""
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the options of the command."""
+    parser.epilog = "An interrupted run goes on when the same command is given again."
+    parser.add_argument("tasks", nargs="+", metavar="TASK", help=f"{TASK_HELP}, or a dataset that NASLib loads")
+    parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder for the table and embeddings")
+    parser.add_argument("--space", default="transbench101_micro", help="search space (default transbench101_micro)")
+    parser.add_argument(
+        "--cells", type=at_least(2), default=100, help="cells to score, the same on all tasks (default 100)"
+    )
+    parser.add_argument("--proxies", default="", metavar="LIST", help="with commas (default: all 13 of NASLib)")
+    parser.add_argument(
+        "--subsets", type=at_least(0), default=0, metavar="K", help="also draw K tasks a folder from its classes"
+    )
+    parser.add_argument(
+        "--subset-classes", type=at_least(0), default=0, metavar="N", help="classes of each (default: half)"
+    )
+    parser.add_argument(
+        "--batch-size", type=at_least(1), default=32, help="images that a network is judged by (default 32)"
+    )
+    add_jobs_option(parser, "default 2")
+    add_cluster_options(parser)
+    parser.add_argument("--image-size", type=at_least(1), default=16, metavar="PIXELS", help="a side (default 16)")
+    parser.add_argument("--overwrite", action="store_true", help="replace the table if it exists")
+    add_image_options(parser)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Write ``zc_<space>.json``, the scores of sampled cells on every task, and ``TASK.npy``, the embeddings."""
+    from ..compute.seeding import stream
+    from ..embedding.embedding_file import embedding_bytes
+    from ..embedding.task2vec import Task2VecSettings, cached_task2vec, ranker_input
     from ..plugin.score_tasks import score_tasks
+    from ..proxies.votes import parse_proxies
+    from ..proxies.zero_cost import PROXIES, encode_zero_cost, zero_cost_file_name
+    from ..spaces.known import get_space
+    from ..store.files import check_free, make_folder, remove_folder, write_bytes, write_new
 
     space = get_space(args.space)
     proxies = tuple(parse_proxies(args.proxies)) if args.proxies else PROXIES
@@ -59,9 +85,17 @@ def run_proxies(args: argparse.Namespace) -> int:
 
 
 def sampled_tasks(args: argparse.Namespace) -> list[LabelledImages]:
-    """The tasks that were named, and those drawn from the classes of each (ArchLock, section 4.1)."""
+    """The named tasks, and further tasks on random subsets of the classes of each (ArchLock, section 4.1).
+
+    Raises:
+        ConfigError: if two tasks have the same name.
+        ImageError, NaslibError, EmbeddingError: if the images or the probe network cannot be read.
+    """
+    from ..compute.seeding import stream
+    from ..embedding.probes import load_probe
+    from ..tasks.image_folder import class_subset
+
     tasks: dict[str, LabelledImages] = {}
-    # one size for networks and probe, so that both look at the same images
     rng = stream(args.seed, "subsets")
     for name in args.tasks:
         task = _task(name, args)
@@ -72,14 +106,19 @@ def sampled_tasks(args: argparse.Namespace) -> list[LabelledImages]:
         for _ in range(args.subsets):
             subset = class_subset(task, n_classes, rng)
             tasks[subset.name] = subset
-    load_probe(args.probe)  # raises here, not after hours
+    load_probe(args.probe)  # an unknown probe must fail here, not after hours of scoring
     return list(tasks.values())
 
 
 def _task(name: str, args: argparse.Namespace) -> LabelledImages:
-    """The images of a folder, or of a data set that NASLib loads."""
+    """Read the images of a folder, or of a data set that NASLib loads.
+
+    The networks and the probe get the images in one size, so that both look at the same images.
+    """
+    from ..plugin.score_tasks import naslib_dataset
+    from ..tasks.image_folder import read_image_folder
+    from ..tasks.names import is_image_folder
+
     if is_image_folder(name):
         return read_image_folder(Path(name), args.image_size, args.max_images, args.seed, args.skip_unreadable)
-    from ..plugin.score_tasks import naslib_dataset
-
     return naslib_dataset(name, args.max_images)

@@ -1,4 +1,4 @@
-"""What ``archlock report`` does."""
+"""``archlock report``: make the report of a study's results."""
 
 from __future__ import annotations
 
@@ -6,26 +6,36 @@ import argparse
 import json
 import textwrap
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ..errors import StudyError
-from ..report import LIMIT, tables
-from ..report.html import html_page
-from ..report.markdown import markdown_page
-from ..report.pictures import png, svg
-from ..report.study_report import Section, StudyReport, study_report
-from ..report.text import table
-from ..store.files import make_folder, write_bytes
-from ..studies.statistics import Statistics, analyse
-from ..studies.study import load_study
-from ..studies.study_results import read_results, to_records
-from ..studies.study_run import RESULTS, STUDY
+from .options import add_json_option
+
+if TYPE_CHECKING:
+    from ..report.study_report import Section, StudyReport
+    from ..studies.statistics import Statistics
 
 _WIDTH = 100
-_PRINTED = [0, 1, 4, 5, 6]  # of the summary's columns, as many as a terminal has room for
+_PRINTED = [0, 1, 4, 5, 6]  # a terminal has room for these columns of the summary
 
 
-def run_report(args: argparse.Namespace) -> int:
-    """Write the report of a study's results, and print what it says of each space and budget."""
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the options of the command."""
+    parser.add_argument("results", type=Path, metavar="DIR", help="folder that 'archlock compare' wrote")
+    parser.add_argument("--out", type=Path, metavar="DIR", help="folder for the report (default: the same)")
+    add_json_option(parser)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Write the report of a study's results, and print its summary of each space and budget."""
+    from ..report import LIMIT
+    from ..report.study_report import study_report
+    from ..store.files import make_folder, write_bytes
+    from ..studies.statistics import analyse
+    from ..studies.study import load_study
+    from ..studies.study_results import read_results, to_records
+    from ..studies.study_run import RESULTS, STUDY
+
     study = load_study(_found(args.results, STUDY))
     results = read_results(_found(args.results, RESULTS))
     for column, known in (("method", study.methods), ("space", study.spaces)):
@@ -34,7 +44,7 @@ def run_report(args: argparse.Namespace) -> int:
             raise StudyError(f"{args.results / RESULTS} holds {column}s that {STUDY} does not: {', '.join(strangers)}")
     statistics = analyse(results, list(study.methods), study.reference, study.compare_with)
     report = study_report(study, statistics)
-    files = report_files(report, statistics)  # all of them, before the first is written
+    files = report_files(report, statistics)  # all are made before the first is written, so that an error leaves none
     out = args.out or args.results
     for path in sorted({(out / name).parent for name in files}):
         make_folder(path)
@@ -44,21 +54,19 @@ def run_report(args: argparse.Namespace) -> int:
     print(f"\n{textwrap.fill(LIMIT, _WIDTH)}")
     print(f"written to {out}: report.html, report.md, and {len(files) - 2} files in tables and figures")
     if args.json:
-        print(
-            json.dumps(
-                {
-                    "study": study.name,
-                    "out": str(out),
-                    "files": list(files),
-                    "summary": to_records(statistics.summary),
-                    "tests": to_records(statistics.tests),
-                }
-            )
-        )
+        about = {
+            "study": study.name,
+            "out": str(out),
+            "files": list(files),
+            "summary": to_records(statistics.summary),
+            "tests": to_records(statistics.tests),
+        }
+        print(json.dumps(about))
     return 0
 
 
 def _found(folder: Path, name: str) -> Path:
+    """The path of a file that ``archlock compare`` wrote. Raises: StudyError: if it is missing."""
     path: Path = folder / name
     if not path.is_file():
         raise StudyError(f"{folder} holds no {name}; give the folder that 'archlock compare' wrote its results to")
@@ -67,6 +75,11 @@ def _found(folder: Path, name: str) -> Path:
 
 def report_files(report: StudyReport, statistics: Statistics) -> dict[str, bytes]:
     """Every file of a report, by its path in the output folder."""
+    from ..report import tables
+    from ..report.html import html_page
+    from ..report.markdown import markdown_page
+    from ..report.pictures import png, svg
+
     svgs = {picture.name: svg(picture.figure) for picture in report.all_pictures()}
     texts = {"report.html": html_page(report, svgs), "report.md": markdown_page(report)}
     for name, frame in statistics._asdict().items():
@@ -82,7 +95,9 @@ def report_files(report: StudyReport, statistics: Statistics) -> dict[str, bytes
 
 
 def _printed(section: Section) -> str:
-    """The summary of one space and budget, and what it says."""
+    """The summary of one space and budget as text, and its findings."""
+    from ..report.text import table
+
     summary = section.summary.iloc[:, _PRINTED]
     findings = [textwrap.fill(text, _WIDTH, initial_indent="* ", subsequent_indent="  ") for text in section.findings]
     return "\n".join([section.title, table([list(summary.columns), *summary.to_numpy().tolist()]), *findings])

@@ -1,27 +1,39 @@
-"""What ``archlock train-ranker`` does."""
+"""``archlock train-ranker``: train a ranker on zero-cost tables."""
 
 from __future__ import annotations
 
 import argparse
 import json
 import shlex
-from dataclasses import replace
+from pathlib import Path
 
-from ..config.load import load_config
-from ..locking.knowledge import Knowledge
-from ..ranker.ranker import Ranker
-from ..report.text import table
-from ..store.checkpoint import beside
-from ..store.files import check_free, make_folder, write_new
-from .progress import training_bar
+from .options import OVERRIDES, add_config_options
 
 
-def run_train_ranker(args: argparse.Namespace) -> int:
-    """Train a ranker on zero-cost tables, report its pair accuracies and cost, and write it.
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the options of the command."""
+    parser.usage = "archlock train-ranker --out FILE [--config-file FILE] [--json] [--overwrite] [KEY VALUE ...]"
+    parser.epilog = OVERRIDES
+    add_config_options(parser)
+    parser.add_argument("--out", type=Path, required=True, metavar="FILE", help="safetensors file to write")
+    parser.add_argument("--overwrite", action="store_true", help="replace the file if it exists")
 
-    If it is killed, the same command goes on from the checkpoint beside the file that it was to write.
+
+def run(args: argparse.Namespace) -> int:
+    """Train a ranker, report its pair accuracies and its cost, and write it.
+
+    If the process is killed, the same command continues from the checkpoint beside the output file.
     """
+    from dataclasses import replace
+
+    from ..config.load import load_config
     from ..locking.find_ranker import train_on_scores
+    from ..locking.knowledge import Knowledge
+    from ..ranker.ranker import Ranker
+    from ..report.text import table
+    from ..store.checkpoint import beside
+    from ..store.files import check_free, make_folder, write_new
+    from .progress import training_bar
 
     config = load_config(args.config_file, args.overrides)
     checkpoint = beside(args.out)
@@ -43,22 +55,19 @@ def run_train_ranker(args: argparse.Namespace) -> int:
     n_pairs = config.archlock.train_settings.n_pairs
     print(f"{n_pairs:,} pairs of {len(ranker.info.tasks)} tasks in {report.seconds:.1f} s; written to {args.out}")
     if args.json:
-        print(
-            json.dumps(
-                {
-                    "out": str(args.out),
-                    "tasks": ranker.info.tasks,
-                    "unseen_cells": report.unseen_cells,
-                    "left_out_tasks": report.left_out_tasks,
-                    "pairs": n_pairs,
-                    "seconds": round(report.seconds, 3),
-                }
-            )
-        )
+        about = {
+            "out": str(args.out),
+            "tasks": ranker.info.tasks,
+            "unseen_cells": report.unseen_cells,
+            "left_out_tasks": report.left_out_tasks,
+            "pairs": n_pairs,
+            "seconds": round(report.seconds, 3),
+        }
+        print(json.dumps(about))
     return 0
 
 
 def command_of(args: argparse.Namespace) -> str:
-    """The command that trains the same ranker again."""
+    """The command that trains the same ranker again, for the ranker's metadata."""
     config = ["--config-file", str(args.config_file)] if args.config_file else []
     return shlex.join(["archlock", "train-ranker", *config, *args.overrides])

@@ -8,7 +8,6 @@ The script is run: that is what the user asked for by naming it. What it reads i
 
 from __future__ import annotations
 
-import argparse
 import ast
 import sys
 from collections.abc import Sequence
@@ -86,9 +85,3 @@ def run_runner(path: Path, arguments: Sequence[str]) -> None:
     sys.modules["__main__"] = script
     sys.path.insert(0, str(path.parent))
     exec(code, script.__dict__)  # type: ignore[arg-type]  # nosec B102 # the script that the user named
-
-
-def run_launcher(args: argparse.Namespace) -> int:
-    """What ``archlock naslib`` does."""
-    run_runner(args.runner, args.arguments)
-    return 0

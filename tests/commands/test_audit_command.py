@@ -41,7 +41,7 @@ def test_a_search_is_made_and_audited_and_the_same_again(tmp_path, capsys, monke
     assert (out / "audit.png").read_bytes().startswith(b"\x89PNG")
 
     before = files_in(out)
-    monkeypatch.setattr("naslib_archlock.locking.prepare.prepare", None)  # the search is there
+    monkeypatch.setattr("naslib_archlock.commands.make_run.prepare", None)  # the search is there
     assert audit(tmp_path, "--jobs", "1") == 0
     assert files_in(out) == before
 

@@ -177,7 +177,7 @@ def started(study: Path, child_environment: dict[str, str]) -> Iterator[Callable
             [
                 sys.executable,
                 "-m",
-                "naslib_archlock.commands.main",
+                "naslib_archlock",
                 "compare",
                 str(study),
                 "--out",

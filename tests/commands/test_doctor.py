@@ -82,7 +82,7 @@ def test_it_warns_of_versions_that_naslib_does_not_stand(version, state, empty_h
 
 @pytest.mark.usefixtures("torch")
 def test_without_naslib_it_says_how_to_get_it(tmp_path, child_environment):
-    command = [sys.executable, "-m", "naslib_archlock.commands.main", "doctor"]
+    command = [sys.executable, "-m", "naslib_archlock", "doctor"]
     environment = {**child_environment, "NASLIB_HOME": str(tmp_path)}
     environment["PYTHONPATH"] = os.pathsep.join(
         part for part in environment["PYTHONPATH"].split(os.pathsep) if not (Path(part) / "naslib").is_dir()

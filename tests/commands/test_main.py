@@ -20,8 +20,8 @@ import yaml
 from naslib_archlock import __version__
 from naslib_archlock.benchmarks.benchmark import SourceOracle
 from naslib_archlock.commands import main as cli
-from naslib_archlock.commands.search import RunFolder
 from naslib_archlock.locking import result
+from naslib_archlock.locking.run_folder import RunFolder
 from naslib_archlock.ranker.ranker import Ranker
 from naslib_archlock.report import LIMIT
 from naslib_archlock.report import search_pictures as plot
@@ -31,7 +31,7 @@ from naslib_archlock.strategies.base import Search
 from naslib_archlock.strategies.bayesian import BayesianSearch
 from naslib_archlock.strategies.evolution import RegularizedEvolution
 
-COMMAND = [sys.executable, "-m", "naslib_archlock.commands.main"]
+COMMAND = [sys.executable, "-m", "naslib_archlock"]
 
 
 class Outcome(NamedTuple):
@@ -339,7 +339,7 @@ def test_a_bug_is_not_hidden(run, toy_args, monkeypatch):
     def bug(*args):
         raise AttributeError("a bug")
 
-    monkeypatch.setattr("naslib_archlock.locking.prepare.prepare", bug)
+    monkeypatch.setattr("naslib_archlock.commands.make_run.prepare", bug)
     with pytest.raises(AttributeError, match="a bug"):
         run("search", *toy_args)
 
@@ -510,7 +510,7 @@ def searches_of(monkeypatch: pytest.MonkeyPatch) -> list[Search]:
         searches.append(search)
         return finish(config, benchmark, search, *args)
 
-    monkeypatch.setattr("naslib_archlock.locking.result.finish", recorded_finish)
+    monkeypatch.setattr("naslib_archlock.commands.make_run.finish", recorded_finish)
     return searches
 
 
@@ -553,9 +553,7 @@ def test_resuming_uses_the_ranker_of_the_run(run, ranked_args, folder, monkeypat
     with monkeypatch.context() as patch:
         interrupted_at(5, patch)
         assert run("search", *args).code == 130
-    monkeypatch.setattr(
-        "naslib_archlock.locking.find_ranker.train_on_scores", lambda *args, **kwargs: pytest.fail("trained again")
-    )
+    monkeypatch.setattr("naslib_archlock.locking.find_ranker.train_on_scores", _train_again)
     assert run("search", "--resume", *args).code == 0
 
 
@@ -576,9 +574,7 @@ def test_the_state_is_kept_now_and_then(run, toy_args, folder, monkeypatch):
 def test_the_state_is_kept_when_some_time_has_passed(run, toy_args, folder, monkeypatch):
     monkeypatch.setattr(checkpoint, "SECONDS", 0.0)
     with monkeypatch.context() as patch:
-        patch.setattr(
-            "naslib_archlock.locking.result.finish", _interrupt
-        )  # as a kill would, without a word to the loop
+        patch.setattr("naslib_archlock.commands.make_run.finish", _interrupt)  # as a kill, without a word
         assert run("search", *toy_args).code == 130
     assert n_steps_kept(folder) == 15
 
@@ -607,7 +603,7 @@ def test_to_resume_a_finished_run_is_to_be_told_so(run, toy_args, folder, monkey
     first = run("search", "--json", *toy_args)
     before = {path.name: path.read_bytes() for path in folder.iterdir()}
     (folder / "state.json").write_text("left over, by a kill after the result was written")
-    monkeypatch.setattr("naslib_archlock.locking.prepare.prepare", lambda *args: pytest.fail("made again"))
+    monkeypatch.setattr("naslib_archlock.commands.make_run.prepare", lambda *args: pytest.fail("made again"))
     code, out, err = run("search", "--resume", "--json", *toy_args)
     assert (code, err) == (0, "")
     assert out == f"this run is finished, in {folder}\n{first.out}"
@@ -670,7 +666,7 @@ def test_a_damaged_ranker_is_said_and_trained_again(run, ranked_args, folder, mo
 def test_nothing_of_another_configurations_run_is_taken_for_this_ones(run, fails, ranked_args, folder, monkeypatch):
     """A ranker that was kept, and then the process killed before there was a state."""
     with monkeypatch.context() as patch:
-        patch.setattr("naslib_archlock.locking.result.finish", _interrupt)
+        patch.setattr("naslib_archlock.commands.make_run.finish", _interrupt)
         assert run("search", *ranked_args).code == 130
     assert sorted(os.listdir(folder)) == ["config.yaml", "ranker.safetensors"]
     other = [*ranked_args, "archlock.cosine", "0.5"]
@@ -737,6 +733,10 @@ def test_an_overwrite_that_stops_at_any_moment_mixes_no_two_runs(run, ranked_arg
         found = {path.name: path.read_bytes() for path in folder.iterdir() if path.name != "timings.json"}
         assert found == (old if is_old else new)
     assert goes_on == [True] * 8 + [False]
+
+
+def _train_again(*args: Any, **kwargs: Any) -> None:
+    pytest.fail("trained again")
 
 
 def _interrupt(*args: Any, **kwargs: Any) -> None:

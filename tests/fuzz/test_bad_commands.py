@@ -223,7 +223,7 @@ def test_processes(given, tmp_path, child_environment, what):
         write(given / "transbench101_macro.csv", b"arch,a/val,a/test\nx,1,2\n")
         argv = ["search", "search_space", "transbench101_macro", "dataset", "a", "archlock.tables", given]
     before = state_of(given)
-    command = [sys.executable, "-m", "naslib_archlock.commands.main", *map(str, argv)]
+    command = [sys.executable, "-m", "naslib_archlock", *map(str, argv)]
     done = subprocess.run(command, cwd=tmp_path, env=child_environment, capture_output=True, text=True)
     assert (done.returncode, done.stdout) == (2, "")
     check_message(str(argv[0]), done.stderr)

@@ -322,7 +322,7 @@ def test_the_command_line_without_naslib(tmp_path, child_environment):
     if found.returncode == 0:
         pytest.skip("NASLib is installed as a package here")
     config = Path(module.__file__).parents[1] / "configs" / "nasbench201.yaml"
-    command = [sys.executable, "-m", "naslib_archlock.commands.main", "search", "--config-file", str(config)]
+    command = [sys.executable, "-m", "naslib_archlock", "search", "--config-file", str(config)]
     done = subprocess.run(
         [*command, "out_dir", str(tmp_path / "run")], cwd=tmp_path, env=environment, capture_output=True, text=True
     )

@@ -78,7 +78,7 @@ def launch(tmp_path: Path, home: Path, child_environment: dict[str, str]) -> Lau
     environment = {**child_environment, HOME_VARIABLE: str(home), "XDG_CACHE_HOME": str(tmp_path / "cache")}
 
     def run(*arguments: object) -> subprocess.CompletedProcess[str]:
-        command = [sys.executable, "-m", "naslib_archlock.commands.main", *map(str, arguments)]
+        command = [sys.executable, "-m", "naslib_archlock", *map(str, arguments)]
         return subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True)
 
     return run

@@ -30,7 +30,7 @@ def launch(tmp_path: Path, child_environment: dict[str, str]) -> Launch:
     """Runs ``archlock naslib`` in ``tmp_path``."""
 
     def run(*arguments: object) -> subprocess.CompletedProcess[str]:
-        command = [sys.executable, "-m", "naslib_archlock.commands.main", "naslib", *map(str, arguments)]
+        command = [sys.executable, "-m", "naslib_archlock", "naslib", *map(str, arguments)]
         return subprocess.run(command, cwd=tmp_path, env=child_environment, capture_output=True, text=True)
 
     return run

@@ -590,7 +590,7 @@ def test_the_command_first_reads_test_figures_when_the_search_is_over(
 
     monkeypatch.setattr(plot, "search_picture", lambda *args: b"")  # takes longer than the search
     monkeypatch.setattr("naslib_archlock.locking.prepare.open_benchmark", recorded_open)
-    monkeypatch.setattr("naslib_archlock.locking.result.finish", recorded_finish)
+    monkeypatch.setattr("naslib_archlock.commands.make_run.finish", recorded_finish)
     overrides = {
         "search_space": toy.space, "dataset": toy.source, "out_dir": toy.scratch / f"cli_{scheme}_{strategy}",
         "archlock.scheme": scheme, "archlock.target": toy.target, "archlock.tables": toy.original,

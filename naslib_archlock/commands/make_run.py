@@ -1,0 +1,83 @@
+"""Making a run: a search in its folder, from the beginning or from where it was interrupted.
+
+The commands ``search`` and ``audit`` share this.
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Mapping
+from typing import Any
+
+from ..benchmarks.benchmark import Benchmark, budget_floor
+from ..config.sections import Config
+from ..locking.prepare import prepare
+from ..locking.result import finish, wall_times
+from ..locking.run_folder import RunFolder
+from ..store.checkpoint import Clock
+from ..strategies.base import Search
+from .progress import training_bar
+
+
+def make_run(config: Config, benchmark: Benchmark, run_folder: RunFolder) -> dict[str, Any]:
+    """Return the result of a run with its timings. If the run is not finished, the missing rest is made first.
+
+    Args:
+        config: the configuration of the run.
+        benchmark: the benchmark that the config names.
+        run_folder: the folder of the run, which says whether an earlier run is resumed.
+    """
+    result = run_folder.result()
+    if result:
+        print(f"this run is finished, in {run_folder.folder}")
+    else:
+        benchmark.keep_in(run_folder.networks)
+        result = _make(config, benchmark, run_folder)
+    run_folder.tidy()
+    return result
+
+
+def _make(config: Config, benchmark: Benchmark, run_folder: RunFolder) -> dict[str, Any]:
+    """Prepare the search, run it to its end, and write the result; returns it with the timings."""
+    start = time.perf_counter()
+    with training_bar(config) as progress:
+        prepared = prepare(config, benchmark, run_folder.ranker(), progress, run_folder.begin_training)
+    run_folder.begin()  # only now, when every given file has been read without an error
+    run_folder.keep_ranker(prepared.ranker)
+    ready = time.perf_counter()
+    search = prepared.search
+    run_folder.restore(search)
+    _finish_steps(config, search, run_folder)
+    timings = wall_times(ready - start, time.perf_counter() - ready)
+    result = finish(config, benchmark, search)
+    run_folder.keep_result(result, timings, _pictures(config, benchmark, search, result))
+    return {**result, **timings}
+
+
+def _finish_steps(config: Config, search: Search, run_folder: RunFolder) -> None:
+    """Make the remaining steps, and keep the state every few steps, every few seconds, and after Ctrl-C."""
+    state = search.state()
+    clock = Clock()
+    try:
+        for step in range(len(search.history), config.search.epochs):
+            search.step()
+            state = search.state()  # between two steps, when the history and the random generator agree
+            if (step + 1) % config.search.checkpoint_freq == 0 or clock.is_due():
+                run_folder.keep_state(state)
+    except KeyboardInterrupt:
+        run_folder.keep_state(state)
+        print(f"\nstate saved in {run_folder.folder}; go on with --resume", file=sys.stderr)
+        raise
+
+
+def _pictures(config: Config, benchmark: Benchmark, search: Search, result: Mapping[str, Any]) -> dict[str, bytes]:
+    """The pictures of a finished search as PNG, by file name. Only a measured benchmark can show the lock."""
+    from ..report.search_pictures import lock_picture, search_picture
+
+    pictures = {"search.png": search_picture(search, result["source"])}
+    if benchmark.is_measured and search.uses_source_accuracy and result["targets"]:
+        # This is not search.source_floor(): scheme S gives nothing up, but its picture shows the budget of the others.
+        floor = budget_floor(max(search.oracle.known.values()), config.archlock.source_budget_pct)
+        pictures["lock.png"] = lock_picture(benchmark, config.dataset, result, floor)
+    return pictures
