@@ -22,7 +22,7 @@ from common import write_results
 
 from naslib_archlock.benchmarks.benchmark import Benchmark
 from naslib_archlock.benchmarks.digits_benchmark import digits_benchmark
-from naslib_archlock.benchmarks.lock_score import LockScale, accuracies
+from naslib_archlock.benchmarks.lock_score import LockScale
 from naslib_archlock.benchmarks.table import find_table, read_table
 from naslib_archlock.report.text import table
 from naslib_archlock.search.target_model import TargetModel, other_tasks, percentiles, populations
@@ -53,10 +53,10 @@ class Predictors:
         self._trees = _boosted_trees(others, folder)
 
     def __iter__(self) -> Iterator[tuple[str, Predictor]]:
-        yield "target validation accuracy (ceiling)", lambda s, t: accuracies(self.benchmark, t, "val")
+        yield "target validation accuracy (ceiling)", lambda s, t: self.benchmark.accuracies(t, "val")
         yield "target validation, mean of equal functions", lambda s, t: self._percentile[t]
-        yield "most accurate on the source", lambda s, t: -accuracies(self.benchmark, s, "val")
-        yield "least accurate on the source", lambda s, t: accuracies(self.benchmark, s, "val")
+        yield "most accurate on the source", lambda s, t: -self.benchmark.accuracies(s, "val")
+        yield "least accurate on the source", lambda s, t: self.benchmark.accuracies(s, "val")
         yield "fewest weights", lambda s, t: conv_weights(self.archs)
         values = features(self.archs)
         for i, name in enumerate(FEATURES):

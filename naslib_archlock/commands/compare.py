@@ -13,7 +13,6 @@ from pathlib import Path
 import pandas as pd
 
 from ..errors import OutputError, StudyError
-from ..report import LIMIT
 from ..report.text import table
 from ..studies.statistics import analyse
 from ..studies.study import Study, load_study
@@ -43,7 +42,7 @@ def run_compare(args: argparse.Namespace) -> int:
         raise
     summary = analyse(done.results, list(study.methods), study.reference, study.compare_with).summary
     print(_tables(summary))
-    print(f"{textwrap.fill(LIMIT, _WIDTH)}\n")
+    print(f"{textwrap.fill(study.meaning, _WIDTH)}\n")
     for note in study.notes:
         print(f"{textwrap.fill(f'Note: {note}.', _WIDTH)}\n")
     print(f"{done.n_runs} runs, {done.n_made} of them made now; written to {out}: {RESULTS}, {STUDY}")

@@ -8,7 +8,7 @@ import textwrap
 from pathlib import Path
 
 from ..errors import StudyError
-from ..report import LIMIT, tables
+from ..report import tables
 from ..report.html import html_page
 from ..report.markdown import markdown_page
 from ..report.pictures import png, svg
@@ -41,7 +41,7 @@ def run_report(args: argparse.Namespace) -> int:
     for name, data in files.items():
         write_bytes(out / name, data)
     print("\n\n".join(map(_printed, report.sections)))
-    print(f"\n{textwrap.fill(LIMIT, _WIDTH)}")
+    print(f"\n{textwrap.fill(report.meaning, _WIDTH)}")
     print(f"written to {out}: report.html, report.md, and {len(files) - 2} files in tables and figures")
     if args.json:
         print(

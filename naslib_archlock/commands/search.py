@@ -11,7 +11,8 @@ import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..benchmarks.benchmark import Benchmark, budget_floor
+from ..benchmarks.benchmark import Benchmark
+from ..benchmarks.source_oracle import budget_floor
 from ..config.sections import Config, load_config
 from ..errors import ArchLockError, OutputError, RankerError, shown
 from ..locking import prepare as pipeline
@@ -35,7 +36,7 @@ def run_search(args: argparse.Namespace) -> int:
     benchmark = pipeline.open_benchmark(config)
     run = RunFolder(config, args.resume, args.overwrite)
     result = made(config, benchmark, run)
-    print(summary(result, benchmark.space))
+    print(summary(result, benchmark.space, benchmark.meaning))
     print(f"written to {run.folder}: {', '.join(run.files())}")
     if args.json:
         print(json.dumps(result))
@@ -48,7 +49,7 @@ def made(config: Config, benchmark: Benchmark, run: RunFolder) -> dict[str, Any]
     if result:
         print(f"this run is finished, in {run.folder}")
     else:
-        benchmark.keep_in(run.networks)
+        benchmark.cache_in(run.networks)
         result = _search(config, benchmark, run)
     run.tidy()
     return result
@@ -198,7 +199,7 @@ class RunFolder:
         from ..report.search_pictures import lock_picture, search_picture
 
         pictures = {"search.png": search_picture(search, result["source"])}
-        if benchmark.is_measured and search.uses_source_accuracy and result["targets"]:
+        if benchmark.is_tabular and search.uses_source_accuracy and result["targets"]:
             # not search.source_floor(): scheme S gives nothing up, and is drawn with the budget of the others
             floor = budget_floor(max(search.oracle.known.values()), self._config.archlock.source_budget_pct)
             pictures["lock.png"] = lock_picture(benchmark, self._config.dataset, result, floor)

@@ -229,7 +229,7 @@ def strategy(config: Config, benchmark: Benchmark) -> str:
         _check_bayesian(config, benchmark)
     if config.archlock.strategy:
         return config.archlock.strategy
-    if not benchmark.is_measured:
+    if not benchmark.is_tabular:
         return "exhaustive"  # a look-up means to train a network: all candidates are ranked before the first is trained
     if config.archlock.ranker:
         return "evolution"  # whoever names a ranker wants it asked
@@ -243,7 +243,7 @@ def _check_bayesian(config: Config, benchmark: Benchmark) -> None:
             f"archlock.strategy bayesian knows cells, which {benchmark.space.name} does not have; choose evolution or "
             "exhaustive"
         )
-    if not benchmark.is_measured and config.archlock.train_top == 0:
+    if not benchmark.is_tabular and config.archlock.train_top == 0:
         raise ConfigError(
             "archlock.strategy bayesian learns from accuracies, and no table holds those of these images; train some "
             "candidates with --train-top, or choose exhaustive"
@@ -312,7 +312,7 @@ def further_tasks(config: Config, benchmark: Benchmark) -> tuple[str, ...]:
 def _new_search(config: Config, benchmark: Benchmark, fitness: Fitness | np.ndarray) -> Search:
     section = config.archlock
     oracle = benchmark.source_oracle(
-        config.dataset, section.source_queries if benchmark.is_measured else section.train_top
+        config.dataset, section.source_queries if benchmark.is_tabular else section.train_top
     )
     rng = stream(config.seed, "search")
     if isinstance(fitness, np.ndarray):
@@ -329,7 +329,7 @@ def _new_search(config: Config, benchmark: Benchmark, fitness: Fitness | np.ndar
 def measure(config: Config, benchmark: Benchmark, search: Search) -> dict[str, Any]:
     """The architecture that a finished search chose, and its accuracies: None where no network was to be trained."""
     best = search.best()
-    is_measured = benchmark.is_measured or config.archlock.train_top > 0
+    is_measured = benchmark.is_tabular or config.archlock.train_top > 0
 
     def accuracy(task: str, split: str) -> float | None:
         return benchmark.accuracy(best.arch, task=task, split=split) if is_measured else None

@@ -15,7 +15,7 @@ from __future__ import annotations
 import numpy as np
 from scipy.special import ndtr
 
-from ..benchmarks.benchmark import SourceOracle, budget_floor
+from ..benchmarks.source_oracle import SourceOracle, budget_floor
 from ..spaces.cells import cell_index
 from ..spaces.space import SearchSpace
 from .base import Search, SearchSettings

@@ -25,8 +25,8 @@ from typing import Any
 import numpy as np
 
 from .. import data
-from ..benchmarks.benchmark import Benchmark, budget_floor
-from ..benchmarks.lock_score import accuracies
+from ..benchmarks.benchmark import Benchmark
+from ..benchmarks.source_oracle import budget_floor
 from ..compute.threads import single_threaded_blas
 from ..spaces.cells import N_CODES, N_SLOTS, cell_index
 from ..spaces.features import FEATURES, features
@@ -63,7 +63,7 @@ def percentiles(benchmark: Benchmark, task: str) -> np.ndarray:
     All are 0.5 where all accuracies are equal.
     """
     function = cell_index(benchmark.space.representatives(benchmark.space.all()))
-    values = accuracies(benchmark, task, "val")
+    values = benchmark.accuracies(task, "val")
     if values.min() == values.max():  # the means of equal numbers would differ, by rounding
         return np.full(len(values), 0.5)
     of_function = _group_mean(function, values)
@@ -96,7 +96,7 @@ def populations(benchmark: Benchmark, weights: Mapping[tuple[str, str], float]) 
     archs = benchmark.space.distinct()
     row = np.searchsorted(cell_index(benchmark.space.all()), cell_index(archs))
     percentile = {task: percentiles(benchmark, task)[row] for task in benchmark.tasks}
-    accuracy = {task: accuracies(benchmark, task, "val")[row] for task in benchmark.tasks}
+    accuracy = {task: benchmark.accuracies(task, "val")[row] for task in benchmark.tasks}
     for source, target in itertools.permutations(benchmark.tasks, 2):
         others = {t: weights[t, target] for t in benchmark.tasks if t not in (source, target)}
         columns = _columns(archs, other_tasks(percentile, others))

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from threadpoolctl import threadpool_limits
 
-from naslib_archlock.benchmarks.benchmark import SourceOracle, budget_floor
+from naslib_archlock.benchmarks.source_oracle import SourceOracle, budget_floor
 from naslib_archlock.search import bayesian
 from naslib_archlock.search.base import SearchSettings
 from naslib_archlock.search.bayesian import SHARE_FOR_BEST, BayesianSearch, expected_improvement
