@@ -14,7 +14,6 @@ from inputs import source_task
 from stand_ins import naslib_accuracies
 
 from naslib_archlock.benchmarks.digits_benchmark import digits_benchmark
-from naslib_archlock.benchmarks.lock_score import accuracies
 from naslib_archlock.benchmarks.tabular import tabular_benchmark
 from naslib_archlock.spaces.known import DIGITS, NASBENCH201
 from naslib_archlock.spaces.space import SearchSpace
@@ -30,7 +29,7 @@ def table_work(space: SearchSpace) -> str:
 
 
 def open_and_read(space: SearchSpace, tables: str = "") -> np.ndarray:
-    return accuracies(tabular_benchmark(space, tables), source_task(space.name), "val")
+    return tabular_benchmark(space, tables).accuracies(source_task(space.name), "val")
 
 
 def bench_naslib_file_baseline(measure: Measure, dataset_api: Callable[[str], Any]) -> None:
@@ -84,7 +83,7 @@ def table(tables: str, tmp_path_factory: pytest.TempPathFactory) -> tuple[Search
         return NASBENCH201, Path(tables)
     folder, benchmark = tmp_path_factory.mktemp("tables"), digits_benchmark()
     columns = {
-        f"{task}/{split}": accuracies(benchmark, task, split) for task in benchmark.tasks for split in ("val", "test")
+        f"{task}/{split}": benchmark.accuracies(task, split) for task in benchmark.tasks for split in ("val", "test")
     }
     archs = [DIGITS.to_str(tuple(cell)) for cell in DIGITS.all().tolist()]
     pd.DataFrame({"arch": archs, **columns}).to_csv(folder / "digits.csv.gz", index=False)

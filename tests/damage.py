@@ -224,7 +224,7 @@ def _trained_network(base: Path, images: Path) -> Kind:
             return figures
 
     benchmark = Benchmark(TRANSBENCH101_MICRO, [str(images)], 12, 0, False, 0, quick)
-    benchmark.keep_in(base / "networks")
+    benchmark.cache_in(base / "networks")
 
     def read() -> Any:
         calls.clear()

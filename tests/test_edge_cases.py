@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 from toy import SPACE
 
-from naslib_archlock.benchmarks.benchmark import budget_floor
 from naslib_archlock.benchmarks.lock_score import LockScale, Scored, WithinBudget
+from naslib_archlock.benchmarks.source_oracle import budget_floor
 from naslib_archlock.benchmarks.table import TableBenchmark
 from naslib_archlock.commands.main import main
 from naslib_archlock.config.load import load_config
@@ -62,7 +62,7 @@ def run(benchmark: TableBenchmark, *overrides: object) -> tuple[Any, dict[str, A
     result = finish(config, benchmark, search)
     floor = budget_floor(max(search.oracle.known.values()), config.archlock.source_budget_pct)
     assert lock_picture(benchmark, "class_scene", result, floor) and search_picture(search, "class_scene")
-    assert "nan" not in summary(result, SPACE)
+    assert "nan" not in summary(result, SPACE, benchmark.meaning)
     assert json.loads(json.dumps(result, allow_nan=False)) == result
     return search, result
 

@@ -15,7 +15,7 @@ PACKAGE = Path(naslib_archlock.__file__).parent
 # From low to high: a folder may import itself and what stands before it.
 ORDER = (
     "errors", "store", "data", "compute", "spaces", "tasks", "proxies", "networks", "embedding", "benchmarks", "ranker",
-    "strategies", "config", "locking", "audit", "studies", "report", "plugin", "commands",
+    "strategies", "config", "locking", "audit", "studies", "report", "plugin", "testing", "commands",
 )  # fmt: skip
 FILES = sorted(PACKAGE.rglob("*.py"))
 FOLDER_FILES = [path for path in FILES if path.parent != PACKAGE]

@@ -10,17 +10,19 @@ from __future__ import annotations
 import csv
 import gzip
 import io
+import itertools
 import json
 from pathlib import Path
 
 import numpy as np
 
-from naslib_archlock.benchmarks.table import NOTE
+from naslib_archlock.benchmarks.table import FINE_TUNED, NOTE
 from naslib_archlock.proxies.zero_cost import zero_cost_file_name
 from naslib_archlock.spaces.cells import CONV_1X1, CONV_3X3, NONE, SKIP, cell_index, representatives
 from naslib_archlock.spaces.known import NASBENCH201, TRANSBENCH101_MICRO
 from naslib_archlock.spaces.space import SearchSpace
 from naslib_archlock.store.files import make_folder, write_bytes, write_text
+from naslib_archlock.tasks.names import SPLITS
 
 SPACE = TRANSBENCH101_MICRO
 Wants = tuple[tuple[float, ...], tuple[float, float]]
@@ -61,7 +63,7 @@ def _accuracies(space: SearchSpace, wants: Wants, rng: np.random.Generator) -> d
     quality[index == 0] = quality.min() - 2  # the disconnected cell learns nothing
     level = (quality - quality.min()) / (quality.max() - quality.min())
     base = low + (high - low) * np.sqrt(level)
-    return {split: base + 0.3 * rng.standard_normal(index.max() + 1)[index] for split in ("train", "val", "test")}
+    return {split: base + 0.3 * rng.standard_normal(index.max() + 1)[index] for split in SPLITS}
 
 
 def _scores(space: SearchSpace, wants: Wants, rng: np.random.Generator) -> dict[str, dict[str, dict[str, float]]]:
@@ -87,10 +89,33 @@ def _scores(space: SearchSpace, wants: Wants, rng: np.random.Generator) -> dict[
     }
 
 
-def write_tables(folder: Path, space: SearchSpace = SPACE) -> None:
+def _fine_tuned(columns: dict[str, np.ndarray], tasks: dict[str, Wants]) -> dict[str, np.ndarray]:
+    """``SOURCE>TASK/SPLIT -> n`` made-up accuracies in %: a good cell of the source remains a good one when fine-tuned.
+
+    Args:
+        columns: ``TASK/SPLIT`` -> ``n`` accuracies in %.
+        tasks: What each task rewards.
+    """
+    made = {}
+    for source, task in itertools.permutations(tasks, 2):
+        (low, high), (task_low, task_high) = tasks[source][1], tasks[task][1]
+        for split in SPLITS:
+            level = (columns[f"{source}/{split}"] - low) / (high - low)
+            carried_over = task_low + level * (task_high - task_low)
+            made[f"{source}{FINE_TUNED}{task}/{split}"] = (carried_over + columns[f"{task}/{split}"]) / 2
+    return made
+
+
+def write_tables(folder: Path, space: SearchSpace = SPACE, fine_tuned: bool = False) -> None:
     """Write the accuracy table and the zero-cost file of a space, in the formats of real ones.
 
-    Args: space: transbench101_micro or nasbench201. Raises: OutputError.
+    Args:
+        folder: Where to write them.
+        space: transbench101_micro or nasbench201.
+        fine_tuned: Whether the table also has accuracies of networks that were fine-tuned, of all pairs of its tasks.
+
+    Raises:
+        OutputError: If the folder cannot be written.
     """
     make_folder(folder)
     tasks = NASBENCH201_TASKS if space is NASBENCH201 else TASKS
@@ -100,6 +125,8 @@ def write_tables(folder: Path, space: SearchSpace = SPACE) -> None:
         for task, wants in tasks.items()
         for split, values in _accuracies(space, wants, rngs[task]).items()
     }
+    if fine_tuned:
+        columns.update(_fine_tuned(columns, tasks))
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(["arch", *columns])

@@ -13,9 +13,9 @@ class Watched(Benchmark):
         self.space, self.tasks, self._benchmark = benchmark.space, benchmark.tasks, benchmark
         self.asked: list[tuple[Cell, str, str]] = []
 
-    def accuracy(self, arch: Cell, *, task: str, split: str) -> float:
+    def accuracy(self, arch: Cell, *, task: str, split: str, pretrained_on: str | None = None) -> float:
         self.asked.append((arch, task, split))
-        return self._benchmark.accuracy(arch, task=task, split=split)
+        return self._benchmark.accuracy(arch, task=task, split=split, pretrained_on=pretrained_on)
 
     def archs(self, task: str) -> list[Cell]:
         """What it was asked of one task, in order."""

@@ -22,7 +22,6 @@ from naslib_archlock.benchmarks.benchmark import Benchmark
 from naslib_archlock.benchmarks.table import find_table, read_table
 from naslib_archlock.plugin.compat import naslib_home
 from naslib_archlock.plugin.naslib_benchmark import NaslibBenchmark
-from naslib_archlock.report import LIMIT
 from naslib_archlock.report.text import table
 from naslib_archlock.spaces.known import get_space
 from naslib_archlock.spaces.space import SearchSpace
@@ -72,12 +71,14 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=Path(__file__).parent / "results.json")
     args = parser.parse_args()
     results: dict[str, Any] = {}
+    meanings: dict[str, None] = {}  # each once, in order
     rows = [["space: source -> target", "optimizer", "source test", "target test", "look-ups", "architecture"]]
     for space_name, source, target in PAIRS:
         space = get_space(space_name)
         benchmark: Benchmark = NaslibBenchmark(space)
         if args.tables:
             benchmark = read_table(find_table(args.tables, space), space)
+        meanings[benchmark.meaning] = None
         for setting in SETTINGS:
             run = run_naslib(args.runner, space, source, target, setting, args.seed)
             run.update(measure(benchmark, run["arch"], source, target))
@@ -87,7 +88,7 @@ def main() -> None:
             rows.append([label, setting, *figures, str(run["source_queries"]), run["arch"]])
             print(rows[-1], flush=True)
     write_results(args.out, {"runner": args.runner, "seed": args.seed, "runs": results})
-    print(f"\n{table(rows)}\n{LIMIT}")
+    print(f"\n{table(rows)}\n{' '.join(meanings)}")
 
 
 if __name__ == "__main__":

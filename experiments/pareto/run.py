@@ -15,7 +15,6 @@ from matplotlib.figure import Figure
 
 from naslib_archlock.benchmarks.benchmark import Benchmark
 from naslib_archlock.benchmarks.digits_benchmark import digits_benchmark
-from naslib_archlock.benchmarks.lock_score import accuracies
 from naslib_archlock.report.pictures import OUTSIDE, png
 from naslib_archlock.report.text import table
 from naslib_archlock.store.files import write_bytes
@@ -59,7 +58,7 @@ def main() -> None:
     rows = [["points above the exact front", *(f"{source} -> {target}" for (source, target), _ in pairs)]]
     columns: dict[str, list[str]] = {method: [] for method in results["method"].unique()}
     for axis, ((source, target), frame) in zip(figure.subplots(1, len(pairs)), pairs):
-        x, y = (np.asarray(accuracies(benchmark, task, "test")) for task in (source, target))
+        x, y = (benchmark.accuracies(task, "test") for task in (source, target))
         draw(axis, frame, x, y)
         above = distance_to_front(frame, x, y).groupby(frame["method"]).mean()
         for method, cells in columns.items():

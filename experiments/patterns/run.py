@@ -42,7 +42,6 @@ from naslib_archlock.benchmarks.benchmark import Benchmark
 from naslib_archlock.benchmarks.digits_benchmark import digits_benchmark
 from naslib_archlock.benchmarks.table import find_table, read_table
 from naslib_archlock.errors import ArchLockError
-from naslib_archlock.report import LIMIT
 from naslib_archlock.report.cell_drawings import cell_grid
 from naslib_archlock.report.pictures import png
 from naslib_archlock.report.text import table
@@ -90,7 +89,7 @@ def run(tables: Path | None, out: Path, n_resamples: int, seed: int) -> None:
         print(words(budget, results[f"{budget:g}"]), end="\n\n")
     write_bytes(out / "pairs.csv.gz", pairs_csv(by_budget))
     write_results(out / "results.json", {"resamples": n_resamples, "seed": seed, "budgets": results})
-    print(LIMIT)
+    print(" ".join(dict.fromkeys(b.meaning for b in benchmarks)))
 
 
 def pairs_csv(by_budget: dict[float, list[Measured]]) -> bytes:

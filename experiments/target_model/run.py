@@ -20,7 +20,7 @@ from experiments.common import write_results
 from experiments.target_model.build import all_weights
 from naslib_archlock.benchmarks.benchmark import Benchmark
 from naslib_archlock.benchmarks.digits_benchmark import digits_benchmark
-from naslib_archlock.benchmarks.lock_score import LockScale, accuracies
+from naslib_archlock.benchmarks.lock_score import LockScale
 from naslib_archlock.benchmarks.table import find_table, read_table
 from naslib_archlock.report.text import table
 from naslib_archlock.spaces.cells import one_hot
@@ -46,17 +46,17 @@ class Predictors:
         self.archs = benchmark.space.all()
         self.benchmark, self._folder = benchmark, folder
         self._percentile = {
-            task: percentiles(benchmark.space, accuracies(benchmark, task, "val")) for task in benchmark.tasks
+            task: percentiles(benchmark.space, benchmark.accuracies(task, "val")) for task in benchmark.tasks
         }
         self._weights = all_weights(benchmark, folder)
         self._plain, self._further = TargetModel(benchmark.space, False), TargetModel(benchmark.space, True)
         self._trees = _boosted_trees(others, folder)
 
     def __iter__(self) -> Iterator[tuple[str, Predictor]]:
-        yield "target validation accuracy (ceiling)", lambda s, t: accuracies(self.benchmark, t, "val")
+        yield "target validation accuracy (ceiling)", lambda s, t: self.benchmark.accuracies(t, "val")
         yield "target validation, mean of equal functions", lambda s, t: self._percentile[t]
-        yield "most accurate on the source", lambda s, t: -accuracies(self.benchmark, s, "val")
-        yield "least accurate on the source", lambda s, t: accuracies(self.benchmark, s, "val")
+        yield "most accurate on the source", lambda s, t: -self.benchmark.accuracies(s, "val")
+        yield "least accurate on the source", lambda s, t: self.benchmark.accuracies(s, "val")
         yield "fewest weights", lambda s, t: conv_weights(self.archs)
         values = features(self.archs)
         for i, name in enumerate(FEATURES):

@@ -25,7 +25,7 @@ def cells_to_attack(config: Config, benchmark: Benchmark, result: Mapping[str, A
     if not get_scheme(config.archlock.scheme).locks:
         del cells[FOUND]
     n, rng = config.audit.random_cells, stream(config.seed, "audit")
-    if n and benchmark.is_measured:
+    if n and benchmark.is_tabular:
         cells[RANDOM] = WithinBudget(benchmark, config.dataset, config.archlock.source_budget_pct).random(n, rng)
     elif n:
         cells[RANDOM] = benchmark.space.sample(n, rng)

@@ -1,106 +1,142 @@
-"""What a benchmark answers, and the blind view of it that a search holds."""
+"""A benchmark: the accuracies of trained networks, for every architecture of a search space and for several tasks.
+
+Most figures are of networks trained from scratch on a task. A benchmark may also have figures of networks that were
+trained on a source task and then fine-tuned on the task (``pretrained_on``). ``Benchmark.meaning`` says in a sentence
+what a reader may conclude from the figures; it is printed wherever they are.
+"""
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Mapping
+from functools import cached_property
 from pathlib import Path
+from types import MappingProxyType
 
-from ..errors import ConfigError, unknown
+import numpy as np
+
+from ..errors import UnknownNameError, unknown
 from ..spaces.cells import Cell
 from ..spaces.space import SearchSpace
+from .source_oracle import SourceOracle
+
+FROM_SCRATCH = (
+    "Benchmark figures come from networks trained from scratch on each task: they measure how well the architecture "
+    "fits a task, not how well trained weights transfer to it."
+)
 
 
 class Benchmark(ABC):
-    """Metrics of trained architectures.
+    """The accuracies of trained networks by architecture, task and split.
 
-    The unit is each task's own, and higher is always better: top-1 accuracy in % (0-100) for classification,
-    negative loss for room_layout, SSIM (0-1) for normal and autoencoder.
+    Each task has its own unit, and higher is always better: top-1 accuracy in % (0-100) for classification, negative
+    loss for room_layout, SSIM (0-1) for normal and autoencoder.
+
+    Attributes:
+        space: The search space of the architectures.
+        tasks: The names of the tasks.
+        fine_tuned_from: Task -> the source tasks whose networks were fine-tuned on it; most benchmarks have none.
     """
 
     space: SearchSpace
     tasks: tuple[str, ...]
+    fine_tuned_from: Mapping[str, tuple[str, ...]] = MappingProxyType({})
 
     @abstractmethod
-    def accuracy(self, arch: Cell, *, task: str, split: str) -> float:
-        """The metric of a trained architecture. Raises: UnknownNameError: for a task or split it does not have."""
+    def accuracy(self, arch: Cell, *, task: str, split: str, pretrained_on: str | None = None) -> float:
+        """The accuracy of a trained network.
+
+        Args:
+            arch: An architecture of ``space``.
+            task: One of ``tasks``.
+            split: ``train``, ``val`` or ``test``.
+            pretrained_on: The source task that the network was trained on before it was fine-tuned on ``task``, one of
+                ``fine_tuned_from[task]``; None for a network trained from scratch on ``task``.
+
+        Raises:
+            UnknownNameError: If the benchmark lacks the task, the split or the fine-tuned networks.
+        """
+
+    def accuracies(self, task: str, split: str, pretrained_on: str | None = None) -> np.ndarray:
+        """The accuracy of every architecture. Each is looked up once; later calls return the same array.
+
+        Args:
+            task: One of ``tasks``.
+            split: ``train``, ``val`` or ``test``.
+            pretrained_on: As in ``accuracy``.
+
+        Returns:
+            ``n`` numbers in the order of ``space.all()``, read-only.
+
+        Raises:
+            UnknownNameError: As ``accuracy`` does.
+        """
+        key = (task, split, pretrained_on)
+        if key not in self._columns_read:
+            archs = map(tuple, self.space.all().tolist())
+            column = np.array([self.accuracy(a, task=task, split=split, pretrained_on=pretrained_on) for a in archs])
+            column.setflags(write=False)
+            self._columns_read[key] = column
+        return self._columns_read[key]
+
+    @cached_property
+    def _columns_read(self) -> dict[tuple[str, str, str | None], np.ndarray]:
+        """The arrays that ``accuracies`` has returned. It is no attribute of an ``__init__`` that subclasses forget."""
+        return {}
+
+    @property
+    def meaning(self) -> str:
+        """A sentence on what the figures mean, for everybody who reads them."""
+        return FROM_SCRATCH
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """What a reader of its figures must know."""
+        """Caveats about this benchmark that are printed with its figures, without the full stop."""
         return ()
 
     @property
-    def is_measured(self) -> bool:
-        """Whether every figure is there already, so that looking one up costs next to nothing."""
+    def is_tabular(self) -> bool:
+        """Whether all accuracies are known, so that a look-up is cheap; otherwise a look-up trains a network."""
         return True
 
-    def keep_in(self, folder: Path) -> None:  # noqa: B027  # most have nothing to keep
-        """Keep figures that take long to get in a folder, and use what is kept there."""
+    def cache_in(self, folder: Path) -> None:  # noqa: B027  # a tabular benchmark has nothing to cache
+        """Write the accuracies of networks that are trained from now on to a folder, and read those already in it."""
 
-    def check_task(self, task: str) -> str:
-        """Raises: UnknownNameError: if there is no such task."""
+    def check_task(self, task: str, pretrained_on: str | None = None) -> None:
+        """Check that there are figures of a task.
+
+        Args:
+            task: The task that the networks are evaluated on.
+            pretrained_on: The source task that they were fine-tuned from, or None for training from scratch.
+
+        Raises:
+            UnknownNameError: If there is no such task, or no network that was fine-tuned on it from that source.
+        """
         if task not in self.tasks:
             raise unknown(
                 "task", task, self.tasks, f"the {self.space.name} benchmark, and no folder of that name is here"
             )
-        return task
+        if pretrained_on is None or pretrained_on in self.fine_tuned_from.get(task, ()):
+            return
+        if not self.fine_tuned_from:
+            raise UnknownNameError(
+                f"the {self.space.name} benchmark has no figures of networks pretrained on {pretrained_on!r}: all its "
+                "networks were trained from scratch; leave pretrained_on out, or give a table with columns "
+                "SOURCE>TASK/SPLIT"
+            )
+        raise unknown(
+            "pretrained_on",
+            pretrained_on,
+            self.fine_tuned_from.get(task, ()),
+            f"the {self.space.name} benchmark for networks fine-tuned on {task}",
+        )
 
     def source_oracle(self, task: str, max_queries: int) -> SourceOracle:
-        """The only view of this benchmark that a search is given."""
+        """The only view of this benchmark that a search is given.
+
+        Args:
+            task: The source task.
+            max_queries: The number of architectures that the search may look up.
+        """
         self.check_task(task)
         return SourceOracle(lambda arch: self.accuracy(arch, task=task, split="val"), max_queries)
-
-
-class SourceOracle:
-    """Counts and answers look-ups of validation accuracy on the source task; it cannot answer for any other.
-
-    Asking for an architecture again costs nothing.
-    """
-
-    def __init__(self, look_up: Callable[[Cell], float], max_queries: int) -> None:
-        if max_queries < 0:
-            raise ConfigError(f"source_queries={max_queries} must not be negative")
-        self._look_up = look_up
-        self.max_queries = max_queries
-        self.known: dict[Cell, float] = {}
-
-    @property
-    def queries(self) -> int:
-        """Look-ups made."""
-        return len(self.known)
-
-    @property
-    def remaining(self) -> int:
-        """Look-ups left."""
-        return self.max_queries - self.queries
-
-    @property
-    def is_exhausted(self) -> bool:
-        """Whether no further architecture may be looked up."""
-        return self.remaining == 0
-
-    def validation_accuracy(self, arch: Cell) -> float | None:
-        """The source validation accuracy, or None if it is unknown and no look-up is left."""
-        if arch not in self.known:
-            if self.is_exhausted:
-                return None
-            self.known[arch] = self._look_up(arch)
-        return self.known[arch]
-
-    def record(self, arch: Cell, accuracy: float) -> float:
-        """Count an accuracy that somebody else found, and return the one that is known for the architecture.
-
-        That is the first one: a search must not change its mind about an architecture that it is told again.
-        Raises: ConfigError: if no look-up is left.
-        """
-        if arch not in self.known:
-            if self.is_exhausted:
-                raise ConfigError(f"all {self.max_queries} look-ups of source accuracy are used up")
-            self.known[arch] = accuracy
-        return self.known[arch]
-
-
-def budget_floor(best: float, pct: float) -> float:
-    """The least accuracy that gives up no more than ``pct`` % of the best one, which may be negative (a loss)."""
-    return best - abs(best) * pct / 100

@@ -1,7 +1,7 @@
 """The embedded benchmark: tiny networks that this project trained on tasks over scikit-learn's digits.
 
-All 4,096 cells without pooling on six tasks (``tasks.digits``), three seeds each; cells that compute the same function
-were trained once. ``experiments/digits_benchmark`` holds the builder.
+It has all 4,096 cells without pooling on six tasks (``tasks.digits_tasks``), with three seeds each. Cells that compute
+the same function were trained once. ``experiments/digits_benchmark`` holds the script that built it.
 """
 
 from __future__ import annotations
@@ -30,32 +30,38 @@ NOTE = (
 
 
 def functions() -> list[Cell]:
-    """The cells that were trained: the representative of each distinct function, the disconnected one first."""
+    """The cells that were trained, one for each distinct function; the disconnected cell comes first."""
     return [(NONE,) * N_SLOTS, *(tuple(cell) for cell in DIGITS.distinct().tolist())]
 
 
 def to_csv(rows: Mapping[Cell, Mapping[str, Mapping[str, Any]]]) -> bytes:
-    """The table as it is stored.
+    """Encode the table as it is stored, a packed CSV file.
 
-    Args: rows: cell -> task -> ``train``, ``val`` and ``test`` (a number for each seed), and ``seconds`` (of training
-        one network).
+    Args:
+        rows: Cell -> task -> ``train``, ``val`` and ``test`` (the accuracy of each seed), and ``seconds`` (the time to
+            train one network).
     """
     columns = [f"{task}/{split}/{seed}" for task in DIGITS.tasks for split in SPLITS for seed in SEEDS]
     columns += [f"{task}/seconds" for task in DIGITS.tasks]
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(["arch", *columns])
-    for cell, of_task in rows.items():
-        metrics = [f"{value:.3f}" for task in DIGITS.tasks for split in SPLITS for value in of_task[task][split]]
-        writer.writerow([DIGITS.to_str(cell), *metrics, *(f"{of_task[t]['seconds']:.3f}" for t in DIGITS.tasks)])
+    for cell, by_task in rows.items():
+        metrics = [f"{value:.3f}" for task in DIGITS.tasks for split in SPLITS for value in by_task[task][split]]
+        writer.writerow([DIGITS.to_str(cell), *metrics, *(f"{by_task[t]['seconds']:.3f}" for t in DIGITS.tasks)])
     return gzip.compress(text.getvalue().encode(), mtime=0)
 
 
 @cache
 def read_columns() -> tuple[list[Cell], dict[str, np.ndarray]]:
-    """The trained cells, and each column of the table: ``TASK/SPLIT/SEED`` in %, ``TASK/seconds``.
+    """Read the stored table.
 
-    Raises: TableError: if the file is missing or damaged.
+    Returns:
+        The trained cells, ``n`` of them, and the columns ``TASK/SPLIT/SEED`` (in %) and ``TASK/seconds``, ``n`` numbers
+        each.
+
+    Raises:
+        TableError: If the file is missing or damaged.
     """
     path = checked_path(FILE)
     header, *rows = csv.reader(io.StringIO(gzip.decompress(path.read_bytes()).decode()))
@@ -64,7 +70,11 @@ def read_columns() -> tuple[list[Cell], dict[str, np.ndarray]]:
 
 
 def digits_benchmark() -> TableBenchmark:
-    """The benchmark: the mean of the seeds, for every cell. Raises: TableError."""
+    """Return the benchmark: for every cell, the mean accuracy over the seeds.
+
+    Raises:
+        TableError: If the file is missing or damaged.
+    """
     trained, columns = read_columns()
     everything = DIGITS.all()
     row_of = dict(zip(DIGITS.index(trained).tolist(), range(len(trained))))

@@ -1,40 +1,33 @@
-"""How good a lock is: the lock score of an architecture, from whole tables of accuracies, and what is chosen from such
-tables by simple rules."""
+"""How good a lock is: the lock score of an architecture, and simple rules that choose one from whole columns.
+
+A search space has ``n`` architectures. All arrays but the last have a row for each of them, in the order of
+``space.all()``:
+
+* ``archs``, ``n x 6``: the architectures;
+* ``source_val``, ``n``: validation accuracy on the source task;
+* ``within``, ``n`` booleans: whether ``source_val`` is within the source budget of its maximum;
+* ``target_val`` and ``target_test``, ``n``: validation and test accuracy on the target task;
+* ``row``, 15,625: ``cell_index`` of an architecture -> its row, or -1 where the space has no such architecture.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
-from weakref import WeakKeyDictionary
 
 import numpy as np
 
 from ..errors import ConfigError
 from ..spaces.cells import Cell
 from ..spaces.space import SearchSpace
-from .benchmark import Benchmark, budget_floor
-
-_READ: WeakKeyDictionary[Benchmark, dict[tuple[str, str], np.ndarray]] = WeakKeyDictionary()
-
-
-def accuracies(benchmark: Benchmark, task: str, split: str) -> np.ndarray:
-    """The metric of every architecture, in the order of ``space.all()``; each is looked up once for a benchmark.
-
-    Returns: ``n`` numbers, read-only. Raises: UnknownNameError.
-    """
-    read = _READ.setdefault(benchmark, {})
-    if (task, split) not in read:
-        archs = map(tuple, _numbered(benchmark.space)[0].tolist())
-        values = np.array([benchmark.accuracy(arch, task=task, split=split) for arch in archs])
-        values.setflags(write=False)
-        read[task, split] = values
-    return read[task, split]
+from .benchmark import Benchmark
+from .source_oracle import budget_floor
 
 
 @cache
 def _numbered(space: SearchSpace) -> tuple[np.ndarray, np.ndarray]:
-    """Every architecture, ``n x 6``, and the row of each by ``space.index``."""
+    """``archs`` and ``row`` of a space."""
     archs = space.all()
     row = np.full(space.index_size, -1)
     row[space.index(archs)] = np.arange(len(archs))
@@ -42,54 +35,81 @@ def _numbered(space: SearchSpace) -> tuple[np.ndarray, np.ndarray]:
 
 
 class WithinBudget:
-    """The architectures whose source validation accuracy is within a budget of the best of all.
+    """The architectures whose validation accuracy on the source is within a budget of the best one.
 
-    Attributes: archs: every architecture, ``n x 6``; source_val: their accuracies; within: whether each is within.
+    Attributes:
+        space: The search space.
+        archs: All its architectures, ``n x 6``.
+        source_val: Their validation accuracies on the source, ``n``.
+        within: Whether each is within the budget, ``n`` booleans.
     """
 
     def __init__(self, benchmark: Benchmark, source: str, budget_pct: float) -> None:
-        """Args: budget_pct: in % of the best source validation accuracy. Raises: ConfigError, UnknownNameError."""
+        """Look up the source's column.
+
+        Args:
+            benchmark: The accuracies.
+            source: The source task.
+            budget_pct: How much of the best source validation accuracy may be given up, in %.
+
+        Raises:
+            ConfigError: If the budget does not lie in [0, 100].
+            UnknownNameError: If the benchmark lacks the task.
+        """
         if not 0 <= budget_pct <= 100:
             raise ConfigError(f"the source budget {budget_pct} must lie in [0, 100] %")
         self.space = benchmark.space
         self.archs, self._row = _numbered(self.space)
-        self.source_val = accuracies(benchmark, source, "val")
+        self.source_val = benchmark.accuracies(source, "val")
         self._best = self.source_val.max()
         self.within = self.source_val >= budget_floor(self._best, budget_pct)
 
     def least(self, values: np.ndarray, n: int = 1) -> list[Cell]:
-        """The ``n`` of different functions that are within the budget and least by ``values``, the least one first.
+        """The architectures within the budget that have the lowest values, in ascending order.
 
-        Of equal ones, the more accurate on the source comes first. Fewer where the budget leaves fewer.
+        Among architectures with equal values, the one that is more accurate on the source comes first.
+
+        Args:
+            values: A number for each architecture, ``n`` of them.
+            n: How many architectures to return, all of different functions; fewer if the budget leaves fewer.
         """
         rows = np.flatnonzero(self.within)
         return self._distinct(rows[np.lexsort((-self.source_val[rows], values[rows]))], n)
 
     def random(self, n: int, rng: np.random.Generator) -> list[Cell]:
-        """``n`` of different functions within the budget, the first one uniformly random."""
+        """Random architectures within the budget, all of different functions; the first one is uniformly random.
+
+        Args:
+            n: How many to return; fewer if the budget leaves fewer.
+            rng: The random generator.
+        """
         return self._distinct(rng.permutation(np.flatnonzero(self.within)), n)
 
     def _distinct(self, rows: np.ndarray, n: int) -> list[Cell]:
+        """The architectures of the first ``n`` rows whose functions differ."""
         functions = self.space.index(self.space.representatives(self.archs[rows]))
         first = np.sort(np.unique(functions, return_index=True)[1])[:n]
         return [tuple(arch) for arch in self.archs[rows[first]].tolist()]
 
     def fewest_weights(self) -> Cell:
-        """The one with the fewest convolution weights."""
+        """The architecture within the budget that has the fewest convolution weights."""
         return self.least(self.space.conv_weights(self.archs))[0]
 
     def most_accurate(self) -> Cell:
-        """The most accurate one on the source."""
+        """The architecture that is most accurate on the source."""
         return self.least(-self.source_val)[0]
 
 
 @dataclass(frozen=True)
 class Scored:
-    """Attributes:
+    """The lock score of one architecture, and what it is made of.
 
-    lock_score: 0 is a random architecture within the source budget, 1 the best lock that exists; 0 if outside it;
-    is_within_budget; source_loss_pct: source validation accuracy given up, in % of the best; target_test: of the
-    architecture, in the target's unit. Any loss from a best one of 0 counts as 100%.
+    Attributes:
+        lock_score: 0 for a random architecture within the source budget, 1 for the best lock that exists; 0 for an
+            architecture outside the budget.
+        is_within_budget: Whether the architecture is within the source budget.
+        source_loss_pct: The source validation accuracy given up, in % of the best; 100 for any loss from a best of 0.
+        target_test: The test accuracy on the target, in the target's unit.
     """
 
     lock_score: float
@@ -101,22 +121,39 @@ class Scored:
 class LockScale(WithinBudget):
     """The scale of lock scores for one source, target and source budget.
 
-    With OK the architectures whose source validation accuracy is within the budget of the best of all:
-    ``score = (mean_OK acc_t - acc_t(found)) / (mean_OK acc_t - min_OK acc_t)``, in test accuracy of the target. It is
-    0 where all of OK are equal on the target, so also where OK is one architecture: no lock is better than another.
+    Let OK be the architectures within the source budget, and acc their test accuracy on the target. Then
+    ``score(found) = (mean_OK acc - acc(found)) / (mean_OK acc - min_OK acc)``. If all architectures of OK have the same
+    accuracy on the target, for example because OK holds one architecture, no lock is better than another and the score
+    is 0.
+
+    Attributes:
+        target_val: Validation accuracies on the target, ``n``.
+        target_test: Test accuracies on the target, ``n``.
     """
 
     def __init__(self, benchmark: Benchmark, source: str, target: str, budget_pct: float) -> None:
+        """Look up the columns of the source and of the target.
+
+        Args:
+            benchmark: The accuracies.
+            source: The source task.
+            target: The target task.
+            budget_pct: How much of the best source validation accuracy may be given up, in %.
+
+        Raises:
+            ConfigError: If the budget does not lie in [0, 100].
+            UnknownNameError: If the benchmark lacks a task.
+        """
         super().__init__(benchmark, source, budget_pct)
-        self.target_val = accuracies(benchmark, target, "val")
-        self.target_test = accuracies(benchmark, target, "test")
-        of_ok = self.target_test[self.within]
-        self._mean, self._least = of_ok.mean(), of_ok.min()
-        # The mean of equal numbers is not always quite that number, and that of nearly equal ones may be the least.
-        self._is_flat = self._least == of_ok.max() or not self._least < self._mean
+        self.target_val = benchmark.accuracies(target, "val")
+        self.target_test = benchmark.accuracies(target, "test")
+        ok = self.target_test[self.within]
+        self._mean, self._least = ok.mean(), ok.min()
+        # Rounding can move the mean of equal numbers off them, and the mean of nearly equal numbers down to the least.
+        self._is_flat = self._least == ok.max() or not self._least < self._mean
 
     def score(self, arch: Cell) -> Scored:
-        """The lock score of an architecture of the space, and what it is made of."""
+        """Score an architecture of the space."""
         row = self._row[self.space.index(arch)[0]]
         is_within = bool(self.within[row])
         score = 0.0
@@ -131,12 +168,12 @@ class LockScale(WithinBudget):
         return 100 * given_up / abs(float(self._best)) if self._best else 100.0
 
     def ceiling(self) -> Cell:
-        """The one with the least validation accuracy on the target, which no search sees."""
+        """The architecture within the budget with the lowest target validation accuracy. No search sees this column."""
         return self.least(self.target_val)[0]
 
 
-# What each rule for choosing from whole tables wants little of: those that know the source, and those that also know
-# the target.
+# Rules that choose from whole columns: each maps a scale to ``n`` numbers of which the lowest wins (``least``). The
+# first rules know the source task, the others know the target task as well.
 SOURCE_RULES: dict[str, Callable[[WithinBudget], np.ndarray]] = {
     "fewest_weights": lambda known: known.space.conv_weights(known.archs),
     "fewest_flops": lambda known: known.space.flops(known.archs),

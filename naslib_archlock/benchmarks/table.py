@@ -1,16 +1,28 @@
-"""A benchmark in a plain table: ``<space>.csv`` or ``.csv.gz`` with a column ``arch`` and columns ``TASK/SPLIT``."""
+"""A benchmark in a plain table: ``<space>.csv`` or ``.csv.gz``, one row for each architecture.
+
+Columns:
+
+* ``arch``: the architecture as the space's official string;
+* ``TASK/SPLIT``, where SPLIT is ``train``, ``val`` or ``test``: the accuracy of a network trained from scratch on TASK;
+* ``SOURCE>TASK/SPLIT``: the accuracy of a network trained on SOURCE and fine-tuned on TASK. Both must be tasks of the
+  table, with columns of their own.
+
+Every task, and every pair of a source and a task, needs ``val`` and ``test``. No name of a task holds ``>``, so that a
+column can be read in one way only. All other columns are ignored.
+"""
 
 from __future__ import annotations
 
 import csv
 import io
 from collections import Counter
+from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 
 import numpy as np
 
-from ..errors import CellError, TableError, named, unknown
+from ..errors import CellError, TableError, named, shown, unknown
 from ..spaces.cells import N_SLOTS, Cell
 from ..spaces.space import SearchSpace
 from ..store.cache import KeptOf
@@ -18,13 +30,20 @@ from ..store.reading import UnreadableError, read_regular
 from ..tasks.names import SPLITS
 from .benchmark import Benchmark
 
-NOTE = "NOTE.txt"
+NOTE = "NOTE.txt"  # the file beside a table whose text is printed with its figures
+FINE_TUNED = ">"  # between source and task in the name of a column
 
-_VERSION = 1  # of what is kept of a table: raise it when another array is made from the same file
+_VERSION = 1  # of the cached arrays: raise it when another array is made from the same file
+
+_ALSO_FINE_TUNED = (
+    "Benchmark figures of a task come from networks trained from scratch on it: they measure how well the architecture "
+    "fits the task. Figures of SOURCE>TASK come from networks trained on the source and fine-tuned on the task: they "
+    "measure how well trained weights transfer to it."
+)
 
 
 class TableBenchmark(Benchmark):
-    """Every architecture of a space, once, with finite values."""
+    """A benchmark held in arrays. Every architecture of the space occurs once, and all figures are finite."""
 
     def __init__(
         self,
@@ -34,10 +53,18 @@ class TableBenchmark(Benchmark):
         where: str,
         notes: tuple[str, ...] = (),
     ) -> None:
-        """Args: cells: ``n x 6`` codes; columns: ``TASK/SPLIT`` -> ``n`` numbers; where: named in errors.
+        """Check a table.
 
-        Raises: TableError: if an architecture is missing or doubled, a value is not finite, or a task lacks ``val`` or
-        ``test``.
+        Args:
+            space: The search space, of ``n`` architectures.
+            cells: The architectures, ``n x 6`` codes, in any order.
+            columns: ``TASK/SPLIT`` or ``SOURCE>TASK/SPLIT`` -> ``n`` accuracies.
+            where: What error messages call the table.
+            notes: Caveats that are printed with its figures.
+
+        Raises:
+            TableError: If an architecture is missing or occurs twice, a figure is not finite, ``val`` or ``test`` is
+                missing for a task or a pair, or a pair names a task that the table lacks.
         """
         self.space = space
         self._notes = notes
@@ -60,22 +87,52 @@ class TableBenchmark(Benchmark):
             bad = np.flatnonzero(~np.isfinite(values))
             if len(bad):
                 raise TableError(f"{where}: column {name} is not a number for {_text(space, cells[bad[0]])}")
-        self.tasks = tuple(dict.fromkeys(name.rsplit("/", 1)[0] for name in columns))
-        for task in self.tasks:
+        names = tuple(dict.fromkeys(name.rsplit("/", 1)[0] for name in columns))
+        self.tasks = tuple(name for name in names if FINE_TUNED not in name)
+        self.fine_tuned_from = self._pairs([name for name in names if FINE_TUNED in name], where)
+        for name in names:
             for split in ("val", "test"):
-                if f"{task}/{split}" not in columns:
-                    raise TableError(f"{where}: task {task} needs a column {task}/{split}")
+                if f"{name}/{split}" not in columns:
+                    raise TableError(f"{where}: task {name} needs a column {name}/{split}")
+
+    def _pairs(self, names: Sequence[str], where: str) -> dict[str, tuple[str, ...]]:
+        """Task -> the sources of its fine-tuned networks.
+
+        Args:
+            names: ``SOURCE>TASK``.
+            where: What error messages call the table.
+
+        Raises:
+            TableError: If a name does not hold two tasks of the table.
+        """
+        sources: dict[str, tuple[str, ...]] = {}
+        for name in names:
+            source, _, task = name.partition(FINE_TUNED)
+            for part in (source, task):
+                if part not in self.tasks:
+                    raise TableError(
+                        f"{where}: columns {named(name)}/... would be of networks trained on {shown(source)} and "
+                        f"fine-tuned on {shown(task)} (SOURCE>TASK/SPLIT), but the table has no columns of a task "
+                        f"{shown(part)}; add {shown(part)}, or rename the columns if '>' is part of a task's name"
+                    )
+            sources[task] = (*sources.get(task, ()), source)
+        return sources
+
+    @property
+    def meaning(self) -> str:
+        return _ALSO_FINE_TUNED if self.fine_tuned_from else super().meaning
 
     @property
     def notes(self) -> tuple[str, ...]:
         return self._notes
 
-    def accuracy(self, arch: Cell, *, task: str, split: str) -> float:
-        self.check_task(task)
-        if f"{task}/{split}" not in self._columns:
-            splits = [name for name in SPLITS if f"{task}/{name}" in self._columns]
-            raise unknown("split", split, splits, f"the table of {self.space.name}, task {task}")
-        return float(self._columns[f"{task}/{split}"][self._row[self.space.index(arch)[0]]])
+    def accuracy(self, arch: Cell, *, task: str, split: str, pretrained_on: str | None = None) -> float:
+        self.check_task(task, pretrained_on)
+        name = task if pretrained_on is None else f"{pretrained_on}{FINE_TUNED}{task}"
+        if f"{name}/{split}" not in self._columns:
+            splits = [known for known in SPLITS if f"{name}/{known}" in self._columns]
+            raise unknown("split", split, splits, f"the table of {self.space.name}, task {name}")
+        return float(self._columns[f"{name}/{split}"][self._row[self.space.index(arch)[0]]])
 
 
 def _text(space: SearchSpace, cell: np.ndarray) -> str:
@@ -83,7 +140,7 @@ def _text(space: SearchSpace, cell: np.ndarray) -> str:
 
 
 def find_table(folder: Path, space: SearchSpace) -> Path:
-    """The table of a space in a folder. Raises: TableError: if there is none."""
+    """Return the path of a space's table in a folder. Raises: TableError: If there is none."""
     candidates = [folder / f"{space.name}{suffix}" for suffix in (".csv.gz", ".csv")]
     for path in candidates:
         if path.is_file():
@@ -92,11 +149,17 @@ def find_table(folder: Path, space: SearchSpace) -> Path:
 
 
 def read_table(path: Path, space: SearchSpace) -> TableBenchmark:
-    """Read and check a table. Columns that are not ``TASK/train``, ``/val`` or ``/test`` are ignored.
+    """Read and check a table in the format that the head of this module describes.
 
-    A file ``NOTE.txt`` beside it is what every reader of its figures must know. A table that was found whole is kept
-    (``cache``), so that it is parsed once.
-    Raises: TableError: if the file cannot be read, or is incomplete or malformed.
+    The text of a file ``NOTE.txt`` beside the table is printed with its figures. A complete table is cached
+    (``store.cache``), so that the next process need not parse it.
+
+    Args:
+        path: The table, packed with gzip or not.
+        space: The search space of its architectures.
+
+    Raises:
+        TableError: If the file cannot be read, or the table is incomplete or malformed.
     """
     kept = KeptOf(path, {"table of": space.name, "version": _VERSION})
     parse = cache(lambda: _parse(path, space))
@@ -107,7 +170,7 @@ def read_table(path: Path, space: SearchSpace) -> TableBenchmark:
 
 
 def _notes(path: Path) -> tuple[str, ...]:
-    """Raises: TableError: if the note is there and cannot be read."""
+    """The text of a note, if there is one. Raises: TableError: If it cannot be read."""
     if not path.exists():
         return ()
     try:
@@ -121,14 +184,22 @@ def _where(path: Path) -> str:
 
 
 def _to_rows(space: SearchSpace, cells: np.ndarray, columns: dict[str, np.ndarray]) -> np.ndarray:
-    """Cells by ``space.index``, and their values, in one array."""
+    """A table as one array with a field ``cell`` (``space.index`` of the architecture) and a field ``values``."""
     rows = np.empty(len(cells), dtype=[("cell", "<i8"), ("values", "<f8", (len(columns),))])
     rows["cell"], rows["values"] = space.index(cells), np.transpose(list(columns.values()))
     return rows
 
 
 def _parse(path: Path, space: SearchSpace) -> tuple[np.ndarray, dict[str, np.ndarray]]:
-    """The cells and columns of a whole table, as ``TableBenchmark`` takes them. Raises: TableError."""
+    """Read a complete table.
+
+    Returns:
+        The architectures, ``n x 6`` codes, and the accuracies by column name, ``n`` each, as ``TableBenchmark`` takes
+        them.
+
+    Raises:
+        TableError: As ``read_table`` does.
+    """
     try:
         text = read_regular(path).decode("utf-8-sig")  # spreadsheets write a BOM
         header, *rows = list(csv.reader(io.StringIO(text))) or [[]]
@@ -148,12 +219,19 @@ def _parse(path: Path, space: SearchSpace) -> tuple[np.ndarray, dict[str, np.nda
             raise TableError(f"{_where(path)}, line {number + 2}: {err}") from err
     values = np.array(figures).reshape(-1, len(wanted))
     array, columns = np.array(cells, dtype=np.int64).reshape(-1, N_SLOTS), dict(zip(wanted, values.T))
-    TableBenchmark(space, array, columns, _where(path))  # what is not whole must not be kept
+    TableBenchmark(space, array, columns, _where(path))  # an incomplete table must not be cached
     return array, columns
 
 
 def _columns(header: list[str], where: str) -> tuple[int, dict[str, int]]:
-    """Where the architectures stand, and ``TASK/SPLIT`` -> where its values do. Raises: TableError."""
+    """The positions of the columns in a header.
+
+    Returns:
+        The position of the architectures, and ``TASK/SPLIT`` or ``SOURCE>TASK/SPLIT`` -> the position of its figures.
+
+    Raises:
+        TableError: If a column is missing, occurs twice, or lacks the name of a task.
+    """
     if "arch" not in header:
         raise TableError(f"{where} needs a header with a column 'arch'; it has {', '.join(header) or 'nothing'}")
     wanted = {name: i for i, name in enumerate(header) if "/" in name and name.rsplit("/", 1)[1] in SPLITS}

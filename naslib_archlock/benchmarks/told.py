@@ -23,7 +23,7 @@ class ToldBenchmark(Benchmark):
         """
         self.space, self.tasks = space, (source, *targets)
 
-    def accuracy(self, arch: Cell, *, task: str, split: str) -> float:
+    def accuracy(self, arch: Cell, *, task: str, split: str, pretrained_on: str | None = None) -> float:
         """Raises: ConfigError: this benchmark has no figures."""
         raise ConfigError(
             f"no accuracy of {shown(arch)} on {task} is here: drive the search with ask() and tell(), and evaluate "

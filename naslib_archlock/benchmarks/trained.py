@@ -1,4 +1,4 @@
-"""A benchmark without a table: images of one's own, and networks that are trained when their accuracy is asked for."""
+"""A benchmark of the user's own images: a network is trained when its accuracy is first looked up."""
 
 from __future__ import annotations
 
@@ -25,11 +25,10 @@ FIT = FitSettings(epochs=12, widths=(16, 32, 64))
 
 
 class TrainedBenchmark(Benchmark):
-    """Top-1 accuracy in % of a small network of the cell (``networks``), trained on a folder of images.
+    """Top-1 accuracy in % of a small network of the cell (``networks``), trained from scratch on a folder of images.
 
-    Each folder is split by class into 60% for training, 20% for validation and 20% for testing. A folder is read, and a
-    network trained, when its accuracy is first asked for; cells that compute the same function are trained once, and
-    what came of it is kept (``keep_in``).
+    Each folder is one task. It is split by class into 60% for training, 20% for validation and 20% for testing, and it
+    is read when the first accuracy on it is looked up. Cells that compute the same function share one network.
     """
 
     def __init__(
@@ -42,7 +41,20 @@ class TrainedBenchmark(Benchmark):
         seed: int,
         settings: FitSettings = FIT,
     ) -> None:
-        """Raises: ConfigError: if two folders go by one name, or a task is no folder, or the space has no cells."""
+        """Check the tasks; nothing is read yet.
+
+        Args:
+            space: A search space of cells.
+            folders: The tasks, each the path of a folder with one sub-folder for each class.
+            image_size: The height and width that images are resized to.
+            max_images: The largest number of images that are read from a folder; 0 for all.
+            skip_unreadable: Whether an unreadable image is left out, rather than an error.
+            seed: The seed of the splits and of the networks.
+            settings: How networks are built and trained.
+
+        Raises:
+            ConfigError: If two folders have the same name, a task is no folder, or the space has no cells.
+        """
         for folder in folders:
             if not is_image_folder(folder):
                 raise ConfigError(f"dataset is a folder of images, so the target {folder!r} must be one, too")
@@ -60,24 +72,24 @@ class TrainedBenchmark(Benchmark):
         self._folder: Path | None = None
 
     @property
-    def is_measured(self) -> bool:
+    def is_tabular(self) -> bool:
         return False
 
-    def keep_in(self, folder: Path) -> None:
+    def cache_in(self, folder: Path) -> None:
         self._folder = folder
 
-    def accuracy(self, arch: Cell, *, task: str, split: str) -> float:
-        """Raises also: ImageError: if the folder cannot be read, or a split of it is empty."""
-        self.check_task(task)
+    def accuracy(self, arch: Cell, *, task: str, split: str, pretrained_on: str | None = None) -> float:
+        """See ``Benchmark.accuracy``. Raises also: ImageError: If the folder cannot be read, or a split is empty."""
+        self.check_task(task, pretrained_on)
         if split not in SPLITS:
             raise unknown("split", split, SPLITS)
         key = (task, tuple(self.space.representatives([arch])[0].tolist()))
         if key not in self._metrics:
-            self._metrics[key] = self._kept(*key)
+            self._metrics[key] = self._cached(*key)
         return self._metrics[key][split][0]
 
-    def _kept(self, task: str, cell: Cell) -> dict[str, list[float]]:
-        """Figures of a network by split, read where they are kept whole, else measured and kept."""
+    def _cached(self, task: str, cell: Cell) -> dict[str, list[float]]:
+        """The accuracies of a network by split: from the cache folder, or from training it now."""
         if self._folder is None:
             return self._measured(task, cell)
         facts = {
@@ -97,7 +109,7 @@ class TrainedBenchmark(Benchmark):
 
     def _measured(self, task: str, cell: Cell) -> dict[str, list[float]]:
         images = self._images(task)
-        print(f"training {self.space.to_str(cell)} on {task_name(task)}", file=sys.stderr)  # it takes seconds
+        print(f"training {self.space.to_str(cell)} on {task_name(task)}", file=sys.stderr)  # the user waits seconds
         return fit_and_score(self.space.network_cell(cell), images, self._settings, [self._seed])[0]
 
     def _digest(self, task: str) -> str:

@@ -52,7 +52,7 @@ def run(args: argparse.Namespace) -> int:
     if not targets:
         raise ConfigError("there is no target to attack: name some with archlock.target")
     result = make_run(config, benchmark, RunFolder(config, resume=is_same_run(config), overwrite=False))
-    print(summary(result, benchmark.space))
+    print(summary(result, benchmark.space, benchmark.meaning))
     out: Path = args.out or config.save / "audit"
     make_folder(out)
     roles = cells_to_attack(config, benchmark, result)

@@ -38,7 +38,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Make the runs of a study that are missing, write its results, and print a table of them."""
-    from ..report import LIMIT
     from ..studies.statistics import analyse
     from ..studies.study import load_study
     from ..studies.study_results import to_records
@@ -61,7 +60,7 @@ def run(args: argparse.Namespace) -> int:
         raise
     summary = analyse(done.results, list(study.methods), study.reference, study.compare_with).summary
     print(_tables(summary))
-    print(f"{textwrap.fill(LIMIT, _WIDTH)}\n")
+    print(f"{textwrap.fill(study.meaning, _WIDTH)}\n")
     for note in study.notes:
         print(f"{textwrap.fill(f'Note: {note}.', _WIDTH)}\n")
     print(f"{done.n_runs} runs, {done.n_made} of them made now; written to {out}: {RESULTS}, {STUDY}")

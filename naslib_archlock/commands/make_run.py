@@ -10,7 +10,8 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
-from ..benchmarks.benchmark import Benchmark, budget_floor
+from ..benchmarks.benchmark import Benchmark
+from ..benchmarks.source_oracle import budget_floor
 from ..config.sections import Config
 from ..locking.prepare import prepare
 from ..locking.result import finish, wall_times
@@ -32,7 +33,7 @@ def make_run(config: Config, benchmark: Benchmark, run_folder: RunFolder) -> dic
     if result:
         print(f"this run is finished, in {run_folder.folder}")
     else:
-        benchmark.keep_in(run_folder.networks)
+        benchmark.cache_in(run_folder.networks)
         result = _make(config, benchmark, run_folder)
     run_folder.tidy()
     return result
@@ -76,7 +77,7 @@ def _pictures(config: Config, benchmark: Benchmark, search: Search, result: Mapp
     from ..report.search_pictures import lock_picture, search_picture
 
     pictures = {"search.png": search_picture(search, result["source"])}
-    if benchmark.is_measured and search.uses_source_accuracy and result["targets"]:
+    if benchmark.is_tabular and search.uses_source_accuracy and result["targets"]:
         # This is not search.source_floor(): scheme S gives nothing up, but its picture shows the budget of the others.
         floor = budget_floor(max(search.oracle.known.values()), config.archlock.source_budget_pct)
         pictures["lock.png"] = lock_picture(benchmark, config.dataset, result, floor)

@@ -28,7 +28,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Write the report of a study's results, and print its summary of each space and budget."""
-    from ..report import LIMIT
     from ..report.study_report import study_report
     from ..store.files import make_folder, write_bytes
     from ..studies.statistics import analyse
@@ -51,7 +50,7 @@ def run(args: argparse.Namespace) -> int:
     for name, data in files.items():
         write_bytes(out / name, data)
     print("\n\n".join(map(_printed, report.sections)))
-    print(f"\n{textwrap.fill(LIMIT, _WIDTH)}")
+    print(f"\n{textwrap.fill(report.meaning, _WIDTH)}")
     print(f"written to {out}: report.html, report.md, and {len(files) - 2} files in tables and figures")
     if args.json:
         about = {

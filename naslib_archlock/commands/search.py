@@ -41,7 +41,7 @@ def run(args: argparse.Namespace) -> int:
     benchmark = open_benchmark(config)
     run_folder = RunFolder(config, args.resume, args.overwrite)
     result = make_run(config, benchmark, run_folder)
-    print(summary(result, benchmark.space))
+    print(summary(result, benchmark.space, benchmark.meaning))
     print(f"written to {run_folder.folder}: {', '.join(run_folder.files())}")
     if args.json:
         print(json.dumps(result))

@@ -123,7 +123,7 @@ def search_on_source_alone(config: Config, benchmark: Benchmark, search: Search)
 def new_search(config: Config, scheme: Scheme, strategy: Strategy, view: View, fitness: Fitness) -> Search:
     """Return a search that has not begun, with the look-ups and the budget that the scheme allows."""
     section = config.archlock
-    max_queries = section.source_queries if view.is_measured else section.train_top
+    max_queries = section.source_queries if view.is_tabular else section.train_top
     if strategy.plans_ahead:
         max_queries = min(max_queries, config.search.epochs)
     settings = config.search_settings
@@ -151,7 +151,7 @@ def strategy_of(config: Config, benchmark: Benchmark) -> Strategy:
         strategy = get_strategy(section.strategy)
         _check_usable(strategy, config, benchmark)
         return strategy
-    if not benchmark.is_measured:
+    if not benchmark.is_tabular:
         # a look-up means to train a network: all candidates are ranked before the first is trained
         return get_strategy("exhaustive")
     if section.ranker:
@@ -168,7 +168,7 @@ def _check_usable(strategy: Strategy, config: Config, benchmark: Benchmark) -> N
             f"archlock.strategy {strategy.name} needs the features of a cell, which "
             f"{benchmark.space.name} does not have; choose evolution or exhaustive"
         )
-    if strategy.learns_from_queries and not benchmark.is_measured and config.archlock.train_top == 0:
+    if strategy.learns_from_queries and not benchmark.is_tabular and config.archlock.train_top == 0:
         raise ConfigError(
             f"archlock.strategy {strategy.name} learns from accuracies, and no table holds those of these images; "
             "train some candidates with --train-top, or choose exhaustive"

@@ -40,7 +40,7 @@ def finish(config: Config, benchmark: Benchmark, search: Search) -> dict[str, An
 def measure(config: Config, benchmark: Benchmark, search: Search) -> dict[str, Any]:
     """Return what a finished search chose, and its accuracies: None where no network was to be trained."""
     best = search.best()
-    is_measured = benchmark.is_measured or config.archlock.train_top > 0
+    is_measured = benchmark.is_tabular or config.archlock.train_top > 0
 
     def accuracy(task: str, split: str) -> float | None:
         return benchmark.accuracy(best.arch, task=task, split=split) if is_measured else None

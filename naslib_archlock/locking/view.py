@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..benchmarks.benchmark import Benchmark, SourceOracle
-from ..benchmarks.lock_score import accuracies
+from ..benchmarks.benchmark import Benchmark
+from ..benchmarks.source_oracle import SourceOracle
 from ..config.sections import Config
 from ..errors import HiddenTaskError, shown
 from ..proxies.zero_cost import ZeroCostScores
@@ -37,7 +37,7 @@ class View:
         targets: the tasks that the report will measure the lock on; their names only.
         further_tasks: tasks whose validation accuracies may be read.
         hidden: names of the tasks whose zero-cost scores, images and embeddings may not be read.
-        is_measured: whether a look-up reads a figure that exists; else it trains a network.
+        is_tabular: whether a look-up reads a figure that exists; else it trains a network.
     """
 
     def __init__(
@@ -54,7 +54,7 @@ class View:
         self.space, self.source, self.targets = benchmark.space, source, tuple(targets)
         self.hidden = tuple(task_name(task) for task in hidden)
         self.further_tasks = tuple(further_tasks)
-        self.is_measured = benchmark.is_measured
+        self.is_tabular = benchmark.is_tabular
         self.knowledge = Knowledge(config, self.hidden)
 
     def source_oracle(self, max_queries: int) -> SourceOracle:
@@ -72,7 +72,7 @@ class View:
                 f"a search may not read the accuracies of {shown(task)} here; it may read those of "
                 f"{', '.join(self.further_tasks) or 'no task'}, and look up {self.source} one architecture at a time"
             )
-        return accuracies(self._benchmark, task, "val")
+        return self._benchmark.accuracies(task, "val")
 
     def zero_cost_scores(self) -> dict[str, ZeroCostScores]:
         """Return the zero-cost scores of the tasks of this search space that are not hidden, by task."""

@@ -20,7 +20,7 @@ from typing import Any
 import torch
 from threadpoolctl import threadpool_limits
 
-from ..benchmarks.benchmark import SourceOracle
+from ..benchmarks.source_oracle import SourceOracle
 from ..compute.seeding import global_generators
 from ..compute.threads import single_threaded
 from ..errors import ConfigError, unknown

@@ -1,7 +1,7 @@
-"""NASLib's own benchmark files, through NASLib's ``get_dataset_api`` and ``query``.
+"""The benchmark files of NASLib, read by NASLib's own ``get_dataset_api`` and ``query``.
 
-What NASLib answers is kept (``cache``), so that neither NASLib nor a file of hundreds of megabytes is loaded to answer
-the same again.
+NASLib's answers are cached (``store.cache``), so that the next process need not load NASLib and a file of hundreds of
+megabytes again.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from ..store.cache import KeptOf, kept_value
 from ..tasks.names import SPLITS
 from .compat import HOW_TO_GET, load_naslib, naslib_data_folder, naslib_home
 
-# The file of each nasbench201 task, named in NASLib's utils/get_dataset_api.py; and the one of all TransNAS tasks.
+# The names of the files in NASLib's utils/get_dataset_api.py: each nasbench201 task has its own, TransNAS has one.
 NB201_FILES = {
     "cifar10": "nb201_cifar10_full_training.pickle",
     "cifar100": "nb201_cifar100_full_training.pickle",
@@ -31,30 +31,36 @@ NB201_FILES = {
 }
 TNB_FILE = "transnas-bench_v10141024.pth"
 
-_VERSION = 1  # of what is kept: raise it when NASLib is asked another question
+_VERSION = 1  # of the cached answers: raise it when NASLib is queried in another way
 
 
 def benchmark_files(space: SearchSpace) -> dict[str, str]:
-    """Task -> the file in NASLib's data folder that answers for it."""
+    """Task -> the name of its benchmark file in NASLib's data folder."""
     return {task: NB201_FILES.get(task, TNB_FILE) for task in space.tasks}
 
 
 class NaslibBenchmark(Benchmark):
-    """A benchmark of NASLib. One search space object answers all queries; no network is built.
+    """A benchmark of NASLib. One search space object answers all queries, and no network is built.
 
-    NASLib answers TransNAS-Bench-101 from the last epoch, and both validation and test of nasbench201 from one series.
-    It is asked for a split of a task, of all architectures at once, when that is first asked for here, and kept.
+    NASLib answers with the accuracy after the last epoch on TransNAS-Bench-101, and with the same series for validation
+    and test accuracy on nasbench201. The first look-up of a task and split queries NASLib for all architectures at
+    once, because only a whole column can be cached.
     """
 
     def __init__(self, space: SearchSpace, apis: dict[str, Any] | None = None) -> None:
-        """Args: apis: task -> what ``get_dataset_api`` returned for it, where that is loaded already. It is asked
-        itself, and what it answers is not kept: nobody knows which file it comes from.
+        """Find the tasks whose files are here.
 
-        Raises: NaslibError: if NASLib, or every file of the space, is missing, or the TransNAS file cannot be read.
+        Args:
+            space: A search space of NASLib.
+            apis: Task -> what NASLib's ``get_dataset_api`` returned for it, if the caller has loaded it already. Its
+                answers are not cached, because the file that they come from is unknown.
+
+        Raises:
+            NaslibError: If NASLib or every file of the space is missing, or the TransNAS file cannot be read.
         """
         self.space = space
         self._apis: dict[str, Any] = dict(apis or {})
-        self._is_one_file = space.name != "nasbench201"  # of both TransNAS spaces and all tasks
+        self._is_one_file = space.name != "nasbench201"  # one file for both TransNAS spaces and all tasks
         self._given = set(space.tasks if self._is_one_file and self._apis else self._apis)
         self._kept: dict[str, KeptOf] = {}
         self._columns: dict[tuple[str, str], np.ndarray] = {}
@@ -63,7 +69,7 @@ class NaslibBenchmark(Benchmark):
             _check_import()
         files = benchmark_files(space)
         present = [task for task in space.tasks if task in self._apis or (folder / files[task]).is_file()]
-        if self._is_one_file and present:  # not every copy of it holds all of them
+        if self._is_one_file and present:  # some copies of it hold fewer tasks
             held = self._tasks_held(next(iter(self._apis), present[0]))
             present = [task for task in space.tasks if task in held]
         self.tasks = tuple(present)
@@ -76,7 +82,7 @@ class NaslibBenchmark(Benchmark):
 
     @property
     def test_is_validation(self) -> bool:
-        """Whether ``split="test"`` can only answer with the validation series."""
+        """Whether ``split="test"`` answers with validation accuracies, because NASLib has no others."""
         return self.space.name == "nasbench201"
 
     @property
@@ -88,9 +94,9 @@ class NaslibBenchmark(Benchmark):
             "figures here are not test accuracies; give archlock.tables for true ones",
         )
 
-    def accuracy(self, arch: Cell, *, task: str, split: str) -> float:
-        """Raises also: NaslibError: if the task's file cannot be read, or lacks an architecture."""
-        self.check_task(task)
+    def accuracy(self, arch: Cell, *, task: str, split: str, pretrained_on: str | None = None) -> float:
+        """See ``Benchmark.accuracy``. Raises also: NaslibError: If the file cannot be read or lacks an architecture."""
+        self.check_task(task, pretrained_on)
         if split not in SPLITS:
             raise unknown("split", split, SPLITS)
         op_indices = self.space.to_naslib(arch)
@@ -99,14 +105,14 @@ class NaslibBenchmark(Benchmark):
         return float(self._column(task, split)[self.space.index(arch)[0]])
 
     def _column(self, task: str, split: str) -> np.ndarray:
-        """All answers for a split of a task, by ``space.index``; NaN where that is of no architecture."""
+        """The accuracies on a split of a task by ``space.index``; NaN where the space has no such architecture."""
         if (task, split) not in self._columns:
             kept = self._kept_of(task)
             self._columns[task, split] = kept.array(f"{task}/{split}", lambda: self._query_all(task, split))
         return self._columns[task, split]
 
     def _tasks_held(self, task: str) -> list[str]:
-        """The tasks that the TransNAS file which answers for ``task`` holds of this space."""
+        """The tasks of this space in the TransNAS file. Args: task: One of them, to open the file with."""
 
         def ask() -> list[str]:
             database = self._api(task)["api"]
@@ -116,14 +122,14 @@ class NaslibBenchmark(Benchmark):
         return ask() if task in self._given else list(self._kept_of(task).value("tasks", ask))
 
     def _kept_of(self, task: str) -> KeptOf:
-        """What is kept of a task's file, which is read, for its hash, when this is first called."""
+        """The cached answers from a task's file. The first call reads the file, because its hash is part of the key."""
         name = benchmark_files(self.space)[task]
         if name not in self._kept:
             made_by = {"NASLib": _code_hash(self.space), "space": self.space.name, "version": _VERSION}
             self._kept[name] = KeptOf(naslib_data_folder() / name, made_by)
         return self._kept[name]
 
-    # -- NASLib, where nothing is kept ---------------------------------------------------------------------------------
+    # -- queries to NASLib, when nothing is cached ---------------------------------------------------------------------
 
     @cached_property
     def _graph(self) -> Any:
@@ -133,7 +139,7 @@ class NaslibBenchmark(Benchmark):
 
         from .live_scores import global_generators_restored
 
-        with global_generators_restored():  # it is made in the middle of a search, and draws weights
+        with global_generators_restored():  # a search may be running, and to build the graph draws weights
             graph = supported_search_spaces[self.space.name]()
         graph.instantiate_model = False
         return graph
@@ -150,8 +156,8 @@ class NaslibBenchmark(Benchmark):
         return float(self._graph.query(self._metrics[split], task, dataset_api=self._api(task)))
 
     def _query_all(self, task: str, split: str) -> np.ndarray:
-        """Ask NASLib for a whole column."""
-        self._api(task)  # before the bar appears
+        """Query NASLib for all architectures. Returns: As ``_column``."""
+        self._api(task)  # what it prints must come before the progress bar
         archs = self.space.all()
         column = np.full(self.space.index_size, np.nan)
         bar = tqdm(archs.tolist(), f"NASLib's {task}/{split}", leave=False, disable=not sys.stderr.isatty(), delay=1)
@@ -167,7 +173,7 @@ class NaslibBenchmark(Benchmark):
         return column
 
     def _api(self, task: str) -> Any:
-        """What ``query`` needs for a task. A database is loaded once; TransNAS tasks share one."""
+        """The ``dataset_api`` of a task, for NASLib's ``query``. A file is loaded once; TransNAS tasks share one."""
         if task not in self._apis:
             if self._is_one_file and self._apis:
                 self._apis[task] = {"api": next(iter(self._apis.values()))["api"], "task": task}
@@ -189,15 +195,16 @@ class NaslibBenchmark(Benchmark):
 
 
 def _check_import() -> None:
-    """Import NASLib unless this Python could before: what it lacks is said before a search begins, not at its end.
+    """Import NASLib, unless this Python has imported it before, so that an error comes before a search, not after it.
 
-    Raises: NaslibError.
+    Raises:
+        NaslibError: If NASLib, or a library that it needs, is missing.
     """
     kept_value({"NASLib imported from": str(naslib_home()), "by": sys.prefix}, lambda: bool(load_naslib()))
 
 
 def _code_hash(space: SearchSpace) -> str:
-    """Of NASLib's code that answers for a space: another version may answer otherwise from the same file."""
+    """A hash of NASLib's code for a space, because another version may answer otherwise from the same file."""
     folder = "nasbench201" if space.name == "nasbench201" else "transbench101"
     digest = hashlib.sha256()
     for pattern in (f"search_spaces/{folder}/*.py", "utils/get_dataset_api.py"):

@@ -111,7 +111,9 @@ class ArchLock(MetaOptimizer):
         timings = wall_times(**self._seconds)
         for name, content in (("timings.json", timings), ("result.json", result)):
             write_text(Path(self.config.save) / name, json.dumps(content, indent=2) + "\n")
-        logger.info("archlock result:\n%s", summary({**result, **timings}, self._benchmark.space))
+        logger.info(
+            "archlock result:\n%s", summary({**result, **timings}, self._benchmark.space, self._benchmark.meaning)
+        )
 
     def train_statistics(self, report_incumbent: bool = True) -> tuple[float, float, float, float]:
         """Train, validation and test accuracy and training time on the source, as NASLib answers, for its log."""

@@ -10,7 +10,6 @@ from urllib.parse import quote
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from .. import __version__
-from . import LIMIT
 from .study_report import StudyReport
 from .tables import are_figures
 
@@ -26,7 +25,6 @@ def html_page(report: StudyReport, svgs: Mapping[str, bytes]) -> str:
         report=report,
         images={name: _data_url(svg) for name, svg in svgs.items()},
         are_figures=are_figures,
-        limit=LIMIT,
         version=__version__,
         style=style,
         script=script,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from . import LIMIT
 from .study_report import Picture, StudyReport
 from .tables import markdown_text, to_markdown
 
@@ -14,7 +13,7 @@ def markdown_page(report: StudyReport) -> str:
     blocks = [
         f"# {markdown_text(report.name)}",
         markdown_text(report.about),
-        LIMIT,
+        markdown_text(report.meaning),
         *map(_picture, report.pictures),
         _items(report.notes),
     ]

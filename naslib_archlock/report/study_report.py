@@ -55,13 +55,15 @@ class Section:
 
 @dataclass(frozen=True)
 class StudyReport:
-    """``commands``: lines that make it again; ``definition``: the study's YAML; ``notes``: how to read the rest."""
+    """``commands``: lines that make it again; ``definition``: the study's YAML; ``meaning``: what
+    the figures of the benchmarks mean; ``notes``: how to read the rest."""
 
     name: str
     about: str
     commands: str
     settings: dict[str, str]
     definition: str
+    meaning: str
     notes: list[str]
     pictures: list[Picture]
     compare_with: str
@@ -83,6 +85,7 @@ def study_report(study: Study, statistics: Statistics) -> StudyReport:
         commands=_COMMANDS,
         settings=_settings(study),
         definition=study.to_yaml(),
+        meaning=study.meaning,
         notes=_notes(study),
         pictures=[
             Picture("lock_scores", _SCORES_SHOWN, score_figure(summary, study.compare_with)),

@@ -8,7 +8,6 @@ from typing import Any
 
 from ..spaces.cells import Cell
 from ..spaces.space import SearchSpace
-from . import LIMIT
 
 _WIDTH = 100
 
@@ -23,8 +22,14 @@ def table(rows: Sequence[Sequence[str]]) -> str:
     return "\n".join(line.rstrip() for line in lines)
 
 
-def summary(result: Mapping[str, Any], space: SearchSpace) -> str:
-    """The report of ``pipeline.finish`` for people, with the run's ``pipeline.timings`` where they are known."""
+def summary(result: Mapping[str, Any], space: SearchSpace, meaning: str) -> str:
+    """A finished run as text.
+
+    Args:
+        result: What ``pipeline.finish`` returned, with the run's ``pipeline.timings`` where they are known.
+        space: The search space of the run.
+        meaning: What the figures of its benchmark mean (``Benchmark.meaning``).
+    """
     arch: Cell = tuple(result["cell"])
     costs = [f"{result['source_queries']} source look-ups"] if result["source_queries"] else []
     if "seconds" in result:
@@ -33,14 +38,14 @@ def summary(result: Mapping[str, Any], space: SearchSpace) -> str:
         f"{result['search_space']}, source {result['source']}, scheme {result['scheme']}, seed {result['seed']}",
         textwrap.indent(space.draw(arch), "  "),
         f"  {result['arch']}   (canonical {arch})",
-        *(_measured(result) if result["source_val"] is not None else _estimated(result)),
+        *(_measured(result, meaning) if result["source_val"] is not None else _estimated(result)),
         *(["; ".join(costs)] if costs else []),
         *(textwrap.fill(f"Note: {note}.", _WIDTH) for note in result["notes"]),
     ]
     return "\n".join(parts)
 
 
-def _measured(result: Mapping[str, Any]) -> list[str]:
+def _measured(result: Mapping[str, Any], meaning: str) -> list[str]:
     """Accuracies beside those of what scheme S finds."""
     targets = list(result["targets"])
     found, reference = _values(result, targets), _values(result["s"], targets)
@@ -50,7 +55,7 @@ def _measured(result: Mapping[str, Any]) -> list[str]:
         ["scheme S finds", *(_number(x, x) for x in reference)],
         ["difference", *(_number(x - y, x, sign="+") for x, y in zip(found, reference))],
     ]
-    return [table(rows), textwrap.fill(LIMIT, _WIDTH)]
+    return [table(rows), textwrap.fill(meaning, _WIDTH)]
 
 
 def _estimated(result: Mapping[str, Any]) -> list[str]:

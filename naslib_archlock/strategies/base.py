@@ -17,7 +17,7 @@ from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 
-from ..benchmarks.benchmark import SourceOracle, budget_floor
+from ..benchmarks.source_oracle import SourceOracle, budget_floor
 from ..errors import ConfigError, SearchError, shown
 from ..spaces.cells import Cell
 from ..spaces.space import SearchSpace

@@ -18,7 +18,7 @@ from itertools import chain
 import numpy as np
 from scipy.special import ndtr
 
-from ..benchmarks.benchmark import SourceOracle, budget_floor
+from ..benchmarks.source_oracle import SourceOracle, budget_floor
 from ..spaces.cells import Cell
 from ..spaces.space import SearchSpace
 from .base import Search, SearchSettings

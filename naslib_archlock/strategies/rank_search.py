@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ..benchmarks.benchmark import SourceOracle
+from ..benchmarks.source_oracle import SourceOracle
 from ..spaces.cells import Cell
 from ..spaces.space import SearchSpace
 from .base import Evaluated, Search, SearchSettings

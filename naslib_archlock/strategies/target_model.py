@@ -25,8 +25,8 @@ from typing import Any
 import numpy as np
 
 from .. import data
-from ..benchmarks.benchmark import Benchmark, budget_floor
-from ..benchmarks.lock_score import accuracies
+from ..benchmarks.benchmark import Benchmark
+from ..benchmarks.source_oracle import budget_floor
 from ..compute.threads import single_threaded_blas
 from ..spaces.features import FEATURES
 from ..spaces.known import NASBENCH201
@@ -97,8 +97,8 @@ def populations(benchmark: Benchmark, weights: Mapping[tuple[str, str], float]) 
     """
     space, archs = benchmark.space, benchmark.space.distinct()
     row = np.searchsorted(space.index(space.all()), space.index(archs))
-    percentile = {task: percentiles(space, accuracies(benchmark, task, "val"))[row] for task in benchmark.tasks}
-    accuracy = {task: accuracies(benchmark, task, "val")[row] for task in benchmark.tasks}
+    percentile = {task: percentiles(space, benchmark.accuracies(task, "val"))[row] for task in benchmark.tasks}
+    accuracy = {task: benchmark.accuracies(task, "val")[row] for task in benchmark.tasks}
     for source, target in itertools.permutations(benchmark.tasks, 2):
         others = {t: weights[t, target] for t in benchmark.tasks if t not in (source, target)}
         columns = _columns(space, archs, other_tasks(percentile, others))

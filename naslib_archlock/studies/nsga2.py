@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from ..benchmarks.benchmark import budget_floor
+from ..benchmarks.source_oracle import budget_floor
 from ..compute.seeding import global_generators
 from ..errors import ConfigError, StudyError
 from ..spaces.cells import N_SLOTS, Cell

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 import yaml
 
+from ..benchmarks.benchmark import FROM_SCRATCH
 from ..errors import ArchLockError, StudyError, named, nearest, shown, unknown
 from ..spaces.known import get_space
 from ..store.reading import UnreadableError, read_yaml
@@ -79,7 +80,8 @@ class Study:
         that each method may make; budgets: source budgets in % of the best source validation accuracy; seeds: their
         number; reference: the method that target drops are measured against; compare_with: the one that paired tests
         compare the others with; spaces: search space -> its task pairs, or None for all that its benchmark has;
-        methods: label -> method; notes: what a reader of its figures must know of the benchmarks.
+        methods: label -> method; meaning: what the figures of its benchmarks mean (``Benchmark.meaning``); notes: what
+        a reader of its figures must know of the benchmarks.
     """
 
     name: str
@@ -91,6 +93,7 @@ class Study:
     source_queries: int = 200
     budgets: tuple[float, ...] = (2.0, 5.0)
     seeds: int = 10
+    meaning: str = FROM_SCRATCH
     notes: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
@@ -180,7 +183,9 @@ class Study:
         }
         content.update(budgets=list(self.budgets), notes=list(self.notes))
         order = ("name", "about", "source_queries", "budgets", "seeds", "reference", "compare_with", "spaces")
-        ordered = {key: content[key] for key in (*order, "methods", "notes")}
+        # a study of from-scratch figures does not say so, as none did before there were others
+        meaning = ("meaning",) if self.meaning != FROM_SCRATCH else ()
+        ordered = {key: content[key] for key in (*order, "methods", *meaning, "notes")}
         return yaml.safe_dump(ordered, sort_keys=False, default_flow_style=None, allow_unicode=True, width=120)
 
 
@@ -243,6 +248,8 @@ def study_from(raw: Any) -> Study:
     for key in ("name", "reference", "compare_with"):
         values[key] = _text(content[key], key)
     values["about"] = _prose(content["about"], "about")
+    if "meaning" in content:
+        values["meaning"] = _prose(content["meaning"], "meaning")
     for key in ("source_queries", "seeds"):
         if key in content:
             values[key] = _integer(content[key], key)

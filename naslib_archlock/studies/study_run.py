@@ -118,7 +118,12 @@ def resolve(study: Study, tables: str = "") -> Study:
         method.kind.check_here()
     benchmarks = {space: benchmark_of(space, tables) for space in study.spaces}
     notes = dict.fromkeys(" ".join(note.split()) for b in benchmarks.values() for note in b.notes)
-    return replace(study.resolved({space: b.tasks for space, b in benchmarks.items()}), notes=tuple(notes))
+    meanings = {space: b.meaning for space, b in benchmarks.items()}
+    meaning = next(iter(meanings.values()))
+    if len(set(meanings.values())) > 1:
+        meaning = " ".join(f"On {space}: {text}" for space, text in meanings.items())
+    resolved = study.resolved({space: b.tasks for space, b in benchmarks.items()})
+    return replace(resolved, meaning=meaning, notes=tuple(notes))
 
 
 # -- running -----------------------------------------------------------------------------------------------------------

@@ -1,34 +1,48 @@
 from __future__ import annotations
 
+import numpy as np
 import pytest
 
-from naslib_archlock.benchmarks.benchmark import Benchmark
+from naslib_archlock.benchmarks.benchmark import FROM_SCRATCH, Benchmark
 from naslib_archlock.errors import UnknownNameError
-from naslib_archlock.spaces.known import TRANSBENCH101_MICRO
+from naslib_archlock.spaces.known import TRANSBENCH101_MACRO
+from naslib_archlock.testing.benchmark_contract import check_benchmark
 
 
 class CountingBenchmark(Benchmark):
-    """Answers with what it was asked for."""
+    """Answers with the sum of the codes, 100 more where the network was fine-tuned, and remembers every look-up."""
 
-    space = TRANSBENCH101_MICRO
+    space = TRANSBENCH101_MACRO
     tasks = ("normal", "autoencoder")
 
     def __init__(self) -> None:
-        self.calls: list[tuple[str, str]] = []
+        self.calls: list[tuple[str, str, str | None]] = []
 
-    def accuracy(self, arch, *, task, split):
-        self.calls.append((task, split))
-        return float(sum(arch))
+    def accuracy(self, arch, *, task, split, pretrained_on=None):
+        self.check_task(task, pretrained_on)
+        if split not in ("val", "test"):
+            raise UnknownNameError(split)
+        self.calls.append((task, split, pretrained_on))
+        return float(sum(arch) + 100 * (pretrained_on is not None))
 
 
-def test_the_oracle_asks_for_the_source_validation_accuracy_only():
+class FineTunedBenchmark(CountingBenchmark):
+    """The same with networks that were trained on normal and fine-tuned on autoencoder."""
+
+    fine_tuned_from = {"autoencoder": ("normal",)}  # noqa: RUF012
+
+
+@pytest.mark.parametrize("kind", [CountingBenchmark, FineTunedBenchmark])
+def test_a_benchmark_of_ones_own_keeps_the_contract(kind):
+    check_benchmark(kind(), np.random.default_rng(0))
+
+
+def test_a_search_is_given_the_source_validation_accuracy_only():
     benchmark = CountingBenchmark()
     oracle = benchmark.source_oracle("normal", 3)
     assert benchmark.calls == []
-    answers = [oracle.validation_accuracy((i,) * 6) for i in (1, 2, 1, 3, 0, 2)]
-    assert answers == [6, 12, 6, 18, None, 12]
-    assert benchmark.calls == [("normal", "val")] * 3
-    assert oracle.known == {(1,) * 6: 6, (2,) * 6: 12, (3,) * 6: 18}
+    assert oracle.validation_accuracy((1,) * 6) == 6
+    assert benchmark.calls == [("normal", "val", None)]
 
 
 def test_an_oracle_of_an_unknown_task_is_refused():
@@ -40,4 +54,40 @@ def test_an_oracle_of_an_unknown_task_is_refused():
 
 
 def test_a_benchmark_says_nothing_special_by_default():
-    assert CountingBenchmark().notes == ()
+    benchmark = CountingBenchmark()
+    assert benchmark.notes == ()
+    assert benchmark.meaning == FROM_SCRATCH
+    assert benchmark.is_tabular
+    assert benchmark.fine_tuned_from == {}
+
+
+def test_without_fine_tuned_networks_a_source_is_refused_and_the_way_out_is_named():
+    for source in ("normal", "jigsaw"):
+        with pytest.raises(UnknownNameError, match=f"pretrained on '{source}'.*leave pretrained_on out.*SOURCE>TASK"):
+            CountingBenchmark().accuracy((1,) * 6, task="autoencoder", split="val", pretrained_on=source)
+
+
+def test_a_source_that_was_not_fine_tuned_from_is_refused_and_the_known_ones_are_named():
+    benchmark = FineTunedBenchmark()
+    assert benchmark.accuracy((1,) * 6, task="autoencoder", split="val", pretrained_on="normal") == 106
+    with pytest.raises(UnknownNameError, match="pretrained_on 'norml'.*on autoencoder; known: normal; did you mean"):
+        benchmark.accuracy((1,) * 6, task="autoencoder", split="val", pretrained_on="norml")
+    with pytest.raises(UnknownNameError, match="pretrained_on 'autoencoder'.*on normal; known: none"):
+        benchmark.accuracy((1,) * 6, task="normal", split="val", pretrained_on="autoencoder")
+
+
+def test_a_whole_column_is_read_once():
+    benchmark = FineTunedBenchmark()
+    archs = benchmark.space.all()
+    column = benchmark.accuracies("autoencoder", "test")
+    np.testing.assert_array_equal(column, archs.sum(axis=1))
+    assert benchmark.accuracies("autoencoder", "test") is column
+    assert benchmark.calls == [("autoencoder", "test", None)] * len(archs)
+    with pytest.raises(ValueError, match="read-only"):
+        column[0] = 0
+    np.testing.assert_array_equal(benchmark.accuracies("autoencoder", "test", "normal"), column + 100)
+    np.testing.assert_array_equal(benchmark.accuracies("autoencoder", "val"), column)
+    assert len(benchmark.calls) == 3 * len(archs)
+    assert FineTunedBenchmark().accuracies("autoencoder", "test") is not column
+    with pytest.raises(UnknownNameError, match="unknown task"):
+        benchmark.accuracies("jigsaw", "val")

@@ -13,6 +13,7 @@ from naslib_archlock.spaces.cells import CONV_1X1, CONV_3X3, NONE, SKIP
 from naslib_archlock.spaces.known import DIGITS
 from naslib_archlock.tasks.digits_tasks import DIGITS_TASKS, digits_task
 from naslib_archlock.tasks.names import SPLITS
+from naslib_archlock.testing.benchmark_contract import check_benchmark
 
 
 def test_every_distinct_function_was_trained_on_every_task():
@@ -79,6 +80,10 @@ def test_the_file_is_the_same_whenever_it_is_written():
     written, stored = to_csv(rows), checked_path("digits.csv.gz").read_bytes()
     assert written == to_csv(rows)
     assert gzip.decompress(written) == gzip.decompress(stored)  # Pythons compress differently
+
+
+def test_it_keeps_the_contract_of_benchmarks():
+    check_benchmark(digits_benchmark(), np.random.default_rng(0))
 
 
 def test_figures_are_called_what_they_are():

@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from naslib_archlock.benchmarks.lock_score import SOURCE_RULES, TARGET_RULES, LockScale, WithinBudget, accuracies
+from naslib_archlock.benchmarks.lock_score import SOURCE_RULES, TARGET_RULES, LockScale, WithinBudget
 from naslib_archlock.benchmarks.table import TableBenchmark
 from naslib_archlock.errors import ConfigError, UnknownNameError
 from naslib_archlock.spaces.cells import AVG_POOL, CONV_1X1, CONV_3X3, NONE, SKIP, Cell
@@ -106,9 +106,9 @@ def test_each_accuracy_is_looked_up_once():
     class Counting(TableBenchmark):
         asked = 0
 
-        def accuracy(self, arch: Cell, *, task: str, split: str) -> float:
+        def accuracy(self, arch: Cell, *, task: str, split: str, pretrained_on: str | None = None) -> float:
             self.asked += 1
-            return super().accuracy(arch, task=task, split=split)
+            return super().accuracy(arch, task=task, split=split, pretrained_on=pretrained_on)
 
     plain = benchmark()
     counting = Counting(DIGITS, ALL, plain._columns, "made up")
@@ -117,7 +117,7 @@ def test_each_accuracy_is_looked_up_once():
         assert scale.score((SKIP,) * 6) == LockScale(plain, "s", "t", budget).score((SKIP,) * 6)
     assert counting.asked == 3 * len(ALL)  # the source's validation, the target's validation and test
     with pytest.raises(ValueError, match="read-only"):
-        accuracies(counting, "s", "val")[0] = 0
+        counting.accuracies("s", "val")[0] = 0
 
 
 def test_flops_by_hand():

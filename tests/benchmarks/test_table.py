@@ -5,12 +5,16 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from toy import write_tables
 
 from naslib_archlock.benchmarks import table as module
+from naslib_archlock.benchmarks.benchmark import FROM_SCRATCH
+from naslib_archlock.benchmarks.lock_score import LockScale
 from naslib_archlock.benchmarks.table import NOTE, TableBenchmark, find_table, read_table
 from naslib_archlock.errors import TableError, UnknownNameError
 from naslib_archlock.spaces.known import NASBENCH201, TRANSBENCH101_MACRO, TRANSBENCH101_MICRO
 from naslib_archlock.tasks.names import SPLITS
+from naslib_archlock.testing.benchmark_contract import check_benchmark
 
 # The smallest space has 3,256 architectures.
 SPACE = TRANSBENCH101_MACRO
@@ -51,6 +55,7 @@ def test_every_figure_is_answered(write, tmp_path, packed):
     benchmark = read_table(path, SPACE)
     assert benchmark.tasks == ("normal", "room_layout")
     assert benchmark.space is SPACE
+    check_benchmark(benchmark, np.random.default_rng(0))
     for i, arch in list(enumerate(ARCHS))[::101]:
         assert [benchmark.accuracy(arch, task="normal", split=split) for split in SPLITS] == [
             value(i, 0), value(i, 1), value(i, 2)
@@ -197,6 +202,86 @@ def test_a_table_made_in_memory_is_checked_too():
     assert TableBenchmark(SPACE, cells, columns, "memory").tasks == ("normal",)
     with pytest.raises(TableError, match="memory: 1 of the 3256"):
         TableBenchmark(SPACE, cells[1:], {name: values[1:] for name, values in columns.items()}, "memory")
+
+
+# -- fine-tuned figures ------------------------------------------------------------------------------------------------
+
+
+def fine_tuned_lines() -> list[str]:
+    """A whole table with the figures of networks trained on normal and fine-tuned on room_layout."""
+    header, *rows = lines()
+    header += ",normal>room_layout/val,normal>room_layout/test"
+    return [header, *(f"{row},{value(i, 5)},{value(i, 6)}" for i, row in enumerate(rows))]
+
+
+def test_fine_tuned_figures_are_answered_beside_those_from_scratch(write):
+    path = write(fine_tuned_lines())
+    for benchmark in (read_table(path, SPACE), read_table(path, SPACE)):  # parsed, and from the cache
+        assert benchmark.tasks == ("normal", "room_layout")
+        assert benchmark.fine_tuned_from == {"room_layout": ("normal",)}
+        for i, arch in list(enumerate(ARCHS))[::101]:
+            asked = {"task": "room_layout", "split": "test"}
+            assert benchmark.accuracy(arch, **asked, pretrained_on="normal") == value(i, 6)
+            assert benchmark.accuracy(arch, **asked) == value(i, 4)
+        assert benchmark.accuracies("room_layout", "val", "normal").tolist() == [value(i, 5) for i in range(len(ARCHS))]
+        check_benchmark(benchmark, np.random.default_rng(0))
+        with pytest.raises(UnknownNameError, match="unknown split 'train'.*task normal>room_layout; known: val, test"):
+            benchmark.accuracy(ARCHS[0], task="room_layout", split="train", pretrained_on="normal")
+        with pytest.raises(UnknownNameError, match="unknown task 'normal>room_layout'.*known: normal, room_layout"):
+            benchmark.accuracy(ARCHS[0], task="normal>room_layout", split="test")
+
+
+def test_a_table_says_what_its_figures_mean(write):
+    assert read_table(write(lines()), SPACE).meaning == FROM_SCRATCH
+    meaning = read_table(write(fine_tuned_lines()), SPACE).meaning
+    assert "trained from scratch" in meaning and "SOURCE>TASK" in meaning and "transfer" in meaning
+
+
+@pytest.mark.parametrize(
+    ("pair", "message"),
+    [
+        ("norml>room_layout", "no columns of a task 'norml'.*rename"),
+        ("normal>", "no columns of a task ''"),
+        (">room_layout", "no columns of a task ''"),
+        ("normal>room_layout>normal", "no columns of a task 'room_layout>normal'"),
+        ("normal >room_layout", "no columns of a task 'normal '"),
+    ],
+)
+def test_pairs_of_tasks_that_the_table_lacks_are_refused(write, pair, message):
+    header, *rows = fine_tuned_lines()
+    path = write([header.replace("normal>room_layout", pair), *rows])
+    for _ in range(2):
+        with pytest.raises(TableError, match=f"SOURCE>TASK/SPLIT.*{message}") as caught:
+            read_table(path, SPACE)
+        assert str(path) in str(caught.value)
+
+
+def test_a_pair_needs_validation_and_test(write):
+    header, *rows = fine_tuned_lines()
+    with pytest.raises(TableError, match="task normal>room_layout needs a column normal>room_layout/test"):
+        read_table(write([header.replace("normal>room_layout/test", "other"), *rows]), SPACE)
+
+
+def test_the_made_up_benchmark_with_fine_tuned_figures(tmp_path):
+    write_tables(tmp_path, fine_tuned=True)
+    benchmark = read_table(find_table(tmp_path, TRANSBENCH101_MICRO), TRANSBENCH101_MICRO)
+    check_benchmark(benchmark, np.random.default_rng(0))
+    assert benchmark.fine_tuned_from["normal"] == ("class_scene", "class_object", "autoencoder")
+    # a cell that fits the source is the better, the more of the source's training is left
+    source, scratch = (benchmark.accuracies(task, "test") for task in ("class_scene", "normal"))
+    fine_tuned = benchmark.accuracies("normal", "test", "class_scene")
+    assert np.corrcoef(source, fine_tuned)[0, 1] > np.corrcoef(source, scratch)[0, 1]
+
+
+def test_a_search_and_a_lock_score_use_the_table_as_any_other(tmp_path):
+    """Their figures are those from scratch: columns of fine-tuned networks change none."""
+    scores = []
+    for fine_tuned in (False, True):
+        write_tables(tmp_path / str(fine_tuned), fine_tuned=fine_tuned)
+        benchmark = read_table(find_table(tmp_path / str(fine_tuned), TRANSBENCH101_MICRO), TRANSBENCH101_MICRO)
+        scale = LockScale(benchmark, "class_scene", "normal", 2.0)
+        scores.append([scale.score(cell) for cell in (scale.ceiling(), scale.fewest_weights(), (3,) * 6)])
+    assert scores[0] == scores[1]
 
 
 # -- kept --------------------------------------------------------------------------------------------------------------

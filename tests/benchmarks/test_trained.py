@@ -10,6 +10,7 @@ from naslib_archlock.benchmarks.trained import TrainedBenchmark
 from naslib_archlock.errors import ConfigError, ImageError, UnknownNameError
 from naslib_archlock.networks.fit import FitSettings
 from naslib_archlock.spaces.known import TRANSBENCH101_MACRO, TRANSBENCH101_MICRO
+from naslib_archlock.testing.benchmark_contract import check_benchmark
 
 QUICK = FitSettings(epochs=4, batch_size=16, widths=(8, 16))
 CELL = (3, 2, 1, 3, 1, 2)
@@ -36,8 +37,12 @@ def benchmark_of(*folders: Path, **changes) -> TrainedBenchmark:
 
 def test_a_network_is_trained_and_tested(stripes):
     benchmark = benchmark_of(stripes)
-    assert not benchmark.is_measured
+    assert not benchmark.is_tabular
     assert benchmark.accuracy(CELL, task=str(stripes), split="test") > 80
+
+
+def test_it_keeps_the_contract_of_benchmarks(stripes):
+    check_benchmark(benchmark_of(stripes), np.random.default_rng(0), n_archs=2)
 
 
 def test_equal_functions_are_trained_once_and_the_same_again(stripes, monkeypatch):

@@ -15,8 +15,8 @@ from typing import Any
 
 import pytest
 
+from naslib_archlock.benchmarks.benchmark import FROM_SCRATCH
 from naslib_archlock.commands import main as cli
-from naslib_archlock.report import LIMIT
 from naslib_archlock.studies import study_run as running
 from naslib_archlock.studies.study import load_study
 from naslib_archlock.studies.study_results import read_results
@@ -80,7 +80,7 @@ def test_a_study_is_run_and_its_table_printed(compare, study, tmp_path):
         assert f"{row['lock_score_low']:.3f} to {row['lock_score_high']:.3f}" in line
     for shown in ("digits, source budget 2%, task pairs: 3", "results.csv", "archlock report", "embedded benchmark"):
         assert shown in " ".join(out.split())
-    assert LIMIT in " ".join(out.split())
+    assert FROM_SCRATCH in " ".join(out.split())
 
 
 def test_the_same_command_again_makes_nothing(compare, study, tmp_path):

@@ -18,12 +18,12 @@ import pytest
 import yaml
 
 from naslib_archlock import __version__
-from naslib_archlock.benchmarks.benchmark import SourceOracle
+from naslib_archlock.benchmarks.benchmark import FROM_SCRATCH
+from naslib_archlock.benchmarks.source_oracle import SourceOracle
 from naslib_archlock.commands import main as cli
 from naslib_archlock.locking import result
 from naslib_archlock.locking.run_folder import RunFolder
 from naslib_archlock.ranker.ranker import Ranker
-from naslib_archlock.report import LIMIT
 from naslib_archlock.report import search_pictures as plot
 from naslib_archlock.store import checkpoint, sealed
 from naslib_archlock.store.sealed import seal
@@ -133,7 +133,7 @@ def test_a_search_prints_and_writes_its_result(run, toy_args, folder):
     assert set(written[1]) == {"seconds", "seconds_preparation"}
     for shown in (result["arch"], "scheme S finds", "normal test", f"{result['source_queries']} source look-ups"):
         assert shown in out
-    assert LIMIT in " ".join(out.split())
+    assert FROM_SCRATCH in " ".join(out.split())
     assert "MADE UP" in " ".join(out.split())
 
 

@@ -10,8 +10,8 @@ import pytest
 import yaml
 from study_results import COMPARE_WITH, METHODS, REFERENCE, STUDY, digits_results
 
+from naslib_archlock.benchmarks.benchmark import FROM_SCRATCH
 from naslib_archlock.commands.main import main
-from naslib_archlock.report import LIMIT
 from naslib_archlock.studies.statistics import analyse
 from naslib_archlock.studies.study import study_from
 from naslib_archlock.studies.study_results import to_csv, to_frame
@@ -64,7 +64,7 @@ def test_a_report_is_pages_tables_and_figures(folder, tmp_path, capsys):
     out = capsys.readouterr().out
     assert "digits, source budget 5%" in out
     assert re.search(r"^ceiling +\d\.\d\d \[\d\.\d\d, \d\.\d\d\]", out, re.MULTILINE)
-    assert LIMIT in " ".join(out.split("\n"))
+    assert FROM_SCRATCH in " ".join(out.split("\n"))
 
 
 def test_the_tables_hold_the_statistics_of_the_results(folder):
@@ -86,7 +86,7 @@ def test_the_markdown_page_shows_what_is_beside_it(folder):
     assert all((folder / link).is_file() for link in links)
     assert "# simple" in text
     assert "What do the simplest methods reach on the embedded benchmark?" in text
-    assert LIMIT in text
+    assert FROM_SCRATCH in text
     assert 'Not shown to be better than "fewest weights" (no interval that excludes 0)' in text
     definition = text.rpartition("`study.yaml`:\n\n")[2]
     assert yaml.safe_load(definition) == yaml.safe_load((folder / "study.yaml").read_text(encoding="utf-8"))

@@ -400,7 +400,7 @@ class NoisyTasks(Benchmark):
     def __init__(self, inner: Benchmark, noisy: Collection[str]) -> None:
         self.inner, self.space, self.tasks, self.noisy = inner, inner.space, inner.tasks, noisy
 
-    def accuracy(self, arch, *, task, split):
+    def accuracy(self, arch, *, task, split, pretrained_on=None):
         if task not in self.noisy:
             return self.inner.accuracy(arch, task=task, split=split)
         return float(np.random.default_rng([*arch, *task.encode()]).uniform(0, 100))
@@ -534,7 +534,7 @@ class RecordingBenchmark(Benchmark):
         self.inner, self.space, self.tasks = inner, inner.space, inner.tasks
         self.calls: list[tuple[str, str, tuple[int, ...]]] = []
 
-    def accuracy(self, arch, *, task, split):
+    def accuracy(self, arch, *, task, split, pretrained_on=None):
         self.calls.append((task, split, arch))
         return self.inner.accuracy(arch, task=task, split=split)
 

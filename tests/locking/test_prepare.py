@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 from scipy.stats import rankdata
 
-from naslib_archlock.benchmarks.lock_score import accuracies
 from naslib_archlock.compute.seeding import stream
 from naslib_archlock.config.sections import Config
 from naslib_archlock.embedding.proxy_embedding import ProxyEmbedding
@@ -284,7 +283,7 @@ def expected_by_likeness(config: Config, targets: Sequence[str], further: Sequen
     """The mean over targets of what the model says, each by further tasks weighed by their likeness to it."""
     space, benchmark = TRANSBENCH101_MICRO, open_benchmark(config)
     row = np.isin(cell_index(space.all()), cell_index(space.distinct()))
-    percentile = np.stack([percentiles(space, accuracies(benchmark, task, "val"))[row] for task in further])
+    percentile = np.stack([percentiles(space, benchmark.accuracies(task, "val"))[row] for task in further])
     scores = {t.task: t for t in knowledge.Knowledge(config).tables}
     weights = [similarity_weights(target, further, scores) for target in targets]
     model = TargetModel(space, knows_other_tasks=True)

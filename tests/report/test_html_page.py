@@ -14,7 +14,7 @@ import pytest
 import yaml
 from study_results import COMPARE_WITH, METHODS, STUDY, digits_results
 
-from naslib_archlock.report import LIMIT
+from naslib_archlock.benchmarks.benchmark import FROM_SCRATCH
 from naslib_archlock.report.html import html_page
 from naslib_archlock.report.pictures import svg
 from naslib_archlock.report.study_report import study_report
@@ -116,7 +116,7 @@ def test_a_reader_who_does_not_see_it_can_follow_it(text):
 def test_it_says_what_was_asked_what_was_found_and_what_was_not(text):
     plain = re.sub(r"<[^>]+>", " ", text)
     assert "What do the simplest methods reach, and random?" in plain
-    assert LIMIT in plain
+    assert FROM_SCRATCH in plain
     assert "archlock compare study.yaml" in plain
     assert "Looked up target accuracies, which an owner does not have: ceiling." in plain
     assert "With 3 pairs Wilcoxon&#39;s test gives no p below 0.25" in plain

@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from naslib_archlock.benchmarks.benchmark import SourceOracle
+from naslib_archlock.benchmarks.source_oracle import SourceOracle
 from naslib_archlock.benchmarks.table import TableBenchmark
 from naslib_archlock.report.search_pictures import lock_picture, search_picture
 from naslib_archlock.spaces.known import TRANSBENCH101_MICRO

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from threadpoolctl import threadpool_limits
 
-from naslib_archlock.benchmarks.benchmark import SourceOracle, budget_floor
+from naslib_archlock.benchmarks.source_oracle import SourceOracle, budget_floor
 from naslib_archlock.spaces.cell_space import CellSpace
 from naslib_archlock.spaces.cells import Cell, cell_index
 from naslib_archlock.spaces.features import features

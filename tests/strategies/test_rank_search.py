@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from naslib_archlock.benchmarks.benchmark import SourceOracle
+from naslib_archlock.benchmarks.source_oracle import SourceOracle
 from naslib_archlock.errors import ConfigError
 from naslib_archlock.spaces.cell_space import CellSpace
 from naslib_archlock.spaces.cells import Cell, cell_index

@@ -12,7 +12,8 @@ import numpy as np
 import pytest
 from watched import Watched
 
-from naslib_archlock.benchmarks.benchmark import Benchmark, budget_floor
+from naslib_archlock.benchmarks.benchmark import Benchmark
+from naslib_archlock.benchmarks.source_oracle import budget_floor
 from naslib_archlock.benchmarks.table import find_table, read_table
 from naslib_archlock.errors import ArchLockError, ConfigError
 from naslib_archlock.spaces.cells import Cell, cell_index
@@ -33,7 +34,7 @@ class Constant(Benchmark):
     def __init__(self, space: SearchSpace) -> None:
         self.space, self.tasks = space, (SOURCE, TARGET)
 
-    def accuracy(self, arch: Cell, *, task: str, split: str) -> float:
+    def accuracy(self, arch: Cell, *, task: str, split: str, pretrained_on: str | None = None) -> float:
         return 50.0
 
 

@@ -1,0 +1,32 @@
+"""A task embedding of your own: any vector for each task, as files that rankers are trained with and asked with."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+
+import numpy as np
+
+import naslib_archlock as al
+from naslib_archlock.embedding.embedding_file import embedding_bytes
+from naslib_archlock.tasks.digits_tasks import digits_task
+from naslib_archlock.testing.embedding_contract import check_embedding
+
+TASKS = al.get_space("digits").tasks
+
+
+def embed(task: str) -> np.ndarray:
+    """Return the mean image of a task and how much each pixel varies: 128 numbers."""
+    images = digits_task(task)["train"].images.flatten(1).numpy()
+    return np.concatenate([images.mean(axis=0), images.std(axis=0)]).astype(np.float64)
+
+
+check_embedding(embed, TASKS)
+folder = Path(tempfile.mkdtemp())
+for name in TASKS:
+    (folder / f"{name}.npy").write_bytes(embedding_bytes(embed(name)))
+result = al.search(
+    search_space="digits", dataset="digit", scheme="tk", target="jigsaw", strategy="evolution",
+    embedding=f"{folder}/{{task}}.npy", leave_out="digit", source_queries=40, epochs=40,
+)  # fmt: skip
+print(result.arch, result.accuracies)
