@@ -9,7 +9,7 @@ from __future__ import annotations
 import ast
 import warnings
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +18,8 @@ import yaml
 from ..compute.devices import check_device_name
 from ..errors import UNPRINTABLE, ConfigError, named, nearest, shown, unknown
 from ..proxies.votes import parse_proxies
-from ..ranker.train_settings import OPTIMIZERS, PRESETS, TrainSettings, parse_widths
+from ..ranker.model_kinds import model_kinds
+from ..ranker.train_settings import MODEL_PRESETS, OPTIMIZERS, PRESETS, TrainSettings, parse_widths
 from ..search.base import STRATEGIES, SearchSettings
 from ..search.rank_fitness import SCHEMES
 from ..spaces.known import get_space
@@ -67,12 +68,15 @@ class ArchLockSection:
     leave_out: str = ""  # tasks not to train on
     held_out_cells: float = 0.1  # share of the cells not to train on, to report the accuracy on
     preset: str = "default"  # or paper
-    hidden: str = "128,64,32,16"
+    ranker_model: str = "mlp"  # the kind of its network: a file of ranker/models
+    hidden: str = "128,64,32,16"  # widths of the network's layers
     ranker_optimizer: str = "adam"  # or sgd
     device: str = "auto"  # to train it (and audits) on: a GPU where there is one, else the CPU; or cpu, cuda:1
 
     def __post_init__(self) -> None:
-        for name, known in (("scheme", SCHEMES), ("preset", PRESETS), ("ranker_optimizer", OPTIMIZERS)):
+        for name, known in (
+            ("scheme", SCHEMES), ("preset", PRESETS), ("ranker_optimizer", OPTIMIZERS), ("ranker_model", model_kinds()),
+        ):  # fmt: skip
             if getattr(self, name) not in known:
                 raise unknown(f"archlock.{name}", getattr(self, name), known)
         for name, low, high in (
@@ -109,16 +113,25 @@ class ArchLockSection:
     def trains_its_own_way(self) -> bool:
         """Whether a key about training a ranker was set, so that no ready one will do."""
         keys = ("tables", "zero_cost", "reference_cells", "proxies", "train_tasks", "leave_out", "held_out_cells",
-                "preset", "hidden", "ranker_optimizer")  # fmt: skip
+                "preset", "ranker_model", "hidden", "ranker_optimizer")  # fmt: skip
         defaults = {f.name: f.default for f in fields(self)}
         return any(getattr(self, key) != defaults[key] for key in keys)
 
     @property
     def train_settings(self) -> TrainSettings:
-        """How to train a ranker: the preset with the layers and the optimizer asked for."""
-        settings = asdict(PRESETS[self.preset])
-        settings.update(hidden=parse_widths("archlock.hidden", self.hidden), optimizer=self.ranker_optimizer)
-        return TrainSettings(**settings)
+        """How to train a ranker: the preset with the optimizer asked for."""
+        return replace(PRESETS[self.preset], optimizer=self.ranker_optimizer)
+
+    @property
+    def model_settings(self) -> dict[str, Any]:
+        """Settings of the ranker's network, in JSON types: those of the preset, and the layers if they were set.
+
+        The kind of network has defaults for the others; it refuses a setting that it does not have.
+        """
+        settings = dict(MODEL_PRESETS[self.preset])
+        if self.hidden != type(self).hidden:
+            settings["hidden"] = list(parse_widths("archlock.hidden", self.hidden))
+        return settings
 
 
 @dataclass(frozen=True)

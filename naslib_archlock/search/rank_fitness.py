@@ -12,7 +12,7 @@ from ..errors import unknown
 from ..spaces.space import SearchSpace
 
 if TYPE_CHECKING:
-    from ..ranker.comparisons import Contest
+    from ..ranker.pair_model import Contest
     from ..ranker.ranker import Ranker
 
 SCHEMES = ("s", "tk", "tu")

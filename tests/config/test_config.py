@@ -72,9 +72,9 @@ def test_an_integer_is_also_a_float():
 
 def test_lists_may_be_yaml_lists(tmp_path):
     config = from_text(tmp_path, "archlock:\n  hidden: [64, 8]\n  leave_out: [cifar10, ninapro]\n")
-    assert config.archlock.train_settings.hidden == (64, 8)
+    assert config.archlock.model_settings == {"hidden": [64, 8]}
     assert split_list(config.archlock.leave_out) == ("cifar10", "ninapro")
-    assert load_config(None, ["archlock.hidden", "32,16,8"]).archlock.train_settings.hidden == (32, 16, 8)
+    assert load_config(None, ["archlock.hidden", "32,16,8"]).archlock.model_settings == {"hidden": [32, 16, 8]}
 
 
 @pytest.mark.parametrize("text", ["2024_01", "1e3", "007", "0x10", "3.10", "1,2", "True", "run/1_0", "é"])
@@ -293,7 +293,8 @@ def test_the_preset_keeps_its_settings_but_the_layers_and_the_optimizer():
         None, ["archlock.preset", "paper", "archlock.hidden", "256,64,32", "archlock.ranker_optimizer", "sgd"]
     )
     settings = asdict(config.archlock.train_settings)
-    assert {k: v for k, v in settings.items() if v != asdict(PAPER)[k]} == {"hidden": (256, 64, 32), "optimizer": "sgd"}
+    assert {k: v for k, v in settings.items() if v != asdict(PAPER)[k]} == {"optimizer": "sgd"}
+    assert config.archlock.model_settings == {"antisymmetric": False, "hidden": [256, 64, 32]}
 
 
 def test_runs_that_differ_in_task_scheme_or_seed_have_folders_of_their_own():
