@@ -518,7 +518,10 @@ _RANKER_VALUES = (
     "[1000000000000, 1000000000000]", "[0, 1099511627776]", "[-1, 4]", "[18446744073709551615]", '[[0, 1, 2, 3, 0, 9]]',
     '{"nwot": 0}', '{"nwot": NaN}', '{"x": 1}', '["x"]', '"macro"', '"task2vec"', '"abc"',
 )  # fmt: skip
-_HUGE = ({"hidden": [4096, 4096, 4096]}, {"hidden": [10**9]}, {"embedding_dim": 10**12}, {"embedding_dim": 10**9})
+_HUGE = (
+    {"model_settings": {"hidden": [4096, 4096, 4096]}}, {"model_settings": {"hidden": [10**9]}},
+    {"embedding_dim": 10**12}, {"embedding_dim": 10**9},
+)  # fmt: skip
 
 
 def _sealed(raw: bytes) -> bytes:
