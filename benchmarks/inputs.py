@@ -10,14 +10,14 @@ from naslib_archlock.config.load import load_config
 from naslib_archlock.config.sections import Config
 from naslib_archlock.proxies.votes import Votes, parse_proxies
 from naslib_archlock.proxies.zero_cost import ZeroCostScores
-from naslib_archlock.ranker.ranker import PairMLP, Ranker, RankerInfo
-from naslib_archlock.ranker.train_settings import TrainSettings
+from naslib_archlock.ranker.models.mlp import PairMLP
+from naslib_archlock.ranker.ranker import Ranker, RankerInfo
 from naslib_archlock.ranker.training import TrainingTask
 from naslib_archlock.spaces.known import NASBENCH201
 from naslib_archlock.spaces.space import SearchSpace
 
 EMBEDDING_DIM = 2048  # numbers in the paper's task embeddings
-WIDTHS = TrainSettings().hidden  # of the default ranker: 128, 64, 32, 16
+WIDTHS = (128, 64, 32, 16)  # of the default ranker
 N_TASKS, CELLS_A_TASK = 10, 1000
 
 _SOURCES = {"nasbench201": "cifar10", "transbench101_micro": "class_scene", "digits": "digit"}
@@ -44,7 +44,7 @@ def random_ranker(embedding_dim: int = EMBEDDING_DIM) -> Ranker:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
         model = PairMLP(embedding_dim, WIDTHS, antisymmetric=True)
-    return Ranker(model, RankerInfo("cell", "file", embedding_dim, WIDTHS, True, (), {}))
+    return Ranker(model, RankerInfo("cell", "file", embedding_dim, "mlp", {}, (), {}))
 
 
 def random_embeddings(n: int, embedding_dim: int = EMBEDDING_DIM) -> np.ndarray:
@@ -71,7 +71,7 @@ def training_tasks() -> list[TrainingTask]:
 
 def training_info() -> RankerInfo:
     """What a ranker of these tasks is for."""
-    return RankerInfo("cell", "file", EMBEDDING_DIM, WIDTHS, True, (), {})
+    return RankerInfo("cell", "file", EMBEDDING_DIM, "mlp", {}, (), {})
 
 
 def image_batch(n: int = 32, n_classes: int = 10) -> list[tuple[Tensor, Tensor]]:

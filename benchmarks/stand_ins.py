@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from torch.nn.functional import binary_cross_entropy_with_logits
 from torch.utils.data import DataLoader, Dataset
 
-from naslib_archlock.ranker.ranker import PairMLP
+from naslib_archlock.ranker.models.mlp import PairMLP
 from naslib_archlock.ranker.training import TrainingTask
 from naslib_archlock.spaces.cells import Cell, one_hot
 from naslib_archlock.spaces.space import SearchSpace

@@ -44,7 +44,7 @@ settings.register_profile("archlock", deadline=None, derandomize=True, max_examp
 settings.load_profile("archlock")
 
 REPO = Path(__file__).resolve().parents[1]
-FAST = TrainSettings(hidden=(32, 16), epochs=2, steps_per_epoch=30, batch_size=512)
+FAST = TrainSettings(epochs=2, steps_per_epoch=30, batch_size=512)
 
 MakeConfig = Callable[..., Config]
 

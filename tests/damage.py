@@ -86,8 +86,8 @@ def _training_task() -> training.TrainingTask:
 
 
 def _train(**options: Any) -> Ranker:
-    settings = TrainSettings(hidden=(4,), epochs=1, steps_per_epoch=2, batch_size=32)
-    info = RankerInfo("cell", "file", 4, settings.hidden, True, ("nasbench201/t",), {"nwot": 1.0})
+    settings = TrainSettings(epochs=1, steps_per_epoch=2, batch_size=32)
+    info = RankerInfo("cell", "file", 4, "mlp", {"hidden": [4]}, ("nasbench201/t",), {"nwot": 1.0})
     return training.train_ranker([_training_task()], info, settings, 0, **options)[0]
 
 

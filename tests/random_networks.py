@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-from naslib_archlock.ranker.ranker import PairMLP
+from naslib_archlock.ranker.models.mlp import PairMLP
 from naslib_archlock.spaces.known import NASBENCH201
 
 DIM = 7

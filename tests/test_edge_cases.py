@@ -166,8 +166,8 @@ def train(*tables: ZeroCostScores, embedding: Any = (1.0, 2.0), weights: dict[st
     from naslib_archlock.ranker.training import TrainingTask, train_ranker
 
     voters = weights or {"nwot": 1.0}
-    settings = TrainSettings(hidden=(8,), epochs=1, steps_per_epoch=5, batch_size=32)
-    info = RankerInfo("cell", "file", len(embedding), settings.hidden, True, (f"{SPACE.name}/t",), voters)
+    settings = TrainSettings(epochs=1, steps_per_epoch=5, batch_size=32)
+    info = RankerInfo("cell", "file", len(embedding), "mlp", {"hidden": [8]}, (f"{SPACE.name}/t",), voters)
     tasks = [
         TrainingTask(f"{SPACE.name}/{i}", SPACE, t.cells, np.array(embedding), Votes.of(t, voters))
         for i, t in enumerate(tables)

@@ -57,7 +57,8 @@ from naslib_archlock.embedding.embedding_file import embedding_bytes, read_embed
 from naslib_archlock.errors import ArchLockError
 from naslib_archlock.proxies.votes import parse_proxies
 from naslib_archlock.proxies.zero_cost import PROXIES, encode_zero_cost, read_zero_cost, zero_cost_file_name
-from naslib_archlock.ranker.ranker import PairMLP, Ranker, RankerInfo
+from naslib_archlock.ranker.models.mlp import PairMLP
+from naslib_archlock.ranker.ranker import Ranker, RankerInfo
 from naslib_archlock.ranker.train_settings import parse_widths
 from naslib_archlock.spaces.known import DIGITS, SPACES, TRANSBENCH101_MACRO, TRANSBENCH101_MICRO, get_space
 from naslib_archlock.store import weights
@@ -318,7 +319,7 @@ def _check_config(config: Config, _: Any, scratch: Path) -> None:
     _same(all(map(np.isfinite, config.audit.fraction_list + config.audit.learning_rate_list)), True)
     os.fsencode(config.save)
     _same((config.search_settings.population_size, "\0" in str(config.save)), (config.search.population_size, False))
-    _same(0 < len(config.archlock.train_settings.hidden) < 100, True)
+    _same(0 < len(config.archlock.model_settings.get("hidden", [1])) < 100, True)
 
 
 def _draw_overrides(rng: Random) -> list[str]:
@@ -479,7 +480,7 @@ def _check_scores(tables: Any, _: Path, scratch: Path) -> None:
 @functools.lru_cache(maxsize=1)
 def _good_ranker() -> bytes:
     info = RankerInfo(
-        "cell", "proxies", 4, (8, 4), True, ("nasbench201/cifar10",), {"nwot": 1.0}, ("nwot", "params"),
+        "cell", "proxies", 4, "mlp", {}, ("nasbench201/cifar10",), {"nwot": 1.0}, ("nwot", "params"),
         ((0, 1, 2, 3, 0, 1), (1, 1, 2, 3, 0, 1)), {"epochs": 3}, {}, {"numpy": "2"}, "archlock train-ranker",
     )  # fmt: skip
     with tempfile.TemporaryDirectory() as folder:
@@ -518,7 +519,10 @@ _RANKER_VALUES = (
     "[1000000000000, 1000000000000]", "[0, 1099511627776]", "[-1, 4]", "[18446744073709551615]", '[[0, 1, 2, 3, 0, 9]]',
     '{"nwot": 0}', '{"nwot": NaN}', '{"x": 1}', '["x"]', '"macro"', '"task2vec"', '"abc"',
 )  # fmt: skip
-_HUGE = ({"hidden": [4096, 4096, 4096]}, {"hidden": [10**9]}, {"embedding_dim": 10**12}, {"embedding_dim": 10**9})
+_HUGE = (
+    {"model_settings": {"hidden": [4096, 4096, 4096]}}, {"model_settings": {"hidden": [10**9]}},
+    {"embedding_dim": 10**12}, {"embedding_dim": 10**9},
+)  # fmt: skip
 
 
 def _sealed(raw: bytes) -> bytes:

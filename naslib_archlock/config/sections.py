@@ -5,15 +5,17 @@ Each key is declared here (or in ``audit_section``) and nowhere else; see ``keys
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field, is_dataclass
+from dataclasses import asdict, dataclass, field, is_dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import yaml
 
 from ..compute.devices import check_device_name
 from ..errors import ConfigError, named
 from ..proxies.votes import parse_proxies
-from ..ranker.train_settings import OPTIMIZERS, PRESETS, TrainSettings, parse_widths
+from ..ranker.model_kinds import MODEL_KINDS
+from ..ranker.train_settings import MODEL_PRESETS, OPTIMIZERS, PRESETS, TrainSettings, parse_widths
 from ..spaces.known import SPACES, get_space
 from ..store.files import is_file_name
 from ..strategies.base import SearchSettings
@@ -201,6 +203,12 @@ class ArchLockSection:
         Role.TRAINING,
         choices=tuple(PRESETS),
     )
+    ranker_model: str = key(
+        "mlp",
+        "The kind of the ranker's network, a file in the folder `ranker/models` of the package.",
+        Role.TRAINING,
+        choices=MODEL_KINDS,
+    )
     hidden: str = key("128,64,32,16", "The widths of the ranker's hidden layers, separated by commas.", Role.TRAINING)
     ranker_optimizer: str = key("adam", "The optimizer that trains the ranker.", Role.TRAINING, choices=OPTIMIZERS)
     device: str = key(
@@ -236,10 +244,19 @@ class ArchLockSection:
 
     @property
     def train_settings(self) -> TrainSettings:
-        """How to train a ranker: the preset, with the layers and the optimizer of their own keys."""
-        settings = asdict(PRESETS[self.preset])
-        settings.update(hidden=parse_widths("archlock.hidden", self.hidden), optimizer=self.ranker_optimizer)
-        return TrainSettings(**settings)
+        """How to train a ranker: the preset, with the optimizer of its own key."""
+        return replace(PRESETS[self.preset], optimizer=self.ranker_optimizer)
+
+    @property
+    def model_settings(self) -> dict[str, Any]:
+        """Settings of the ranker's network, in JSON types: those of the preset, and the layers if they were set.
+
+        The kind of network has defaults for the others; it refuses a setting that it does not have.
+        """
+        settings = dict(MODEL_PRESETS[self.preset])
+        if self.hidden != type(self).hidden:
+            settings["hidden"] = list(parse_widths("archlock.hidden", self.hidden))
+        return settings
 
 
 @dataclass(frozen=True)

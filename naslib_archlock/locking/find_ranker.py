@@ -50,8 +50,8 @@ def train_on_scores(
     vectors, embedding_info = training_embeddings(config, [*tables, *left_out])
     info = RankerInfo(
         family=get_space(config.search_space).family,
-        hidden=section.train_settings.hidden,
-        antisymmetric=section.train_settings.antisymmetric,
+        model=section.ranker_model,
+        model_settings=section.model_settings,
         tasks=tuple(f"{t.space.name}/{t.task}" for t in tables),
         proxies=voters,
         versions=library_versions(),

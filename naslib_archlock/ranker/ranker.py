@@ -1,117 +1,94 @@
 """The binary ranker: which of two cells is better on a task (ArchLock, section 3.2), and rankings made from it.
 
-An MLP reads [cell A, cell B, task embedding] and gives one logit, positive when A ranks higher. Departures from the
-paper, both measured in ``experiments/ranker_accuracy``: the logit is antisymmetric by construction (swapping A and B
-negates it) unless ``antisymmetric`` is off, and a cell's score is its mean win probability (Borda) over opponents.
-
-How many comparisons are made at once is in ``comparisons``.
+A ranker is a trained network and what it was trained for. The network is of any kind (``model_kinds``); it gives one
+logit for a pair of cells on a task, positive when the first cell ranks higher. In a departure from the paper, measured
+in ``experiments/ranker_accuracy``, the score of a cell is its mean win probability (Borda) over opponents.
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import safetensors
-from torch import Tensor, nn
-from torch.nn.functional import normalize
+import torch
+from torch import Tensor
 
-from ..errors import RankerError, shown
+from ..errors import RankerError, UnknownNameError, shown
 from ..proxies.votes import parse_proxies
-from ..spaces.cells import ENCODING_DIM, as_cell
+from ..spaces.cells import as_cell
 from ..spaces.known import SPACES
 from ..spaces.space import SearchSpace
 from ..store import weights
 from ..store.files import write_bytes
 from ..tasks.names import whole_task
-from .comparisons import Contest, win_rates_of_all
-from .train_settings import parse_widths
+from .model_kinds import build_model, model_class
+from .pair_model import Contest, PairModel
 
 EMBEDDINGS = ("proxies", "task2vec", "file")
-_FORMAT = "naslib_archlock.ranker/2"
+_FORMAT = "naslib_archlock.ranker/3"
+_FORMAT_2 = "naslib_archlock.ranker/2"  # it knew one kind, the MLP, whose settings stood among the other fields
 _JSON_TYPES = {
-    "family": str, "embedding": str, "embedding_dim": int, "hidden": list, "antisymmetric": bool, "tasks": list,
-    "proxies": dict, "embedding_proxies": list, "reference_cells": list, "settings": dict, "accuracy": dict,
+    "family": str, "embedding": str, "embedding_dim": int, "model": str, "model_settings": dict, "tasks": list,
+    "proxies": dict, "embedding_proxies": list, "reference_cells": list, "training": dict, "accuracy": dict,
     "versions": dict, "command": str,
 }  # fmt: skip
+_CONTRADICTIONS = (LookupError, TypeError, ValueError, RuntimeError)  # what impossible metadata or weights raise
 _LARGEST_WEIGHT = 1e4  # far more than training makes; layers of such weights do not overflow
-# Embeddings are brought to this length: at 1 they hardly weigh against the cells, at 10 the ranker learns the training
-# tasks by heart (pair accuracy on left-out tasks 0.954 at 3, 0.941 at 10).
-_EMBEDDING_LENGTH = 3.0
-
-
-class PairMLP(nn.Module):
-    """The network: ``hidden`` layers with ReLU over the concatenation of two cells and a task, and one logit."""
-
-    def __init__(self, embedding_dim: int, hidden: tuple[int, ...], antisymmetric: bool) -> None:
-        super().__init__()
-        self.antisymmetric = antisymmetric
-        self.as_a = nn.Linear(ENCODING_DIM, hidden[0], bias=False)
-        self.as_b = nn.Linear(ENCODING_DIM, hidden[0], bias=False)
-        self.as_task = nn.Linear(embedding_dim, hidden[0])
-        layers: list[nn.Module] = []
-        for width_in, width_out in zip(hidden, (*hidden[1:], 1)):
-            layers += [nn.ReLU(), nn.Linear(width_in, width_out)]
-        self.head = nn.Sequential(*layers)
-
-    def forward(self, arch_a: Tensor, arch_b: Tensor, task: Tensor) -> Tensor:
-        """Score how strongly ``arch_a`` outranks ``arch_b``.
-
-        Args: arch_a, arch_b: ``batch x 30`` one-hot cells; task: ``batch x embedding_dim``.
-        Returns: ``batch`` logits; above 0 means that ``arch_a`` wins.
-        """
-        return self.compare(self.project(arch_a), self.project(arch_b), self.project_task(task))
-
-    def project(self, archs: Tensor) -> tuple[Tensor, Tensor]:
-        """First-layer contributions of ``n x 30`` cells as A and as B, ``n x width`` each."""
-        return self.as_a(archs), self.as_b(archs)
-
-    def project_task(self, tasks: Tensor) -> Tensor:
-        """First-layer contributions of ``t x embedding_dim`` embeddings, whose length does not matter."""
-        return self.as_task(_EMBEDDING_LENGTH * normalize(tasks, dim=-1))
-
-    def compare(self, a: tuple[Tensor, Tensor], b: tuple[Tensor, Tensor], task: Tensor) -> Tensor:
-        """``forward`` from projected cells and tasks whose leading dimensions broadcast."""
-        logit = self.head(a[0] + b[1] + task)
-        if self.antisymmetric:
-            logit = logit - self.head(b[0] + a[1] + task)
-        return logit.squeeze(-1)
 
 
 @dataclass(frozen=True)
 class RankerInfo:
     """What a ranker was trained for; stored with its weights.
 
-    Attributes: family: of the search spaces (``spaces``); embedding: ``proxies``, ``task2vec`` or ``file``;
-        embedding_dim: numbers in a task embedding; reference_cells, embedding_proxies: what the ``proxies`` embedding
-        reads; proxies: the voters' weights; tasks: ``space/task`` of every training task; settings, accuracy: as
-        training reported them; command: the one that made it, where it was one.
+    Attributes:
+        family: the family of search spaces (``spaces``).
+        embedding: ``proxies``, ``task2vec`` or ``file``.
+        embedding_dim: the size of a task embedding.
+        model: the kind of the network.
+        model_settings: its settings, in JSON types; before training, the kind has a default for each that is not given.
+        tasks: ``space/task`` of every training task.
+        proxies: the weights of the voters.
+        embedding_proxies: the proxies that the ``proxies`` embedding reads.
+        reference_cells: the cells that it reads them on, 6 codes each.
+        training: the training settings, with the seed.
+        accuracy: pair accuracies, as training reported them.
+        versions: versions of the libraries.
+        command: the command that trained the ranker, if a command did.
     """
 
     family: str
     embedding: str
     embedding_dim: int
-    hidden: tuple[int, ...]
-    antisymmetric: bool
+    model: str
+    model_settings: dict[str, Any]
     tasks: tuple[str, ...]
     proxies: dict[str, float]
     embedding_proxies: tuple[str, ...] = ()
     reference_cells: tuple[tuple[int, ...], ...] = ()
-    settings: dict[str, Any] = field(default_factory=dict)
+    training: dict[str, Any] = field(default_factory=dict)
     accuracy: dict[str, Any] = field(default_factory=dict)
     versions: dict[str, str] = field(default_factory=dict)
     command: str = ""
 
 
 class Ranker:
-    """A trained ``PairMLP`` and what it was trained for."""
+    """A trained network and what it was trained for."""
 
-    def __init__(self, model: PairMLP, info: RankerInfo) -> None:
-        self.model, self.info = model.eval().requires_grad_(False), info
+    def __init__(self, model: PairModel, info: RankerInfo) -> None:
+        """Take a trained network.
+
+        Args:
+            model: the network; it is switched to evaluation, and its weights no longer require gradients.
+            info: what it was trained for; its kind and settings are filled in from the network.
+        """
+        self.model = model.eval().requires_grad_(False)
+        self.info = replace(info, model=model.kind, model_settings=model.settings)
 
     def check_space(self, space: SearchSpace) -> None:
         """Raises: RankerError: if the ranker was trained for another family of search spaces, or on fewer ops."""
@@ -129,7 +106,7 @@ class Ranker:
             )
 
     def seen_among(self, tasks: Sequence[str]) -> list[str]:
-        """Those of ``tasks`` that the ranker was trained on, or on a part of whose classes it was."""
+        """The names in ``tasks`` that the ranker was trained on, whole or on some of the classes."""
         trained = [whole_task(name.partition("/")[2]) for name in self.info.tasks]
         return [task for task in tasks if task in trained]
 
@@ -143,23 +120,49 @@ class Ranker:
             )
 
     def win_rates(self, cells: np.ndarray, tasks: np.ndarray, opponents: np.ndarray) -> np.ndarray:
-        """Mean probability of each cell to beat an opponent, on each task (its Borda score).
+        """Mean probability that each cell beats an opponent, on each task (its Borda score).
 
-        Args: cells: ``n x 6`` codes; tasks: ``t x embedding_dim``; opponents: ``m x 6`` codes.
-        Returns: ``t x n`` float64 in [0, 1].
-        Raises: RankerError: if the embeddings do not have the size that the ranker was trained with.
+        Args:
+            cells: ``n x 6`` codes.
+            tasks: ``t x embedding_dim``.
+            opponents: ``m x 6`` codes.
+
+        Returns:
+            ``t x n`` float64 in [0, 1].
+
+        Raises:
+            RankerError: if the embeddings do not have the size that the ranker was trained with.
         """
         return self.contest(tasks, opponents).win_rates(cells)
 
     def contest(self, tasks: np.ndarray, opponents: np.ndarray) -> Contest:
-        """Tasks and opponents to compare many cells on. Args, Raises: as of ``win_rates``."""
+        """Fix tasks and opponents, to compare many cells with.
+
+        Args:
+            tasks: ``t x embedding_dim``.
+            opponents: ``m x 6`` codes.
+
+        Raises:
+            RankerError: as ``win_rates``.
+        """
         self._check_embeddings(tasks)
-        return Contest(self.model, tasks, opponents)
+        return self.model.contest(tasks, opponents)
 
     def win_rates_of_all(self, cells: np.ndarray, tasks: np.ndarray) -> np.ndarray:
-        """``win_rates(cells, tasks, cells)``, with each pair compared only once if the ranker is antisymmetric."""
+        """``win_rates(cells, tasks, cells)``; an antisymmetric MLP compares each pair only once.
+
+        Args:
+            cells: ``n x 6`` codes.
+            tasks: ``t x embedding_dim``.
+
+        Returns:
+            ``t x n`` float64 in [0, 1].
+
+        Raises:
+            RankerError: as ``win_rates``.
+        """
         self._check_embeddings(tasks)
-        return win_rates_of_all(self.model, tasks, cells)
+        return self.model.win_rates_of_all(tasks, cells)
 
     def _check_embeddings(self, tasks: np.ndarray) -> None:
         if tasks.ndim != 2 or tasks.shape[1] != self.info.embedding_dim:
@@ -178,42 +181,68 @@ class Ranker:
 
     @classmethod
     def load(cls, path: Path) -> Ranker:
-        """Read a file that ``save`` wrote.
+        """Read a file that ``save`` wrote, in this format or the one before.
 
-        Raises: RankerError: if it is missing, cut short, damaged, not safetensors, or not a ranker of this format.
+        Raises:
+            RankerError: if the file is missing, cut short, damaged, not safetensors, not a ranker of these formats, or
+                of a kind that is not here.
         """
+        file_format, text, tensors = _read(Path(path))
         try:
-            metadata, tensors = weights.decode(path, _FORMAT)
-        except (OSError, ValueError, safetensors.SafetensorError) as err:  # ValueError: DamagedError, a NUL in the name
+            info = _info_from_json(text, file_format)
+        except _CONTRADICTIONS as err:
+            raise _contradiction(path, err) from err
+        try:
+            model_class(info.model)
+        except UnknownNameError as err:
             raise RankerError(
-                f"ranker file {path} cannot be read ({err}); it must be a safetensors file that "
-                "'archlock train-ranker' wrote"
+                f"ranker file {path} holds a model of a kind that is not here ({err}); add the file of that kind, or "
+                "train a ranker of another kind with 'archlock train-ranker'"
             ) from err
-        if _FORMAT not in metadata:
-            raise RankerError(
-                f"{path} is a safetensors file, but not a ranker of format {_FORMAT!r} "
-                f"(its metadata: {', '.join(metadata) or 'none'}); train one with 'archlock train-ranker'"
-            )
         try:
-            info = _info_from_json(metadata[_FORMAT])
             _check_weights(info, tensors)
-            model = PairMLP(info.embedding_dim, info.hidden, info.antisymmetric)
+            model = build_model(info.model, info.embedding_dim, info.model_settings)
             model.load_state_dict(tensors)
-        except (LookupError, TypeError, ValueError, RuntimeError) as err:
-            raise RankerError(f"ranker file {path} contradicts itself ({err}); train it again") from err
+        except _CONTRADICTIONS as err:
+            raise _contradiction(path, err) from err
         return cls(model, info)
 
 
-def _info_from_json(text: str) -> RankerInfo:
-    """Raises: LookupError, TypeError, ValueError, RuntimeError: if it is not what ``save`` writes."""
+def _read(path: Path) -> tuple[str, str, dict[str, Tensor]]:
+    """The format of a ranker's file, its metadata as JSON, and its weights. Raises: RankerError."""
+    try:
+        for file_format in (_FORMAT, _FORMAT_2):
+            metadata, tensors = weights.decode(path, file_format)
+            if file_format in metadata:
+                return file_format, metadata[file_format], tensors
+    except (OSError, ValueError, safetensors.SafetensorError) as err:  # ValueError: DamagedError, a NUL in the name
+        raise RankerError(
+            f"ranker file {path} cannot be read ({err}); it must be a safetensors file that "
+            "'archlock train-ranker' wrote"
+        ) from err
+    raise RankerError(
+        f"{path} is a safetensors file, but not a ranker of format {_FORMAT!r} "
+        f"(its metadata: {', '.join(metadata) or 'none'}); train one with 'archlock train-ranker'"
+    )
+
+
+def _contradiction(path: Path, err: Exception) -> RankerError:
+    return RankerError(f"ranker file {path} contradicts itself ({err}); train it again")
+
+
+def _info_from_json(text: str, file_format: str) -> RankerInfo:
+    """What a ranker was trained for, from its metadata. Raises: ``_CONTRADICTIONS``: if ``save`` did not write them."""
     raw = json.loads(text)
+    if file_format == _FORMAT_2:
+        raw["model"], raw["model_settings"] = "mlp", {key: raw.pop(key) for key in ("hidden", "antisymmetric")}
+        raw["training"] = raw.pop("settings")
     for key, kind in _JSON_TYPES.items():
         if type(raw[key]) is not kind:
             raise TypeError(f"{key} must be of type {kind.__name__}, not {shown(raw[key])}")
     for name in (*raw["tasks"], *raw["embedding_proxies"], *raw["versions"].values()):
         if not isinstance(name, str):
             raise TypeError(f"{shown(name)} must be text")
-    for key in ("hidden", "tasks", "embedding_proxies"):
+    for key in ("tasks", "embedding_proxies"):
         raw[key] = tuple(raw[key])
     raw["reference_cells"] = tuple(map(as_cell, raw["reference_cells"]))
     info = RankerInfo(**raw)
@@ -221,7 +250,6 @@ def _info_from_json(text: str) -> RankerInfo:
         raise ValueError(f"no search space is of the family {shown(info.family)}")
     if info.embedding not in EMBEDDINGS:
         raise ValueError(f"the embedding is {shown(info.embedding)}, not one of {', '.join(EMBEDDINGS)}")
-    parse_widths("hidden", ",".join(map(str, info.hidden)))
     for proxy, weight in info.proxies.items():
         parse_proxies(f"{proxy}:{weight}")
     if info.embedding_dim < 1:
@@ -230,14 +258,24 @@ def _info_from_json(text: str) -> RankerInfo:
 
 
 def _check_weights(info: RankerInfo, tensors: Mapping[str, Tensor]) -> None:
-    """Raises: ValueError: if they are not as many as ``info`` says, so that a network of that size must not be made, or
-    not numbers that comparisons can be made with.
+    """Refuse weights that are not as many as the settings say, or that comparisons cannot be made with.
+
+    The weights are counted before the network is built, because a damaged file could ask for one that fills the memory.
+
+    Raises:
+        ``_CONTRADICTIONS``: if the weights are such, or a setting of the network is impossible.
     """
-    n_weights = info.hidden[0] * (2 * ENCODING_DIM + info.embedding_dim + 1)
-    n_weights += sum((width + 1) * following for width, following in zip(info.hidden, (*info.hidden[1:], 1)))
+    with _without_memory():
+        expected = build_model(info.model, info.embedding_dim, info.model_settings).state_dict()
+    n_weights = sum(tensor.numel() for tensor in expected.values())
     n_found = sum(tensor.numel() for tensor in tensors.values())
     if n_found != n_weights:
         raise ValueError(f"it holds {n_found} weights, and its layers have {shown(n_weights)}")
     for name, tensor in tensors.items():
         if not tensor.is_floating_point() or not (tensor.abs() <= _LARGEST_WEIGHT).all():  # not so for NaN either
             raise ValueError(f"{shown(name)} holds what is no number, or one that is too large")
+
+
+def _without_memory() -> AbstractContextManager[Any]:
+    """A context in which tensors have a shape and no memory. Torch before 2.0 has none, and builds the network."""
+    return torch.device("meta") if torch.__version__ >= "2" else nullcontext()  # type: ignore[return-value]

@@ -1,8 +1,9 @@
-"""How a ranker is trained, as settings alone: a config is read and checked without torch."""
+"""Settings of the training of a ranker. They are apart from the training, so that a config is checked without torch."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 from ..errors import ConfigError, shown, unknown
 
@@ -12,16 +13,19 @@ _MOST_LAYERS, _WIDEST = 16, 4096
 
 @dataclass(frozen=True)
 class TrainSettings:
-    """How a ranker is trained; the defaults are what was measured best in ``experiments/ranker_accuracy``.
+    """How a ranker is trained, whatever its network. ``experiments/ranker_accuracy`` found the defaults to be best.
 
-    Attributes: hidden: layer widths; antisymmetric: see ``ranker``; soft_labels: labels are the winner's share of the
-        votes instead of 0 or 1; optimizer: ``adam`` (with decoupled weight decay) or ``sgd`` (momentum 0.9); schedule:
-        ``cosine`` (one cycle: warm up, then anneal) or ``step`` (halved every 5 epochs, as in the paper);
-        epochs, steps_per_epoch, batch_size: ``batch_size`` pairs a step.
+    Attributes:
+        soft_labels: labels are the winner's share of the votes instead of 0 or 1.
+        optimizer: ``adam`` (with decoupled weight decay) or ``sgd`` (momentum 0.9).
+        learning_rate: the highest learning rate.
+        weight_decay: of the optimizer.
+        schedule: ``cosine`` (one cycle: warm up, then anneal) or ``step`` (halved every 5 epochs, as in the paper).
+        epochs: number of epochs.
+        steps_per_epoch: optimizer steps in an epoch.
+        batch_size: pairs in a step.
     """
 
-    hidden: tuple[int, ...] = (128, 64, 32, 16)
-    antisymmetric: bool = True
     soft_labels: bool = True
     optimizer: str = "adam"
     learning_rate: float = 5e-3
@@ -39,21 +43,21 @@ class TrainSettings:
 
     @property
     def n_steps(self) -> int:
-        """Optimizer steps."""
+        """The number of optimizer steps."""
         return self.epochs * self.steps_per_epoch
 
     @property
     def n_pairs(self) -> int:
-        """Pairs seen."""
+        """The number of pairs drawn."""
         return self.n_steps * self.batch_size
 
 
-# The paper gives layers, loss, Adam, lr 0.05 and StepLR(5, 0.5); its batch size and number of epochs are not stated,
-# so they are those of the default.
-PAPER = TrainSettings(
-    antisymmetric=False, soft_labels=False, learning_rate=0.05, weight_decay=0.0, schedule="step"
-)  # fmt: skip
+# The paper gives layers, loss, Adam, lr 0.05 and StepLR(5, 0.5). It does not state its batch size and its number of
+# epochs, so these are the defaults.
+PAPER = TrainSettings(soft_labels=False, learning_rate=0.05, weight_decay=0.0, schedule="step")
 PRESETS = {"default": TrainSettings(), "paper": PAPER}
+# What a preset says about the network; the kind of network has a default for each setting that is not given.
+MODEL_PRESETS: dict[str, dict[str, Any]] = {"default": {}, "paper": {"antisymmetric": False}}
 
 # The rows of the paper's table of ranker sizes, with its pair accuracy in %.
 PAPER_SIZES = (
@@ -66,7 +70,15 @@ PAPER_SIZES = (
 
 
 def parse_widths(key: str, text: str) -> tuple[int, ...]:
-    """Widths of layers from ``"128,64,32,16"``. Args: key: of the config. Raises: ConfigError."""
+    """Widths of layers from text such as ``"128,64,32,16"``.
+
+    Args:
+        key: the config key that holds the text, for the error.
+        text: integers with commas between them.
+
+    Raises:
+        ConfigError: if the text is anything else, or has too many layers or too wide ones.
+    """
     try:
         widths = tuple(int(part) for part in text.split(","))
     except ValueError:

@@ -1,8 +1,7 @@
-"""Meta-training of the binary ranker: one network over the proxy votes of many tasks (ArchLock, section 3.2)."""
+"""Meta-training of the binary ranker: one network learns the proxy votes on many tasks (ArchLock, section 3.2)."""
 
 from __future__ import annotations
 
-import json
 import time
 import warnings
 from collections.abc import Callable, Sequence
@@ -11,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import safetensors
 import torch
 from torch import Tensor
 from torch.nn.functional import binary_cross_entropy_with_logits, embedding
@@ -20,24 +18,27 @@ from ..compute.threads import single_threaded
 from ..compute.versions import library_versions
 from ..errors import RankerError
 from ..proxies.votes import Votes
-from ..spaces.cells import one_hot
 from ..spaces.space import SearchSpace
-from ..store import weights
-from ..store.checkpoint import Clock
-from ..store.files import write_bytes
-from ..store.sealed import DamagedError, digest
-from .ranker import PairMLP, Ranker, RankerInfo
+from ..store.sealed import digest
+from .model_kinds import build_model
+from .pair_model import PairModel, embeddings_of, encoded, rows_of
+from .ranker import Ranker, RankerInfo
 from .train_settings import TrainSettings
+from .training_checkpoint import TrainingCheckpoint
 
 Progress = Callable[[int, float], None]  # called with (step, loss)
-_CHECKPOINT = "naslib_archlock.training/1"
 
 
 @dataclass(frozen=True)
 class TrainingTask:
     """One task to learn from.
 
-    Attributes: name: ``space/task``; cells: ``n x 6``; embedding: ``embedding_dim`` numbers; votes: on its cells.
+    Attributes:
+        name: ``space/task``.
+        space: the search space of the cells.
+        cells: ``n x 6`` codes.
+        embedding: ``embedding_dim`` numbers.
+        votes: the votes on the cells.
     """
 
     name: str
@@ -51,8 +52,10 @@ class TrainingTask:
 class TrainReport:
     """Pair accuracies: the share of pairs, ties left out, that the ranker decides as the votes do.
 
-    Attributes: unseen_cells: task -> accuracy over pairs of cells held out of training; left_out_tasks: task ->
-        accuracy over pairs of cells of a task held out of training; seconds: wall time of the training loop.
+    Attributes:
+        unseen_cells: task -> accuracy over pairs of cells that were held out of training.
+        left_out_tasks: task -> accuracy over pairs of cells, for each task that was held out of training.
+        seconds: wall time of the training.
     """
 
     unseen_cells: dict[str, float] = field(default_factory=dict)
@@ -64,7 +67,13 @@ class PairSampler:
     """Draws pairs of cells of random tasks, with their vote margins. All tasks must have the same voters."""
 
     def __init__(self, tasks: Sequence[TrainingTask], usable: Sequence[np.ndarray], rng: np.random.Generator) -> None:
-        """Args: usable: for each task, the positions of the cells that may be drawn."""
+        """Join the cells and the votes of all tasks.
+
+        Args:
+            tasks: the tasks to learn from.
+            usable: for each task, the positions of the cells that may be drawn.
+            rng: the generator that pairs are drawn from.
+        """
         self.rng = rng
         self._sizes = np.array([len(rows) for rows in usable])
         self._offsets = np.cumsum(self._sizes) - self._sizes
@@ -72,10 +81,17 @@ class PairSampler:
             np.concatenate([task.votes.ranks[:, rows] for task, rows in zip(tasks, usable)], axis=1),
             tasks[0].votes.weights,
         )
-        self.encodings = torch.from_numpy(one_hot(np.concatenate([t.cells[rows] for t, rows in zip(tasks, usable)])))
+        self.encodings = encoded(np.concatenate([t.cells[rows] for t, rows in zip(tasks, usable)]))
 
     def draw(self, n: int) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        """``n`` pairs: rows of A and of B in ``encodings``, task numbers, and vote margins."""
+        """Draw pairs at random.
+
+        Args:
+            n: the number of pairs.
+
+        Returns:
+            Rows of A in ``encodings``, rows of B, task numbers, and vote margins, ``n`` each.
+        """
         task = self.rng.integers(len(self._sizes), size=n)
         a, b = self._offsets[task] + (self.rng.random((2, n)) * self._sizes[task]).astype(np.int64)
         margin = self._votes.margin(a, b).astype(np.float32)
@@ -95,15 +111,31 @@ def train_ranker(
 ) -> tuple[Ranker, TrainReport]:
     """Train a ranker on the votes of ``tasks``.
 
-    On the CPU, the same seed gives the same weights, however often training was killed and went on from its checkpoint;
-    a GPU sees the same pairs, and rounds otherwise.
-    Args: info: what the ranker is for; its settings and accuracy are filled in here. left_out: tasks that are only
-        reported on. held_out_cells: share of the distinct functions kept out of training, the same on every task.
-        device: where to train; the ranker is on the CPU afterwards. checkpoint: the file in which the state of training
-        is kept now and then, and from which it goes on if that is of the same training; the caller removes it.
-    One task is enough, and tasks may share an embedding, which then tells none of them apart: the ranker learns the
-    mean of their votes. A task whose votes all tie teaches nothing.
-    Raises: RankerError: if a task has no two cells to train on, or the votes of no task order any pair of cells;
+    On the CPU, the same seed gives the same weights, however often training was killed and went on from its checkpoint.
+    A GPU sees the same pairs, and rounds differently.
+
+    One task is enough. Tasks may share an embedding; because the ranker then cannot tell them apart, it learns the mean
+    of their votes. A task whose votes all tie teaches nothing.
+
+    Args:
+        tasks: the tasks to learn from.
+        info: what the ranker is for, and the kind and settings of its network; the training settings and the accuracy
+            are filled in here.
+        settings: how to train.
+        seed: decides the first weights, the pairs, and the cells that are held out.
+        left_out: tasks that the ranker is only evaluated on.
+        held_out_cells: share of the distinct functions to hold out of training, the same functions on every task.
+        progress: called after each step.
+        device: where to train; the ranker is on the CPU afterwards.
+        checkpoint: the file that the state of training is written to now and then, and from which training goes on if
+            it holds the state of the same training. The caller removes it.
+
+    Returns:
+        The ranker, and its accuracy on cells and tasks that were held out.
+
+    Raises:
+        RankerError: if a task has fewer than two cells to train on, or the votes of no task order any pair of cells.
+        UnknownNameError, ConfigError: if the kind of network, or a setting of it, does not exist or is out of range.
         OutputError: if the checkpoint cannot be written.
     """
     start = time.perf_counter()
@@ -123,7 +155,7 @@ def train_ranker(
     model = _initial_model(info, seed).to(device)
     kept = None
     if checkpoint:
-        kept = _Checkpoint(checkpoint, lambda: _digest_of(tasks, info, settings, seed, held_out_cells, device))
+        kept = TrainingCheckpoint(checkpoint, lambda: _digest_of(tasks, model, settings, seed, held_out_cells, device))
     with single_threaded():
         _optimize(model, sampler, np.stack([task.embedding for task in tasks]), settings, progress, kept)
     ranker = Ranker(model.cpu(), info)
@@ -134,38 +166,45 @@ def train_ranker(
         {t.name: pair_accuracy(ranker, t, np.arange(len(t.cells))) for t in left_out},
         seconds,
     )
-    info = replace(info, settings={**asdict(settings), "seed": seed, "held_out_cells": held_out_cells},
+    info = replace(info, training={**asdict(settings), "seed": seed, "held_out_cells": held_out_cells},
                    accuracy={"unseen_cells": report.unseen_cells, "left_out_tasks": report.left_out_tasks})  # fmt: skip
     return Ranker(model, info), report
 
 
-def _initial_model(info: RankerInfo, seed: int) -> PairMLP:
-    """A network whose random weights depend on ``seed`` alone; the global generator is left as it was."""
+def _initial_model(info: RankerInfo, seed: int) -> PairModel:
+    """A network whose random weights depend on ``seed`` alone; the state of the global generator does not change."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        return PairMLP(info.embedding_dim, info.hidden, info.antisymmetric)
+        return build_model(info.model, info.embedding_dim, info.model_settings)
 
 
 def _optimize(
-    model: PairMLP,
+    model: PairModel,
     sampler: PairSampler,
     embeddings: np.ndarray,
     settings: TrainSettings,
     progress: Progress | None,
-    kept: _Checkpoint | None,
+    kept: TrainingCheckpoint | None,
 ) -> None:
     """Minimise the binary cross-entropy of the logits; ties carry no weight.
 
-    Not compiled: to compile the network takes longer than to train it (``benchmarks``).
+    The network is not compiled, because that takes longer than to train it (``benchmarks``).
+
+    Args:
+        model: the network, whose weights are changed.
+        sampler: draws the pairs.
+        embeddings: ``t x embedding_dim``.
+        settings: how to train.
+        progress: called after each step.
+        kept: where the state of training is kept.
     """
     optimizer, scheduler = _optimizer_and_schedule(model, settings)
-    device = model.as_a.weight.device
-    task_vectors = torch.from_numpy(embeddings.astype(np.float32)).to(device)
+    device = next(model.parameters()).device
+    task_vectors = embeddings_of(embeddings).to(device)
     encodings = sampler.encodings.to(device)
-    clock = Clock()
     done = kept.restore(model, optimizer, sampler.rng) if kept else 0
     with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", ".*lr_scheduler.step", UserWarning)  # the steps that go with these are made
+        warnings.filterwarnings("ignore", ".*lr_scheduler.step", UserWarning)  # the optimizer made these steps before
         for _ in range(done):
             scheduler.step()
     for step in range(done, settings.n_steps):
@@ -183,54 +222,13 @@ def _optimize(
         scheduler.step()
         if progress is not None:
             progress(step, float(loss.detach()))
-        if kept and clock.is_due():
-            kept.write(step + 1, model, optimizer, sampler.rng)
-
-
-class _Checkpoint:
-    """A file of all that changes while a ranker is trained, but the schedule, which follows from the step.
-
-    It is safetensors of weights and of what the optimizer has learnt, with the state of the random numbers.
-    """
-
-    def __init__(self, path: Path, depends_on: Callable[[], str]) -> None:
-        """Args: depends_on: a digest, asked for once a checkpoint is read or written: most trainings end before."""
-        self._path, self._depends_on = path, depends_on
-
-    def write(self, n_done: int, model: PairMLP, optimizer: torch.optim.Optimizer, rng: np.random.Generator) -> None:
-        """Raises: OutputError."""
-        of_optimizer = optimizer.state_dict()["state"]
-        tensors = {f"model.{name}": tensor for name, tensor in model.state_dict().items()}
-        tensors.update({f"{i}.{key}": value for i, state in of_optimizer.items() for key, value in state.items()})
-        about = {"depends_on": self._depends_on(), "n_done": n_done, "rng": rng.bit_generator.state}
-        write_bytes(self._path, weights.encode(tensors, _CHECKPOINT, about))
-
-    def restore(self, model: PairMLP, optimizer: torch.optim.Optimizer, rng: np.random.Generator) -> int:
-        """Go to where the file was written; returns how many steps that was after, 0 if there is none to go on from."""
-        try:
-            metadata, tensors = weights.decode(self._path, _CHECKPOINT)
-        except FileNotFoundError:
-            return 0
-        except (OSError, safetensors.SafetensorError, DamagedError) as err:
-            warnings.warn(f"checkpoint {self._path} cannot be used ({err}); training starts again", stacklevel=2)
-            return 0
-        about = json.loads(metadata.get(_CHECKPOINT, "{}"))
-        if about.get("depends_on") != self._depends_on():
-            return 0  # another training's
-        state: dict[int, dict[str, Tensor]] = {}
-        for name, tensor in tensors.items():
-            owner, _, key = name.partition(".")
-            if owner != "model":
-                state.setdefault(int(owner), {})[key] = tensor
-        model.load_state_dict({name: tensors[f"model.{name}"] for name in model.state_dict()})
-        optimizer.load_state_dict({**optimizer.state_dict(), "state": state})
-        rng.bit_generator.state = about["rng"]
-        return int(about["n_done"])
+        if kept:
+            kept.keep(step + 1, model, optimizer, sampler.rng)
 
 
 def _digest_of(
     tasks: Sequence[TrainingTask],
-    info: RankerInfo,
+    model: PairModel,
     settings: TrainSettings,
     seed: int,
     held_out_cells: float,
@@ -239,7 +237,7 @@ def _digest_of(
     """A digest of all that training depends on."""
     facts = {
         "tasks": [[task.name, task.space.name] for task in tasks],
-        "network": [info.embedding_dim, info.hidden, info.antisymmetric],
+        "network": [model.kind, model.settings],
         "settings": asdict(settings),
         "seed": seed,
         "held_out_cells": held_out_cells,
@@ -251,8 +249,8 @@ def _digest_of(
     )
 
 
-def _optimizer_and_schedule(model: PairMLP, settings: TrainSettings) -> tuple[torch.optim.Optimizer, Any]:
-    # all parameters in one go: one by one, they took a fifth of a step
+def _optimizer_and_schedule(model: PairModel, settings: TrainSettings) -> tuple[torch.optim.Optimizer, Any]:
+    # All parameters are updated at once: one after the other, they took a fifth of a step.
     together = "fused" if torch.__version__ >= "2.4" else "foreach"
     common: Any = {"lr": settings.learning_rate, "weight_decay": settings.weight_decay, together: True}
     optimizer: torch.optim.Optimizer
@@ -268,15 +266,22 @@ def _optimizer_and_schedule(model: PairMLP, settings: TrainSettings) -> tuple[to
 
 
 def _order_any(votes: Votes, rows: np.ndarray) -> bool:
-    """Whether the votes order any pair among the cells at ``rows``: each with the next, with the one after it, ..."""
+    """Whether the votes order any pair of the cells at ``rows``: each and the next, each and the one after that, ..."""
     return any(votes.margin(rows, np.roll(rows, shift)).any() for shift in range(1, len(rows) // 2 + 1))
 
 
 @torch.no_grad()
 def pair_accuracy(ranker: Ranker, task: TrainingTask, rows: np.ndarray, max_pairs: int = 200_000) -> float:
-    """Share of the pairs among the cells at ``rows`` that the ranker decides as the votes do, ties left out.
+    """Share of the pairs that the ranker decides as the votes do, ties left out.
 
-    Above ``max_pairs`` pairs, an evenly spaced part of them is taken. NaN if the votes order no pair.
+    Args:
+        ranker: the ranker to evaluate.
+        task: the task to evaluate it on.
+        rows: the positions of the cells whose pairs are compared.
+        max_pairs: if there are more pairs, an evenly spaced part of them is taken.
+
+    Returns:
+        A number in [0, 1]; NaN if the votes order no pair.
     """
     first, second = np.triu_indices(len(rows), k=1)
     stride = max(1, -(-len(first) // max_pairs))
@@ -286,7 +291,7 @@ def pair_accuracy(ranker: Ranker, task: TrainingTask, rows: np.ndarray, max_pair
     if not len(margin):
         return float("nan")
     model = ranker.model
-    as_a, as_b = model.project(torch.from_numpy(one_hot(task.cells)))
-    vector = model.project_task(torch.from_numpy(task.embedding.astype(np.float32)))
-    logits = model.compare((as_a[a], as_b[a]), (as_a[b], as_b[b]), vector).numpy()
+    cells = model.project(encoded(task.cells))
+    vector = model.project_task(embeddings_of(task.embedding))
+    logits = model.compare(rows_of(cells, a), rows_of(cells, b), vector).numpy()
     return float(np.mean((logits > 0) == (margin > 0)))

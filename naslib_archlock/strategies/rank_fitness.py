@@ -12,7 +12,7 @@ import numpy as np
 from ..spaces.space import SearchSpace
 
 if TYPE_CHECKING:
-    from ..ranker.comparisons import Contest
+    from ..ranker.pair_model import Contest
     from ..ranker.ranker import Ranker
 
 _TIE = 1e-3  # estimates of ranks this close are equal: rounding depends on how many tasks are computed at once

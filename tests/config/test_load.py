@@ -66,9 +66,9 @@ def test_an_integer_is_also_a_float():
 
 def test_lists_may_be_yaml_lists(tmp_path):
     config = from_text(tmp_path, "archlock:\n  hidden: [64, 8]\n  leave_out: [cifar10, ninapro]\n")
-    assert config.archlock.train_settings.hidden == (64, 8)
+    assert config.archlock.model_settings == {"hidden": [64, 8]}
     assert split_list(config.archlock.leave_out) == ("cifar10", "ninapro")
-    assert load_config(None, ["archlock.hidden", "32,16,8"]).archlock.train_settings.hidden == (32, 16, 8)
+    assert load_config(None, ["archlock.hidden", "32,16,8"]).archlock.model_settings == {"hidden": [32, 16, 8]}
 
 
 @pytest.mark.parametrize("text", ["2024_01", "1e3", "007", "0x10", "3.10", "1,2", "True", "run/1_0", "é"])

@@ -79,7 +79,8 @@ def test_the_preset_keeps_its_settings_but_the_layers_and_the_optimizer():
         None, ["archlock.preset", "paper", "archlock.hidden", "256,64,32", "archlock.ranker_optimizer", "sgd"]
     )
     settings = asdict(config.archlock.train_settings)
-    assert {k: v for k, v in settings.items() if v != asdict(PAPER)[k]} == {"hidden": (256, 64, 32), "optimizer": "sgd"}
+    assert {k: v for k, v in settings.items() if v != asdict(PAPER)[k]} == {"optimizer": "sgd"}
+    assert config.archlock.model_settings == {"antisymmetric": False, "hidden": [256, 64, 32]}
 
 
 def test_runs_that_differ_in_task_scheme_or_seed_have_folders_of_their_own():

@@ -6,10 +6,11 @@ import json
 from pathlib import Path
 from typing import Any
 
+import another_kind
 import numpy as np
 import pytest
 
-from naslib_archlock.errors import RankerError
+from naslib_archlock.errors import RankerError, UnknownNameError
 from naslib_archlock.spaces.known import NASBENCH201, TRANSBENCH101_MICRO, get_space
 
 N_TRAIN, N_TEST = 60, 40
@@ -92,6 +93,24 @@ def test_the_seed_decides():
 
     assert predictions(0) == predictions(0)
     assert predictions(0) != predictions(1)
+
+
+def test_the_kind_of_model_is_named(monkeypatch, tmp_path):
+    with pytest.raises(UnknownNameError, match="unknown ranker model 'bilinear'; known: mlp"):
+        predictor(model="bilinear")
+    another_kind.add_kind(monkeypatch, tmp_path)
+    train, test = archs("nasbench201", 40), archs("nasbench201", 20, seed=1)
+    found = []
+    for options in ({}, {"model_settings": {"hidden": [8]}}, {"model": "bilinear"}):
+        made = predictor(ss_type="nasbench201", **options)
+        made.fit(train, accuracies(train))
+        found.append((made._ranker.info.model, made._ranker.info.model_settings))
+        assert np.corrcoef(made.query(test), accuracies(test))[0, 1] > 0.6
+    assert found == [
+        ("mlp", {"hidden": [128, 64, 32, 16], "antisymmetric": True}),
+        ("mlp", {"hidden": [8], "antisymmetric": True}),
+        ("bilinear", {"rank": 8}),
+    ]
 
 
 def test_the_space_is_the_architectures_own_where_none_was_set():

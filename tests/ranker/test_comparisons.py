@@ -11,9 +11,10 @@ from hypothesis import strategies as st
 from random_networks import make_model, sample, vectors
 from scipy.stats import spearmanr
 
+from naslib_archlock.errors import RankerError
 from naslib_archlock.ranker import comparisons
-from naslib_archlock.ranker.comparisons import Contest, win_rates_of_all
-from naslib_archlock.ranker.ranker import PairMLP
+from naslib_archlock.ranker.comparisons import AdditiveContest, win_rates_of_all
+from naslib_archlock.ranker.models.mlp import PairMLP
 from naslib_archlock.spaces.cells import one_hot
 from naslib_archlock.spaces.known import TRANSBENCH101_MICRO
 
@@ -33,7 +34,7 @@ def test_in_blocks_as_one_comparison_at_a_time(monkeypatch, block, cells_a_block
     monkeypatch.setattr(comparisons, "_CELLS", cells_a_block)
     model, cells, opponents, tasks = make_model(antisymmetric, hidden), sample(23, 1), sample(11, 2), vectors(3)
     expected = one_by_one(model, cells, tasks, opponents)
-    np.testing.assert_allclose(Contest(model, tasks, opponents).win_rates(cells), expected, atol=1e-6)
+    np.testing.assert_allclose(AdditiveContest(model, tasks, opponents).win_rates(cells), expected, atol=1e-6)
     of_all = one_by_one(model, cells, tasks, cells)
     np.testing.assert_allclose(win_rates_of_all(model, tasks, cells), of_all, atol=1e-6)
 
@@ -42,9 +43,9 @@ def test_in_blocks_as_one_comparison_at_a_time(monkeypatch, block, cells_a_block
 def test_many_tasks_go_in_groups(monkeypatch, kept):
     """Not all layers of all opponents on all tasks are kept at once."""
     model, cells, opponents, tasks = make_model(), sample(9, 1), sample(11, 2), vectors(8)
-    together = Contest(model, tasks, opponents).win_rates(cells)
+    together = AdditiveContest(model, tasks, opponents).win_rates(cells)
     monkeypatch.setattr(comparisons, "_KEPT", kept)
-    contest = Contest(model, tasks, opponents)
+    contest = AdditiveContest(model, tasks, opponents)
     for _ in range(2):  # also with the last group of the first time still at hand
         np.testing.assert_allclose(contest.win_rates(cells), together, atol=1e-6)
 
@@ -53,7 +54,7 @@ def test_a_contest_projects_its_opponents_once(monkeypatch):
     model, contest_of = make_model(), []
     original = comparisons._Opponents
     monkeypatch.setattr(comparisons, "_Opponents", lambda *args: contest_of.append(1) or original(*args))
-    contest = Contest(model, vectors(3), sample(11))
+    contest = AdditiveContest(model, vectors(3), sample(11))
     for seed in range(5):
         contest.win_rates(sample(4, seed))
     assert len(contest_of) == 1
@@ -65,7 +66,7 @@ def test_equal_cells_are_compared_once(monkeypatch):
     monkeypatch.setattr(
         comparisons._Opponents, "lose_to", lambda self, a, b, first=0: counted.append(len(a)) or original(self, a, b)
     )
-    contest = Contest(model, vectors(2), sample(11))
+    contest = AdditiveContest(model, vectors(2), sample(11))
     rows = np.array([3, 0, 3, 5, 0, 1, 2, 4, 4])
     rates = contest.win_rates(cells[rows])
     assert sum(counted) == 6
@@ -77,7 +78,9 @@ def test_all_against_all_counts_both_sides_of_each_pair(n):
     """Each comparison is won by one of the two, so that half are won; a cell draws against itself."""
     rates = win_rates_of_all(make_model(), vectors(2), sample(n))
     np.testing.assert_allclose(rates.mean(axis=1), 0.5, atol=1e-6)
-    np.testing.assert_allclose(rates, Contest(make_model(), vectors(2), sample(n)).win_rates(sample(n)), atol=1e-6)
+    np.testing.assert_allclose(
+        rates, AdditiveContest(make_model(), vectors(2), sample(n)).win_rates(sample(n)), atol=1e-6
+    )
 
 
 @settings(max_examples=20)
@@ -94,7 +97,7 @@ def check_threads(n: int, m: int, t: int, antisymmetric: bool) -> None:
     try:
         for n_threads in (1, 2, 5):
             torch.set_num_threads(n_threads)
-            rates = Contest(model, tasks, opponents).win_rates(cells), win_rates_of_all(model, tasks, cells)
+            rates = AdditiveContest(model, tasks, opponents).win_rates(cells), win_rates_of_all(model, tasks, cells)
             results.append([r.tobytes() for r in rates])
             assert torch.get_num_threads() == n_threads
     finally:
@@ -115,7 +118,7 @@ def test_threads_compute_on_one_core_each(monkeypatch):
     before = torch.get_num_threads()
     try:
         torch.set_num_threads(3)
-        Contest(make_model(), vectors(2), sample(11)).win_rates(sample(200))
+        AdditiveContest(make_model(), vectors(2), sample(11)).win_rates(sample(200))
     finally:
         torch.set_num_threads(before)
     assert seen == {1}
@@ -131,7 +134,7 @@ def test_an_error_in_a_thread_is_raised_and_threads_are_put_back(monkeypatch):
     try:
         torch.set_num_threads(2)
         with pytest.raises(MemoryError, match="not enough"):
-            Contest(make_model(), vectors(2), sample(11)).win_rates(sample(200))
+            AdditiveContest(make_model(), vectors(2), sample(11)).win_rates(sample(200))
         assert torch.get_num_threads() == 2
     finally:
         torch.set_num_threads(before)
@@ -139,7 +142,7 @@ def test_an_error_in_a_thread_is_raised_and_threads_are_put_back(monkeypatch):
 
 def test_generators_are_left_alone():
     before = torch.get_rng_state(), random.getstate(), np.random.get_state()[1].tolist()
-    Contest(make_model(), vectors(2), sample(20)).win_rates(sample(20))
+    AdditiveContest(make_model(), vectors(2), sample(20)).win_rates(sample(20))
     win_rates_of_all(make_model(), vectors(2), sample(20))
     after = torch.get_rng_state(), random.getstate(), np.random.get_state()[1].tolist()
     assert torch.equal(before[0], after[0])
@@ -157,7 +160,7 @@ def test_memory_does_not_grow_with_the_number_of_comparisons(monkeypatch):
         lambda self, *shape: sizes.append(int(np.prod(shape))) or original(self, *shape),
     )
     tracemalloc.start()
-    Contest(model, tasks, cells).win_rates(cells)
+    AdditiveContest(model, tasks, cells).win_rates(cells)
     win_rates_of_all(model, tasks, cells)
     _, peak = tracemalloc.get_traced_memory()  # of NumPy; torch's memory is what new_empty asks for
     tracemalloc.stop()
@@ -170,6 +173,42 @@ def test_a_sample_of_opponents_ranks_as_all_do():
     """128 opponents of 871 cells: what a search goes by is the ranking by all pairs."""
     model, cells, tasks = make_model(hidden=(64, 32, 16), seed=3), TRANSBENCH101_MICRO.distinct(), vectors(3)
     opponents = cells[np.random.default_rng(0).choice(len(cells), 128, replace=False)]
-    sampled, all_pairs = Contest(model, tasks, opponents).win_rates(cells), win_rates_of_all(model, tasks, cells)
+    sampled, all_pairs = (
+        AdditiveContest(model, tasks, opponents).win_rates(cells),
+        win_rates_of_all(model, tasks, cells),
+    )
     for one, other in zip(sampled, all_pairs):
         assert spearmanr(one, other)[0] > 0.99
+
+
+# -- heads that the fast way does not know -----------------------------------------------------------------------------
+
+L, R = (lambda: torch.nn.Linear(16, 16)), torch.nn.ReLU
+LAST = lambda: torch.nn.Linear(16, 1)  # noqa: E731
+
+
+@pytest.mark.parametrize(
+    "layers",
+    [
+        [R(), L(), torch.nn.LayerNorm(16), R(), LAST()],  # as if the layer were not there
+        [R(), L(), torch.nn.Tanh(), LAST()],  # as if it were a ReLU
+        [torch.nn.GELU(), LAST()],
+        [R(), L(), LAST()],
+        [L(), R(), LAST()],
+        [R(), LAST(), torch.nn.Sigmoid()],
+        [R(), LAST(), R()],
+        [R(), L()],  # ends in 16 numbers
+        [R()],
+        [],
+    ],
+    ids=lambda layers: "-".join(type(layer).__name__ for layer in layers) or "none",
+)
+def test_a_head_of_other_layers_is_refused(layers):
+    model = make_model()
+    model.head = torch.nn.Sequential(*layers).requires_grad_(False)
+    names = ", ".join(type(layer).__name__ for layer in layers) or "no layers"
+    message = f"ReLU and Linear in turn that ends in one logit, but this head has {names}; use PlainContest"
+    with pytest.raises(RankerError, match=message):
+        AdditiveContest(model, vectors(2), sample(5)).win_rates(sample(3))
+    with pytest.raises(RankerError, match=message):
+        win_rates_of_all(model, vectors(2), sample(5))

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import json
 import pickle
-from dataclasses import replace
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -15,10 +15,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from random_networks import DIM, make_model, sample, vectors
 
+from naslib_archlock import data
 from naslib_archlock.errors import OutputError, RankerError
-from naslib_archlock.ranker import ranker as ranker_module
-from naslib_archlock.ranker.ranker import PairMLP, Ranker, RankerInfo
-from naslib_archlock.spaces.cells import one_hot
+from naslib_archlock.locking.find_ranker import box_names
+from naslib_archlock.ranker.ranker import Ranker, RankerInfo
 from naslib_archlock.spaces.known import NASBENCH201, TRANSBENCH101_MACRO, TRANSBENCH101_MICRO
 from naslib_archlock.store import weights
 
@@ -28,56 +28,17 @@ def make_ranker(antisymmetric: bool = True, hidden: tuple[int, ...] = (16, 8), s
         family="cell",
         embedding="proxies",
         embedding_dim=DIM,
-        hidden=hidden,
-        antisymmetric=antisymmetric,
+        model="mlp",
+        model_settings={"hidden": list(hidden), "antisymmetric": antisymmetric},
         tasks=("nasbench201/cifar10", "nasbench201/cifar100"),
         proxies={"nwot": 1.0, "jacov": -2.0},
         embedding_proxies=("jacov", "nwot"),
         reference_cells=((0, 0, 0, 3, 0, 0), (0, 0, 0, 2, 0, 0)),
-        settings={"hidden": hidden, "seed": 3},
+        training={"epochs": 1, "seed": 3},
         accuracy={"unseen_cells": {"nasbench201/cifar10": 0.9}},
         versions={"torch": "some"},
     )
     return Ranker(make_model(antisymmetric, hidden, seed), info)
-
-
-# -- the network -------------------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
-@pytest.mark.parametrize("antisymmetric", [True, False])
-def test_swapping_a_pair_negates_the_logit_only_where_asked(dtype, antisymmetric):
-    model = make_ranker(antisymmetric).model.to(dtype)
-    a, b = (torch.from_numpy(one_hot(sample(50, seed))).to(dtype) for seed in (1, 2))
-    task = torch.from_numpy(vectors(50)).to(dtype)
-    forth, back = model(a, b, task), model(b, a, task)
-    assert forth.shape == (50,)
-    assert torch.equal(forth, -back) == antisymmetric
-    assert forth.std() > 0.01
-
-
-def test_a_cell_draws_against_itself():
-    model = make_ranker().model
-    a = torch.from_numpy(one_hot(sample(20)))
-    assert torch.equal(model(a, a, torch.from_numpy(vectors(20)).float()), torch.zeros(20))
-
-
-def test_the_first_layer_is_linear_in_the_concatenation():
-    """Projecting the parts once and adding is the paper's MLP on [cell A, cell B, task]."""
-    model = make_ranker(antisymmetric=False).model.double()
-    a, b = (torch.from_numpy(one_hot(sample(10, seed))).double() for seed in (1, 2))
-    task = torch.nn.functional.normalize(torch.from_numpy(vectors(10)), dim=-1) * ranker_module._EMBEDDING_LENGTH
-    joined = torch.cat([a, b, task], dim=1)
-    weight = torch.cat([model.as_a.weight, model.as_b.weight, model.as_task.weight], dim=1)
-    expected = model.head(joined @ weight.T + model.as_task.bias).squeeze(-1)
-    torch.testing.assert_close(model(a, b, task), expected)
-
-
-def test_layers_are_as_wide_as_asked():
-    model = PairMLP(DIM, (12, 5, 3), antisymmetric=True)
-    widths = [(layer.in_features, layer.out_features) for layer in model.head if isinstance(layer, torch.nn.Linear)]
-    assert model.as_a.out_features == model.as_b.out_features == model.as_task.out_features == 12
-    assert widths == [(12, 5), (5, 3), (3, 1)]
 
 
 # -- ranking -----------------------------------------------------------------------------------------------------------
@@ -132,7 +93,7 @@ def test_a_ranker_survives_a_file(tmp_path, antisymmetric):
     np.testing.assert_array_equal(
         loaded.win_rates(sample(20), vectors(3), sample(9)), ranker.win_rates(sample(20), vectors(3), sample(9))
     )
-    assert replace(loaded.info, settings={}) == replace(ranker.info, settings={})
+    assert loaded.info == ranker.info
     loaded.save(tmp_path / "two.safetensors")
     assert (tmp_path / "two.safetensors").read_bytes() == (tmp_path / "one.safetensors").read_bytes()
 
@@ -176,6 +137,10 @@ def broken_files(folder: Path) -> dict[str, Path]:
         """A file that matches its checksum."""
         return weights.encode({name: torch.from_numpy(t) for name, t in tensors.items()}, key, about)
 
+    def settings(**changed: Any) -> dict[str, Any]:
+        """The metadata with other settings of the model."""
+        return {**info, "model_settings": {**info["model_settings"], **changed}}
+
     contents = {
         "empty": b"",
         "truncated header": raw[:50],
@@ -185,19 +150,25 @@ def broken_files(folder: Path) -> dict[str, Path]:
         "foreign": safetensors.numpy.save({"w": np.ones(3)}, {"format": "pt"}),
         "foreign type": safetensors.torch.save({"w": torch.ones(3, dtype=torch.bfloat16)}, {"format": "pt"}),
         "no metadata": safetensors.numpy.save(tensors),
-        "earlier format": safetensors.numpy.save(tensors, {key.replace("/2", "/1"): text}),
+        "earlier format": safetensors.numpy.save(tensors, {key.replace("/3", "/1"): text}),
         "without a checksum": safetensors.numpy.save(tensors, {key: json.dumps(info)}),
         "another one's metadata": safetensors.numpy.save(tensors, {key: text.replace("cifar10", "cifar20")}),
         "tensor missing": whole(fewer, info),
         "tensor too small": whole(wrong_shape, info),
         "not JSON": safetensors.numpy.save(tensors, {key: "{"}),
         "not an object": whole(tensors, []),
-        "other layers": whole(tensors, {**info, "hidden": [16, 9]}),
-        "no layers": whole(tensors, {**info, "hidden": []}),
+        "other layers": whole(tensors, settings(hidden=[16, 9])),
+        "no layers": whole(tensors, settings(hidden=[])),
+        "layers that are a word": whole(tensors, settings(hidden="16")),
+        "antisymmetric is no truth": whole(tensors, settings(antisymmetric=1)),
+        "unknown setting": whole(tensors, settings(depth=3)),
+        "unknown kind": whole(tensors, {**info, "model": "transformer"}),
+        "a kind elsewhere": whole(tensors, {**info, "model": "../training"}),
         "unknown field": whole(tensors, {**info, "more": 1}),
         "field missing": whole(tensors, {k: v for k, v in info.items() if k != "family"}),
-        "layers that would fill the memory": whole(tensors, {**info, "hidden": [4096, 4096, 4096, 4096]}),
+        "layers that would fill the memory": whole(tensors, settings(hidden=[4096] * 16)),
         "embedding that would": whole(tensors, {**info, "embedding_dim": 10**12}),
+        "embedding beyond any integer": whole(tensors, {**info, "embedding_dim": 10**30}),
         "a word for a list": whole(tensors, {**info, "tasks": "cifar10"}),
         "other ops": whole(tensors, {**info, "reference_cells": [[0, 1, 2, 3, 4, 5]]}),
         "unknown voter": whole(tensors, {**info, "proxies": {"nwod": 1.0}}),
@@ -220,6 +191,59 @@ def test_what_is_no_ranker_is_refused_by_name(tmp_path):
             assert "train" in str(err), what  # says what to do
         else:
             pytest.fail(f"{what} was loaded")
+
+
+def test_a_kind_that_is_not_here_is_named_with_those_that_are(tmp_path):
+    path = broken_files(tmp_path)["unknown kind"]
+    with pytest.raises(RankerError, match="unknown ranker model 'transformer'; known: mlp.*add the file of that kind"):
+        Ranker.load(path)
+
+
+def test_a_network_is_not_built_before_its_weights_are_counted(tmp_path, monkeypatch):
+    path = broken_files(tmp_path)["layers that would fill the memory"]
+    made = []
+    original = torch.nn.Linear.reset_parameters
+    monkeypatch.setattr(
+        torch.nn.Linear, "reset_parameters", lambda self: made.append(self.weight.device.type) or original(self)
+    )
+    with pytest.raises(RankerError, match="its layers have 252002305"):
+        Ranker.load(path)
+    assert set(made) == {"meta"}
+
+
+def earlier_file(ranker: Ranker, path: Path) -> bytes:
+    """A ranker as format 2 kept it."""
+    about = asdict(ranker.info)
+    about["settings"] = about.pop("training")
+    del about["model"]
+    about.update(about.pop("model_settings"))
+    path.write_bytes(weights.encode(ranker.model.state_dict(), "naslib_archlock.ranker/2", about))
+    return path.read_bytes()
+
+
+@pytest.mark.parametrize("antisymmetric", [True, False])
+def test_a_file_of_the_format_before_is_the_same_ranker(tmp_path, antisymmetric):
+    ranker = make_ranker(antisymmetric)
+    content = earlier_file(ranker, tmp_path / "old.safetensors")
+    loaded = Ranker.load(tmp_path / "old.safetensors")
+    assert loaded.info == ranker.info
+    arguments = sample(20), vectors(3), sample(9)
+    assert loaded.win_rates(*arguments).tobytes() == ranker.win_rates(*arguments).tobytes()
+    assert (tmp_path / "old.safetensors").read_bytes() == content
+    assert loaded.to_bytes() == ranker.to_bytes()
+
+
+def test_the_rankers_in_the_box_load_bit_for_bit():
+    for name in box_names():
+        path = data.checked_path(name)
+        with safetensors.safe_open(str(path), framework="np") as f:
+            assert list(f.metadata()) == ["naslib_archlock.ranker/2"]
+            kept = {key: f.get_tensor(key).tobytes() for key in f.keys()}  # noqa: SIM118
+        ranker = Ranker.load(path)
+        assert {key: tensor.numpy().tobytes() for key, tensor in ranker.model.state_dict().items()} == kept
+        assert ranker.info.model == "mlp"
+        assert ranker.info.model_settings == {"hidden": [128, 64, 32, 16], "antisymmetric": True}
+        assert ranker.info.training["epochs"] == 30
 
 
 class Bomb:

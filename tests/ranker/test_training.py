@@ -2,39 +2,25 @@ from __future__ import annotations
 
 import math
 import random
-from dataclasses import replace
+from dataclasses import asdict, replace
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from linear_tasks import DIM, TINY, file_of, info_for, linear_score, linear_task, sample, train
 from scipy.stats import kendalltau
 
+from naslib_archlock.config.load import load_config
 from naslib_archlock.errors import ConfigError, RankerError, UnknownNameError
 from naslib_archlock.proxies.votes import Votes
 from naslib_archlock.proxies.zero_cost import ZeroCostScores
 from naslib_archlock.ranker import training
-from naslib_archlock.ranker.ranker import Ranker, RankerInfo
-from naslib_archlock.ranker.train_settings import PAPER, PAPER_SIZES, TrainSettings
+from naslib_archlock.ranker.model_kinds import build_model
+from naslib_archlock.ranker.train_settings import MODEL_PRESETS, PAPER, PAPER_SIZES, TrainSettings
 from naslib_archlock.ranker.training import PairSampler, TrainingTask, train_ranker
 from naslib_archlock.spaces.cells import cell_index, computed_function, one_hot
 from naslib_archlock.spaces.known import NASBENCH201, TRANSBENCH101_MICRO
-from naslib_archlock.store import checkpoint
-
-DIM = 4
-TINY = TrainSettings(hidden=(16, 8), epochs=1, steps_per_epoch=20, batch_size=128)
-
-
-def linear_score(seed: int, cells: np.ndarray) -> np.ndarray:
-    """A made-up quality of cells: a random number for each op on each edge, summed."""
-    return one_hot(cells) @ np.random.default_rng(seed).standard_normal(30)
-
-
-def linear_task(seed: int, cells: np.ndarray, name: str = "", space=NASBENCH201) -> TrainingTask:
-    """A task whose votes are the order of ``linear_score``."""
-    scores = ZeroCostScores(space, name, cells, {"nwot": linear_score(seed, cells)})
-    embedding = np.random.default_rng(seed).standard_normal(DIM)
-    return TrainingTask(name or f"nasbench201/t{seed}", space, cells, embedding, Votes.of(scores, {"nwot": 1.0}))
 
 
 def tied_task(cells: np.ndarray, weights: dict[str, float] | None = None) -> TrainingTask:
@@ -45,23 +31,6 @@ def tied_task(cells: np.ndarray, weights: dict[str, float] | None = None) -> Tra
     return TrainingTask("nasbench201/tied", NASBENCH201, cells, np.ones(DIM), Votes.of(scores, weights))
 
 
-def info_for(settings: TrainSettings) -> RankerInfo:
-    return RankerInfo("cell", "file", DIM, settings.hidden, settings.antisymmetric, ("nasbench201/t",), {"nwot": 1.0})
-
-
-def sample(n: int, seed: int = 0, space=NASBENCH201) -> np.ndarray:
-    return np.array(space.sample(n, np.random.default_rng(seed)))
-
-
-def train(*tasks: TrainingTask, settings: TrainSettings = TINY, seed: int = 0, **options: Any):
-    return train_ranker(tasks, info_for(settings), settings, seed, **options)
-
-
-def file_of(ranker: Ranker, folder) -> bytes:
-    ranker.save(folder / "ranker.safetensors")
-    return (folder / "ranker.safetensors").read_bytes()
-
-
 # -- what is learned ---------------------------------------------------------------------------------------------------
 
 
@@ -69,8 +38,8 @@ def test_a_linear_oracle_is_recovered_on_unseen_cells():
     cells = sample(900)
     seen, unseen = cells[:600], cells[600:]
     tasks = [linear_task(seed, seen) for seed in (1, 2)]
-    settings = TrainSettings(hidden=(64, 16), epochs=6, steps_per_epoch=50, batch_size=512)
-    ranker, _ = train(*tasks, settings=settings)
+    settings = TrainSettings(epochs=6, steps_per_epoch=50, batch_size=512)
+    ranker, _ = train(*tasks, settings=settings, hidden=(64, 16))
     rates = ranker.win_rates(unseen, np.stack([task.embedding for task in tasks]), seen[:128])
     for seed, rate in zip((1, 2), rates):
         assert kendalltau(rate, linear_score(seed, unseen)).statistic > 0.9
@@ -88,8 +57,8 @@ def test_accuracies_are_of_pairs_not_trained_on():
         assert 0.6 < accuracy <= 1  # both far from guessing: the other task is the same one on other cells
     assert report.seconds > 0
     assert ranker.info.accuracy["unseen_cells"] == report.unseen_cells
-    assert ranker.info.settings["seed"] == 0
-    assert ranker.info.settings["held_out_cells"] == 0.3
+    assert ranker.info.training == {**asdict(settings), "seed": 0, "held_out_cells": 0.3}
+    assert ranker.info.model_settings == {"hidden": [16, 8], "antisymmetric": True}
 
 
 def test_pair_accuracy_counts_pairs_by_hand():
@@ -120,7 +89,7 @@ def test_pair_accuracy_leaves_ties_out():
 def test_a_task_of_ties_teaches_nothing():
     """Pairs without a winner carry no weight: the gradient is zero, so plain SGD leaves the first weights."""
     settings = replace(TINY, optimizer="sgd", weight_decay=0.0)
-    model, untrained = (training._initial_model(info_for(settings), 0) for _ in range(2))
+    model, untrained = (training._initial_model(info_for(16, 8), 0) for _ in range(2))
     task = tied_task(sample(50))
     sampler = PairSampler([task], [np.arange(50)], np.random.default_rng(0))
     training._optimize(model, sampler, task.embedding[None], settings, progress=None, kept=None)
@@ -208,19 +177,21 @@ def test_progress_is_told_every_step():
 
 @pytest.mark.parametrize(("hidden", "optimizer", "paper_accuracy"), PAPER_SIZES)
 def test_the_papers_sizes_are_built_and_learn(hidden, optimizer, paper_accuracy):
-    settings = replace(PAPER, hidden=hidden, optimizer=optimizer, epochs=1, steps_per_epoch=1, batch_size=64)
-    ranker, _ = train(linear_task(1, sample(100)), settings=settings)
-    assert ranker.info.hidden == hidden
-    untrained = training._initial_model(info_for(settings), 0).state_dict()
+    settings = replace(PAPER, optimizer=optimizer, epochs=1, steps_per_epoch=1, batch_size=64)
+    info = replace(info_for(*hidden), model_settings={"hidden": list(hidden), **MODEL_PRESETS["paper"]})
+    ranker, _ = train_ranker([linear_task(1, sample(100))], info, settings, seed=0)
+    assert ranker.info.model_settings == {"hidden": list(hidden), "antisymmetric": False}
+    untrained = training._initial_model(info, 0).state_dict()
     assert any(not torch.equal(weights, untrained[name]) for name, weights in ranker.model.state_dict().items())
     assert 50 < paper_accuracy < 100
 
 
 def test_the_papers_settings():
-    assert (PAPER.antisymmetric, PAPER.soft_labels, PAPER.optimizer, PAPER.schedule) == (False, False, "adam", "step")
+    assert (PAPER.soft_labels, PAPER.optimizer, PAPER.schedule) == (False, "adam", "step")
     assert PAPER.learning_rate == 0.05
-    assert PAPER.hidden == (128, 64, 32, 16)
-    assert [size[:2] for size in PAPER_SIZES].count((PAPER.hidden, PAPER.optimizer)) == 1
+    settings = load_config(None, ["archlock.preset", "paper"]).archlock.model_settings
+    assert build_model("mlp", DIM, settings).settings == {"hidden": [128, 64, 32, 16], "antisymmetric": False}
+    assert [size[:2] for size in PAPER_SIZES].count(((128, 64, 32, 16), PAPER.optimizer)) == 1
 
 
 def test_the_papers_schedule_halves_every_five_epochs(monkeypatch):
@@ -232,8 +203,8 @@ def test_the_papers_schedule_halves_every_five_epochs(monkeypatch):
         return original(optimizer, *args, **kwargs)
 
     monkeypatch.setattr(torch.optim.SGD, "step", recorded_step)
-    settings = replace(PAPER, hidden=(4,), optimizer="sgd", epochs=11, steps_per_epoch=2, batch_size=8)
-    train(linear_task(1, sample(50)), settings=settings)
+    settings = replace(PAPER, optimizer="sgd", epochs=11, steps_per_epoch=2, batch_size=8)
+    train(linear_task(1, sample(50)), settings=settings, hidden=(4,))
     np.testing.assert_allclose(rates, [0.05] * 10 + [0.025] * 10 + [0.0125] * 2)
 
 
@@ -319,91 +290,3 @@ def test_a_gpu_sees_the_same_pairs_and_rounds_otherwise():
     for name, weights in here.model.state_dict().items():
         assert there.model.state_dict()[name].device.type == "cpu"
         np.testing.assert_allclose(there.model.state_dict()[name], weights, atol=1e-3)
-
-
-# -- checkpoints -------------------------------------------------------------------------------------------------------
-
-
-class Killed(BaseException):
-    """Stops a training in the middle."""
-
-
-@pytest.fixture
-def often(monkeypatch) -> None:
-    """A checkpoint after each step."""
-    monkeypatch.setattr(checkpoint, "SECONDS", 0.0)
-
-
-def killed_after(step: int, path, tasks, settings: TrainSettings = TINY, **options: Any) -> None:
-    """Training that is stopped at the end of a step, before its checkpoint is written."""
-
-    def kill(at: int, loss: float) -> None:
-        if at == step:
-            raise Killed
-
-    with pytest.raises(Killed):
-        train(*tasks, settings=settings, progress=kill, checkpoint=path, **options)
-
-
-def steps_made(path, tasks, settings: TrainSettings = TINY, **options: Any) -> tuple[list[int], Ranker]:
-    steps: list[int] = []
-    progress = lambda step, loss: steps.append(step)  # noqa: E731
-    ranker, _ = train(*tasks, settings=settings, progress=progress, checkpoint=path, **options)
-    return steps, ranker
-
-
-@pytest.mark.parametrize("optimizer", ["adam", "sgd"])
-@pytest.mark.parametrize("schedule", ["cosine", "step"])
-def test_a_killed_training_goes_on_to_the_same_bytes(tmp_path, often, optimizer, schedule, recwarn):
-    # the step schedule halves the rate every 10 steps
-    settings = replace(TINY, optimizer=optimizer, schedule=schedule, epochs=12, steps_per_epoch=2)
-    tasks = [linear_task(seed, sample(60)) for seed in (1, 2)]
-    whole = file_of(train(*tasks, settings=settings, held_out_cells=0.2)[0], tmp_path)
-    path = tmp_path / "checkpoint"
-    for step in (0, 1, 11, 12, 23):  # each from where the last one was stopped
-        killed_after(step, path, tasks, settings, held_out_cells=0.2)
-    steps, ranker = steps_made(path, tasks, settings, held_out_cells=0.2)
-    assert steps == [23]
-    assert file_of(ranker, tmp_path) == whole
-    assert [str(w.message) for w in recwarn] == []
-
-
-def test_without_a_checkpoint_due_nothing_is_written(tmp_path):
-    task = linear_task(1, sample(60))
-    ranker, _ = train(task, checkpoint=tmp_path / "checkpoint")
-    assert not (tmp_path / "checkpoint").exists()
-    assert file_of(ranker, tmp_path) == file_of(train(task)[0], tmp_path)
-
-
-@pytest.mark.parametrize(
-    "other",
-    [{"seed": 1}, {"settings": replace(TINY, learning_rate=1e-3)}, {"held_out_cells": 0.1}, {"tasks": [3]},
-     {"tasks": [1, 2]}, {"settings": replace(TINY, hidden=(16, 9))}],
-)  # fmt: skip
-def test_the_checkpoint_of_another_training_is_not_used(tmp_path, often, other, recwarn):
-    path, tasks = tmp_path / "checkpoint", [linear_task(1, sample(60))]
-    killed_after(5, path, tasks)
-    others = [linear_task(seed, sample(60)) for seed in other.pop("tasks", [1])]
-    steps, ranker = steps_made(path, others, **other)
-    assert len(steps) == TINY.n_steps
-    assert file_of(ranker, tmp_path) == file_of(train(*others, **other)[0], tmp_path)
-    assert [str(w.message) for w in recwarn] == []
-
-
-def test_a_damaged_checkpoint_is_said_and_training_starts_again(tmp_path, often):
-    path, tasks = tmp_path / "checkpoint", [linear_task(1, sample(60))]
-    killed_after(5, path, tasks)
-    whole = path.read_bytes()
-    expected = file_of(train(*tasks)[0], tmp_path)
-    for content in (b"", whole[:100], whole[:-1] + bytes([whole[-1] ^ 1]), whole.replace(b"n_done", b"n_doni")):
-        path.write_bytes(content)
-        with pytest.warns(UserWarning, match="checkpoint .* cannot be used .*; training starts again"):
-            steps, ranker = steps_made(path, tasks)
-        assert len(steps) == TINY.n_steps
-        assert file_of(ranker, tmp_path) == expected
-
-
-def test_a_checkpoint_of_another_format_is_another_trainings(tmp_path, often):
-    path, tasks = tmp_path / "checkpoint", [linear_task(1, sample(60))]
-    train(*tasks)[0].save(path)
-    assert len(steps_made(path, tasks)[0]) == TINY.n_steps
