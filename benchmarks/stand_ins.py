@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from torch.nn.functional import binary_cross_entropy_with_logits
 from torch.utils.data import DataLoader, Dataset
 
-from naslib_archlock.ranker.models.mlp import PairMLP
+from naslib_archlock.ranker.pair_model import PairModel
 from naslib_archlock.ranker.training import TrainingTask
 from naslib_archlock.spaces.cells import Cell, one_hot
 from naslib_archlock.spaces.space import SearchSpace
@@ -23,7 +23,7 @@ from naslib_archlock.spaces.space import SearchSpace
 
 
 @torch.no_grad()
-def one_pair_at_a_time(model: PairMLP, cells: np.ndarray, tasks: np.ndarray) -> np.ndarray:
+def one_pair_at_a_time(model: PairModel, cells: np.ndarray, tasks: np.ndarray) -> np.ndarray:
     """Win rates of ``n`` cells against one another on ``t`` tasks, ``t x n``: a forward pass for each pair and task."""
     archs, vectors = _tensors(cells, tasks)
     logits = [
@@ -34,7 +34,7 @@ def one_pair_at_a_time(model: PairMLP, cells: np.ndarray, tasks: np.ndarray) -> 
 
 
 @torch.no_grad()
-def one_batch(model: PairMLP, cells: np.ndarray, tasks: np.ndarray) -> np.ndarray:
+def one_batch(model: PairModel, cells: np.ndarray, tasks: np.ndarray) -> np.ndarray:
     """The same in one forward pass of all pairs and tasks."""
     archs, vectors = _tensors(cells, tasks)
     a, b = torch.tensor(_pairs(len(cells))).T.repeat(1, len(tasks))
@@ -59,7 +59,7 @@ def _win_rates(logits: Tensor, n: int) -> np.ndarray:
 
 @torch.no_grad()
 def unfactored_win_rates(
-    model: PairMLP, cells: np.ndarray, tasks: np.ndarray, opponents: np.ndarray, block: int = 8192
+    model: PairModel, cells: np.ndarray, tasks: np.ndarray, opponents: np.ndarray, block: int = 8192
 ) -> np.ndarray:
     """What ``Ranker.win_rates`` computes, with whole forward passes on blocks of pairs."""
     archs, vectors = _tensors(cells, tasks)
@@ -163,7 +163,7 @@ class ReleasedScript:
     CLONES_A_MEMBER = 139  # graph clones until one met the source constraint, on average
     CLONES_A_CHILD = 4  # 0.3 to 0.5 s of clones
 
-    def __init__(self, model: PairMLP, embeddings: np.ndarray, space: SearchSpace, rng: np.random.Generator) -> None:
+    def __init__(self, model: PairModel, embeddings: np.ndarray, space: SearchSpace, rng: np.random.Generator) -> None:
         """Args: embeddings: ``1 + targets x dim``, the source's first."""
         self._model, self._space, self._rng = model, space, rng
         self._embeddings = embeddings.tolist()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import naslib_archlock as al
 from naslib_archlock.strategies.base import Search
+from naslib_archlock.testing.strategy_contract import check_strategy
 
 
 class RandomSearch(Search):
@@ -20,6 +21,8 @@ class RandomSearch(Search):
         return float(self.fitness.of([arch])[0]), None
 
 
-al.register_strategy(al.Strategy("random", "random architectures", RandomSearch, fitness="expected"))
+random_strategy = al.Strategy("random", "random architectures", RandomSearch, fitness="expected")
+check_strategy(random_strategy)
+al.register_strategy(random_strategy)
 result = al.search(search_space="digits", dataset="digit", target="jigsaw", strategy="random", source_queries=50)
 print(result.arch, result.accuracies)

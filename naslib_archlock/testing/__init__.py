@@ -1,1 +1,1 @@
-"""Contract tests that authors of a benchmark or an embedding can run on their own; they need no test framework."""
+"""Contract tests for authors of a benchmark, embedding, ranker or strategy; they need no test framework."""
