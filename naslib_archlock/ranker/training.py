@@ -16,6 +16,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import binary_cross_entropy_with_logits, embedding
 
+from ..compute.seeding import global_generators
 from ..compute.threads import single_threaded
 from ..compute.versions import library_versions
 from ..errors import RankerError
@@ -24,8 +25,9 @@ from ..spaces.cells import N_CODES, N_SLOTS, cell_index, one_hot
 from ..spaces.space import SearchSpace
 from ..store import weights
 from ..store.checkpoint import Clock
+from ..store.digests import digest
 from ..store.files import write_bytes
-from ..store.sealed import DamagedError, digest
+from ..store.sealed import DamagedError
 from .ranker import PairMLP, Ranker, RankerInfo
 from .train_settings import TrainSettings
 
@@ -141,7 +143,7 @@ def train_ranker(
 
 def _initial_model(info: RankerInfo, seed: int) -> PairMLP:
     """A network whose random weights depend on ``seed`` alone; the global generator is left as it was."""
-    with torch.random.fork_rng(devices=[]):
+    with global_generators():
         torch.manual_seed(seed)
         return PairMLP(info.embedding_dim, info.hidden, info.antisymmetric)
 
