@@ -13,9 +13,9 @@ from typing import Any
 
 import numpy as np
 import torch
-from scipy import stats
 
 from naslib_archlock.commands.options import add_cluster_options, workers_of
+from naslib_archlock.compute.intervals import half_width
 from naslib_archlock.compute.parts import Workers, in_parallel
 from naslib_archlock.errors import ArchLockError
 from naslib_archlock.store.files import write_text
@@ -58,10 +58,7 @@ def parallel(function: Callable[..., Any], calls: Iterable[tuple[Any, ...]], wor
 
 def interval(values: Sequence[float]) -> dict[str, Any]:
     """The values, their mean, and the half-width of its 95% confidence interval (Student's t)."""
-    half = float("nan")
-    if len(values) > 1:
-        half = stats.t.ppf(0.975, len(values) - 1) * statistics.stdev(values) / np.sqrt(len(values))
-    return {"mean": statistics.fmean(values), "ci95": float(half), "values": list(values)}
+    return {"mean": statistics.fmean(values), "ci95": half_width(values), "values": list(values)}
 
 
 def show(cell: dict[str, Any], scale: float = 1.0, digits: int = 3) -> str:

@@ -170,7 +170,8 @@ def contents(root: Path) -> dict[str, Any]:
         if path.name == "results.csv":
             found[name] = pd.read_csv(path).drop(columns="seconds").to_csv()
         elif path.parent.name == "runs":
-            found[name] = {**sealed.read(path), "seconds": 0}
+            found[name] = sealed.read(path)
+            found[name]["result"]["seconds"] = 0
         else:
             found[name] = path.read_bytes()
     return found

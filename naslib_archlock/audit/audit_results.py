@@ -11,8 +11,8 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pandas as pd
-from scipy import stats
 
+from ..compute.intervals import half_width
 from .attacks import ATTACKS, SCRATCH, TRANSFERS
 
 TRANSFER, GAIN = "transfer", "gain"
@@ -87,8 +87,5 @@ def compare(figures: pd.DataFrame, role: str, other: str, figure: str = TRANSFER
 def mean_interval(values: Sequence[float] | pd.Series) -> dict[str, float]:
     """Mean and 95% interval of Student's t: mean, low, high, n_seeds; NaN for the interval of one value."""
     x = np.asarray(values, dtype=np.float64)
-    half = float("nan")
-    if len(x) > 1:
-        half = float(stats.t.ppf(0.975, len(x) - 1) * x.std(ddof=1) / np.sqrt(len(x)))
-    mean = float(x.mean())
+    mean, half = float(x.mean()), half_width(x)
     return {"mean": mean, "low": mean - half, "high": mean + half, "n_seeds": len(x)}

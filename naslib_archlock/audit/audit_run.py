@@ -105,7 +105,7 @@ def _settings(config: Config, targets: Sequence[str], device: str) -> dict[str, 
             )
         for fraction in config.audit.fraction_list if task in targets else ():
             drawn_images(splits["train"], fraction, [0])  # raises here, not after hours
-        digests[task_name(task)] = digest_of(splits)
+        digests[task_name(task)] = digest_of(*splits.values())
     return {
         "version": _VERSION,
         "source": task_name(config.dataset),

@@ -12,9 +12,9 @@ from ..errors import ConfigError, unknown
 from ..networks.fit import FitSettings, fit_and_score
 from ..spaces.cells import Cell
 from ..spaces.space import SearchSpace
-from ..store import sealed
+from ..store.digests import digest
 from ..store.files import make_folder
-from ..store.sealed import digest
+from ..store.kept_results import KeptResults
 from ..tasks.image_folder import read_image_folder, split_for_training
 from ..tasks.labelled_images import LabelledImages, digest_of
 from ..tasks.names import SPLITS, is_image_folder, task_name
@@ -92,19 +92,21 @@ class TrainedBenchmark(Benchmark):
         """The accuracies of a network by split: from the cache folder, or from training it now."""
         if self._folder is None:
             return self._measured(task, cell)
-        facts = {
-            "arch": self.space.to_str(cell),
-            "images": self._digest(task),
-            "settings": asdict(self._settings),
-            "seed": self._seed,
-            "versions": library_versions(),
-        }
-        path = self._folder / f"{digest(facts)[:32]}.json"
-        figures: dict[str, list[float]] | None = sealed.read_all([path]).get(path, {}).get("figures")
-        if figures is None:
-            figures = self._measured(task, cell)
+        settings = digest(
+            {
+                "arch": self.space.to_str(cell),
+                "images": self._digest(task),
+                "settings": asdict(self._settings),
+                "seed": self._seed,
+                "versions": library_versions(),
+            }
+        )
+        kept, name = KeptResults(self._folder), f"{''.join(map(str, cell))}_{settings[:16]}"
+        found = kept.read({name: settings})
+        if name not in found:
             make_folder(self._folder)
-            sealed.write(path, {**facts, "figures": figures})
+            found[name] = kept.keep(name, settings, self._measured(task, cell))
+        figures: dict[str, list[float]] = found[name]
         return figures
 
     def _measured(self, task: str, cell: Cell) -> dict[str, list[float]]:
@@ -114,7 +116,7 @@ class TrainedBenchmark(Benchmark):
 
     def _digest(self, task: str) -> str:
         if task not in self._digests:
-            self._digests[task] = digest_of(self._images(task))
+            self._digests[task] = digest_of(*self._images(task).values())
         return self._digests[task]
 
     def _images(self, task: str) -> Mapping[str, LabelledImages]:

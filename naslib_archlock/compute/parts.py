@@ -22,8 +22,9 @@ from tqdm import tqdm
 
 from ..errors import ArchLockError, OutputError
 from ..store import sealed
+from ..store.digests import digest
 from ..store.files import make_folder
-from ..store.sealed import digest, read_all
+from ..store.kept_results import KeptResults
 
 _SETTINGS = "settings.json"
 _SECONDS_BETWEEN_LINES = 30.0
@@ -115,16 +116,12 @@ def compute_parts(
     """
     make_folder(folder)
     _check_settings(folder / _SETTINGS, settings)
-    made_with = digest(settings)  # in each part, too, should the file of the settings be damaged
-    files = {name: folder / f"{name}.json" for name in calls}
-    found = read_all(files.values())
-    parts = {name: found[path] for name, path in files.items() if path in found}
-    results = {name: parts[name]["result"] for name in parts if parts[name]["settings"] == made_with}
+    kept, made_with = KeptResults(folder), digest(settings)
+    results = kept.read(dict.fromkeys(calls, made_with))
     missing = {name: call for name, call in calls.items() if name not in results}
 
     def keep(name: str, result: Any) -> None:
-        sealed.write(files[name], {"settings": made_with, "result": result})
-        results[name] = json.loads(json.dumps(result))  # the same as when it is read back
+        results[name] = kept.keep(name, made_with, result)
 
     in_parallel(function, missing, keep, workers, what, n_done=len(results))
     return {name: results[name] for name in calls}
@@ -213,7 +210,7 @@ def _progress(total: int, initial: int, what: str) -> Iterator[Callable[[], None
 
 
 def _check_settings(path: Path, settings: Mapping[str, Any]) -> None:
-    found = read_all([path])
+    found = sealed.read_all([path])
     if path not in found:
         sealed.write(path, settings)
     elif found[path] != json.loads(json.dumps(settings)):

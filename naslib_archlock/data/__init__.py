@@ -4,10 +4,10 @@ network, and trained rankers. ``experiments/digits_benchmark`` holds the command
 
 from __future__ import annotations
 
-import hashlib
 from pathlib import Path
 
 from ..errors import TableError
+from ..store.digests import file_digest
 from ..store.files import make_folder, write_bytes, write_text
 
 FOLDER = Path(__file__).parent
@@ -21,7 +21,7 @@ def checked_path(name: str) -> Path:
     """
     path = FOLDER / name
     try:
-        found = hashlib.sha256(path.read_bytes()).hexdigest()
+        found = file_digest(path)
     except OSError as err:
         raise TableError(f"{path}, a file of this package, cannot be read ({err}); install the package again") from err
     if found != _sums(FOLDER).get(name):
@@ -39,7 +39,7 @@ def publish(name: str, data: bytes, folder: Path = FOLDER) -> Path:
     path = folder / name
     make_folder(path.parent)
     write_bytes(path, data)
-    sums = {**_sums(folder), name: hashlib.sha256(data).hexdigest()}
+    sums = {**_sums(folder), name: file_digest(path)}
     write_text(folder / _SUMS, "".join(f"{value}  {key}\n" for key, value in sorted(sums.items())))
     return path
 

@@ -11,7 +11,6 @@ weights are downloaded.
 
 from __future__ import annotations
 
-import hashlib
 import importlib
 from collections.abc import Callable, Sequence
 from functools import cache, cached_property
@@ -22,9 +21,11 @@ from torch import Tensor, nn
 from torch.nn.functional import interpolate
 
 from .. import data
+from ..compute.seeding import global_generators
 from ..compute.torchvision_import import declare_torchvision_operators
 from ..errors import EmbeddingError, UnknownNameError, nearest, unknown
 from ..store import weights
+from ..store.digests import digest
 
 _TORCHVISION_PROBES = {"resnet34": "ResNet34_Weights", "resnet50": "ResNet50_Weights"}
 _TIMM = "timm:"
@@ -88,11 +89,9 @@ class Probe(nn.Module):
     @cached_property
     def identity(self) -> str:
         """The name, and a hash of everything that features depend on but the code."""
-        digest = hashlib.sha256(repr((self.size, self.mean.tolist(), self.std.tolist())).encode())
-        for name, value in self.state_dict().items():
-            digest.update(f"{name} {value.dtype} {tuple(value.shape)}".encode())
-            digest.update(value.numpy().tobytes())
-        return f"{self.name}:{digest.hexdigest()}"
+        state = self.state_dict()
+        facts = [self.size, self.mean.tolist(), self.std.tolist(), list(state)]
+        return f"{self.name}:{digest(facts, [value.numpy() for value in state.values()])}"
 
 
 @cache
@@ -199,5 +198,5 @@ def timm_probe(model: str, pretrained: bool = True) -> Probe:
 
 def _built_without_drawing(build: Callable[[], Any]) -> Any:
     """A network whose initial weights leave the global generator as it was."""
-    with torch.random.fork_rng(devices=[]):
+    with global_generators():
         return build()

@@ -35,8 +35,7 @@ from torch.nn.functional import cross_entropy, linear
 from ..compute.threads import single_threaded
 from ..errors import ConfigError, EmbeddingError, unknown
 from ..store.cache import kept_array
-from ..store.sealed import digest
-from ..tasks.labelled_images import LabelledImages
+from ..tasks.labelled_images import LabelledImages, digest_of
 from .probes import Probe, load_probe
 
 try:
@@ -118,7 +117,7 @@ def cached_task2vec(data: LabelledImages, settings: Task2VecSettings) -> Embedde
         "probe": probe.identity,
         "settings": asdict(settings),
         # not the task's name: nothing depends on it
-        "data": digest(data.n_classes, [data.images.numpy(), data.targets.numpy()]),
+        "data": digest_of(data),
     }
     vector = kept_array(facts, compute)
     return Embedded(vector, time.perf_counter() - start, from_cache=not computed)

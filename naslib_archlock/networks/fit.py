@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from ..compute.seeding import global_generators
 from ..compute.threads import single_threaded
 from ..spaces.cells import Cell
 from ..tasks.labelled_images import LabelledImages
@@ -96,7 +97,7 @@ def initial_network(
 ) -> CellNetwork:
     """Untrained copies, each with the weights that a network alone would get from its generator."""
     singles = []
-    with torch.random.fork_rng(devices=[]):
+    with global_generators():
         network = network_for(data, cell, settings.widths, len(generators), settings.cells_per_stage)
         for rng in generators:
             torch.manual_seed(int(rng.integers(2**63)))

@@ -10,7 +10,6 @@ from __future__ import annotations
 import gc
 import importlib
 import io
-import random
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, redirect_stdout
@@ -20,6 +19,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ..compute.seeding import global_generators
 from ..errors import ConfigError, unknown
 from ..proxies.zero_cost import PROXIES, ZeroCostScores
 from ..spaces.cells import N_SLOTS, Cell, as_cell, cell_index
@@ -52,7 +52,7 @@ def live_scores(
         architecture is not of ``space``; ConfigError: if the loader is empty; NaslibError. What NASLib raises itself,
         such as on images that do not fit the task's network, passes through.
     """
-    with global_generators_restored():
+    with global_generators():
         torch.manual_seed(seed)  # a loader that shuffles draws from it
         batch = next(iter(loader), None)
     if batch is None:
@@ -94,25 +94,13 @@ def network_scores(
     for arch in archs:
         space.to_naslib(arch)  # raises here, not after hours
     scores = {proxy: np.full(len(archs), np.nan) for proxy in proxies}
-    with global_generators_restored(), _quick_garbage_collection(), quiet():
+    with global_generators(), _quick_garbage_collection(), quiet():
         for row, arch in enumerate(archs):
             weights_seed = arch_seed(seed, arch)
             torch.manual_seed(weights_seed)
             for proxy, score in proxy_scores(build(arch), batch, proxies, weights_seed).items():
                 scores[proxy][row] = score
     return ZeroCostScores(space, task, np.array(archs, dtype=np.int64).reshape(-1, N_SLOTS), scores)
-
-
-@contextmanager
-def global_generators_restored() -> Iterator[None]:
-    """Put back in the end torch's generators, NumPy's, and Python's, from which NASLib's graphs draw their names."""
-    states = random.getstate(), np.random.get_state()
-    try:
-        with torch.random.fork_rng(devices=range(torch.cuda.device_count())):
-            yield
-    finally:
-        random.setstate(states[0])
-        np.random.set_state(states[1])
 
 
 @contextmanager

@@ -6,7 +6,6 @@ megabytes again.
 
 from __future__ import annotations
 
-import hashlib
 import sys
 from functools import cached_property
 from typing import Any
@@ -15,10 +14,12 @@ import numpy as np
 from tqdm import tqdm
 
 from ..benchmarks.benchmark import Benchmark
+from ..compute.seeding import global_generators
 from ..errors import ArchLockError, NaslibError, unknown
 from ..spaces.cells import Cell
 from ..spaces.space import SearchSpace
 from ..store.cache import KeptOf, kept_value
+from ..store.digests import digest, file_digest
 from ..tasks.names import SPLITS
 from .compat import HOW_TO_GET, load_naslib, naslib_data_folder, naslib_home
 
@@ -137,9 +138,7 @@ class NaslibBenchmark(Benchmark):
         load_naslib()
         from naslib.search_spaces import supported_search_spaces
 
-        from .live_scores import global_generators_restored
-
-        with global_generators_restored():  # a search may be running, and to build the graph draws weights
+        with global_generators():  # a search may be running, and to build the graph draws weights
             graph = supported_search_spaces[self.space.name]()
         graph.instantiate_model = False
         return graph
@@ -206,8 +205,6 @@ def _check_import() -> None:
 def _code_hash(space: SearchSpace) -> str:
     """A hash of NASLib's code for a space, because another version may answer otherwise from the same file."""
     folder = "nasbench201" if space.name == "nasbench201" else "transbench101"
-    digest = hashlib.sha256()
-    for pattern in (f"search_spaces/{folder}/*.py", "utils/get_dataset_api.py"):
-        for path in sorted((naslib_home() / "naslib").glob(pattern)):
-            digest.update(path.read_bytes())
-    return digest.hexdigest()
+    patterns = (f"search_spaces/{folder}/*.py", "utils/get_dataset_api.py")
+    files = [path for pattern in patterns for path in sorted((naslib_home() / "naslib").glob(pattern))]
+    return digest(list(map(file_digest, files)))

@@ -20,6 +20,7 @@ import safetensors
 import torch
 from torch import Tensor, fx, nn
 
+from ..compute.seeding import global_generators
 from ..compute.threads import single_threaded
 from ..compute.versions import library_versions
 from ..errors import ConfigError, unknown
@@ -30,7 +31,7 @@ from ..store import weights
 from ..store.files import make_folder, write_bytes
 from ..store.sealed import DamagedError
 from .compat import load_naslib
-from .live_scores import build_network, global_generators_restored
+from .live_scores import build_network
 
 WEIGHTS, ABOUT, SCRIPT = "network.safetensors", "network.json", "network.pt"
 TRAIN_PROGRAM, EVAL_PROGRAM = "network.pt2", "network_eval.pt2"
@@ -89,7 +90,7 @@ def export_network(
         "seed": seed,
         "versions": library_versions(),
     }
-    with global_generators_restored(), single_threaded():
+    with global_generators(), single_threaded():
         torch.manual_seed(seed)
         module = _unrolled(build_network(space, _ANY_TASK, cell, n_classes, in_channels))
         images = torch.zeros(2, in_channels, image_size, image_size)
@@ -124,7 +125,7 @@ def load_network(folder: Path) -> nn.Module:
     try:
         about = json.loads(metadata[_FORMAT])
         cell = as_cell(about["cell"])
-        with global_generators_restored():
+        with global_generators():
             network: nn.Module = build_network(
                 get_space(about["space"]), _ANY_TASK, cell, about["n_classes"], about["in_channels"]
             )

@@ -6,9 +6,7 @@ small ones (``networks``); the proxies are always NASLib's.
 
 from __future__ import annotations
 
-import hashlib
 import importlib
-import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import SimpleNamespace
@@ -18,6 +16,7 @@ import numpy as np
 import torch
 
 from ..compute.parts import Workers, compute_parts
+from ..compute.seeding import global_generators
 from ..compute.threads import single_threaded
 from ..errors import ConfigError, NaslibError, unknown
 from ..networks.cell_network import network_for
@@ -25,9 +24,10 @@ from ..proxies.zero_cost import PROXIES, ZeroCostScores
 from ..spaces.cells import N_SLOTS, Cell
 from ..spaces.known import NASLIB_SPACES, TRANSBENCH101_MICRO
 from ..spaces.space import SearchSpace
-from ..tasks.labelled_images import LabelledImages
+from ..store.digests import digest
+from ..tasks.labelled_images import LabelledImages, digest_of
 from .compat import load_naslib, naslib_data_folder, naslib_home
-from .live_scores import build_network, global_generators_restored, network_scores, quiet
+from .live_scores import build_network, network_scores, quiet
 
 # From a space, a batch, architectures, proxies and a seed: their scores. It is sent to other processes by its name.
 _Scorer = Callable[[Any, LabelledImages, Sequence[Cell], Sequence[str], int], ZeroCostScores]
@@ -188,9 +188,9 @@ def _in_parts(
         "space": space.name,
         "proxies": list(proxies),
         "seed": seed,
-        "cells": _digest(json.dumps([list(map(int, cell)) for cell in cells]).encode()),
+        "cells": digest([list(map(int, cell)) for cell in cells]),
         "cells_a_part": cells_a_part,
-        "batches": [[batch.name, len(batch), _batch_digest(batch)] for batch in batches],
+        "batches": [[batch.name, len(batch), digest_of(batch)] for batch in batches],
     }
     parts = compute_parts(_score_part, calls, folder, settings, workers, "zero-cost scores")
     codes = np.array(cells, dtype=np.int64).reshape(-1, N_SLOTS)
@@ -203,16 +203,6 @@ def _in_parts(
         )
         for i, name in enumerate(names)
     ]
-
-
-def _digest(data: bytes) -> str:
-    return hashlib.sha256(data).hexdigest()
-
-
-def _batch_digest(batch: LabelledImages) -> str:
-    arrays = [batch.images.numpy(), batch.targets.numpy()]
-    shape = repr((batch.n_classes, [array.shape for array in arrays])).encode()
-    return _digest(b"".join([shape, *(array.tobytes() for array in arrays)]))
 
 
 # -- NASLib's data sets ------------------------------------------------------------------------------------------------
@@ -264,7 +254,7 @@ def naslib_dataset(name: str, max_images: int = 2000, folder: Path | None = None
     search = SimpleNamespace(seed=0, batch_size=1, train_portion=1.0, cutout=False)
     config = SimpleNamespace(data=str(folder), dataset=name, search=search)
     try:
-        with global_generators_restored(), quiet():
+        with global_generators(), quiet():
             loader, *_ = importlib.import_module("naslib.utils").get_train_val_loaders(config)
     except Exception as err:  # whatever goes wrong there: no network, a damaged archive, a missing folder
         raise NaslibError(

@@ -14,12 +14,13 @@ import torch
 from torch import Tensor
 from torch.nn.functional import binary_cross_entropy_with_logits, embedding
 
+from ..compute.seeding import global_generators
 from ..compute.threads import single_threaded
 from ..compute.versions import library_versions
 from ..errors import RankerError
 from ..proxies.votes import Votes
 from ..spaces.space import SearchSpace
-from ..store.sealed import digest
+from ..store.digests import digest
 from .model_kinds import build_model
 from .pair_model import PairModel, embeddings_of, encoded, rows_of
 from .ranker import Ranker, RankerInfo
@@ -173,7 +174,7 @@ def train_ranker(
 
 def _initial_model(info: RankerInfo, seed: int) -> PairModel:
     """A network whose random weights depend on ``seed`` alone; the state of the global generator does not change."""
-    with torch.random.fork_rng(devices=[]):
+    with global_generators():
         torch.manual_seed(seed)
         return build_model(info.model, info.embedding_dim, info.model_settings)
 

@@ -8,7 +8,6 @@ written is a warning. Removing the folder at any time is safe.
 
 from __future__ import annotations
 
-import hashlib
 import io
 import json
 import os
@@ -22,6 +21,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import OutputError
+from .digests import digest, file_digest
 from .files import write_bytes
 
 _FORMAT = 1  # of the files here: raise it when they come to mean something else
@@ -48,7 +48,7 @@ def content_hash(path: Path) -> str:
     # one tick of the clock of its file system (hence only files that have settled are remembered), or if both its time
     # stamps were set back, which takes a change of the system's clock.
     has_settled = time.time_ns() - stat[1] > _SETTLED_NS
-    return str(kept_value({"content of": str(path), "stat": stat}, lambda: _sha256(path), lambda: has_settled))
+    return str(kept_value({"content of": str(path), "stat": stat}, lambda: file_digest(path), lambda: has_settled))
 
 
 def _stat(path: Path) -> list[int]:
@@ -56,14 +56,6 @@ def _stat(path: Path) -> list[int]:
         raise FileNotFoundError(path)  # a device could be hashed for ever
     stat = path.stat()
     return [stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns, stat.st_ino]
-
-
-def _sha256(path: Path) -> str:
-    digest = hashlib.sha256()
-    with path.open("rb") as f:
-        while block := f.read(1 << 20):
-            digest.update(block)
-    return digest.hexdigest()
 
 
 class KeptOf:
@@ -159,8 +151,7 @@ def _keep(facts: dict[str, Any], array: np.ndarray) -> None:
 
 
 def _path(facts: dict[str, Any]) -> Path:
-    key = hashlib.sha256(json.dumps([_FORMAT, facts], sort_keys=True).encode()).hexdigest()
-    return user_folder("kept") / f"{key[:32]}.npy"
+    return user_folder("kept") / f"{digest([_FORMAT, facts])[:32]}.npy"
 
 
 def _beside(facts: dict[str, Any], content: bytes) -> bytes:

@@ -6,15 +6,13 @@ content that was read gives exactly the bytes of the file again.
 
 from __future__ import annotations
 
-import hashlib
 import json
 import warnings
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
+from .digests import digest
 from .files import write_bytes
 
 
@@ -65,12 +63,3 @@ def read_all(paths: Iterable[Path]) -> dict[Path, Any]:
         more = f" and {len(damaged) - 1} more" if len(damaged) > 1 else ""
         warnings.warn(f"cannot use {damaged[0]}{more}; what is lost is made again", stacklevel=3)
     return contents
-
-
-def digest(facts: Any, arrays: Iterable[np.ndarray] = ()) -> str:
-    """SHA-256, in hexadecimal, of facts, which JSON can hold, and of types, shapes and bytes of arrays."""
-    found = hashlib.sha256(json.dumps(facts, sort_keys=True).encode())
-    for values in arrays:
-        found.update(f"\n{values.dtype.str} {values.shape}\n".encode())
-        found.update(values.tobytes())
-    return found.hexdigest()

@@ -17,7 +17,8 @@ import safetensors.numpy
 import torch
 from torch import Tensor
 
-from .sealed import DamagedError, digest
+from .digests import digest
+from .sealed import DamagedError
 
 
 def encode(tensors: Mapping[str, Tensor], file_format: str, about: Mapping[str, Any]) -> bytes:

@@ -7,8 +7,6 @@ search may look up a few; ``ceiling`` and ``oracle`` know the target's, too.
 from __future__ import annotations
 
 import glob
-import hashlib
-import json
 import zlib
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
@@ -35,6 +33,7 @@ from ..spaces.cells import Cell
 from ..spaces.known import SPACES, get_space
 from ..spaces.space import SearchSpace
 from ..store.cache import content_hash
+from ..store.digests import digest
 from ..store.files import make_folder
 from ..strategies.strategy import RANKS
 
@@ -180,7 +179,7 @@ class ArchLock(Kind):
             "files": digests(_files(config)),
             "versions": library_versions(),
         }
-        return job.rankers / f"{hash_of(depends_on)}.safetensors"
+        return job.rankers / f"{digest(depends_on)[:16]}.safetensors"
 
     def train_ranker(self, job: Job) -> None:
         """Raises: what training raises; OutputError."""
@@ -264,11 +263,6 @@ def _digest(path: Path) -> str:
         return content_hash(path)[:16]
     except OSError:
         return ""
-
-
-def hash_of(value: Any) -> str:
-    """A short hash of what JSON can hold."""
-    return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()[:16]
 
 
 # -- from whole tables -------------------------------------------------------------------------------------------------

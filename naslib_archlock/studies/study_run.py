@@ -6,7 +6,6 @@ accuracies read.
 
 from __future__ import annotations
 
-import json
 import re
 import tempfile
 import time
@@ -34,10 +33,10 @@ from ..errors import ArchLockError, OutputError, RankerError, StudyError, TableE
 from ..ranker.ranker import Ranker
 from ..spaces.known import get_space
 from ..spaces.space import SearchSpace
-from ..store import sealed
+from ..store.digests import digest
 from ..store.files import make_folder, write_bytes, write_text
-from ..store.sealed import read_all
-from .methods import N_PICKS, Job, Picks, digests, hash_of
+from ..store.kept_results import KeptResults
+from .methods import N_PICKS, Job, Picks, digests
 from .study import Run, Study
 from .study_results import to_csv, to_frame
 
@@ -188,14 +187,13 @@ class _Runs:
 
     def __init__(self, study: Study, out: Path, tables: str, workers: Workers) -> None:
         self._study, self._out, self._tables, self._workers = study, out, tables, workers
+        self._kept = KeptResults(out / "runs")
         self._settings: dict[tuple[str, str], Any] = {}
         self._rankers: dict[Path, bytes] = {}  # the content of the file of each
 
     def file(self, run: Run) -> Path:
-        """A name that people can read, and a hash by which similar labels differ."""
-        parts = (run.method, run.space, run.source, run.target, run.budget_pct, run.seed)
-        words = [re.sub(r"[^A-Za-z0-9.]+", "-", str(part))[:40] for part in parts if part is not None]
-        return self._out / "runs" / f"{'_'.join(words)}_{hash_of(run)[:8]}.json"
+        """The file that keeps what the run picked."""
+        return self._kept.file(_file_name(run))
 
     def settings(self, run: Run) -> Any:
         """All that the result of a run depends on beside its place in the grid, in JSON types."""
@@ -207,31 +205,24 @@ class _Runs:
 
     def read(self, runs: list[Run]) -> dict[Run, Made | None]:
         """What is kept of runs; None for one that has to be made."""
-        contents = read_all(map(self.file, runs))
-        return {run: self._made(run, contents.get(self.file(run))) for run in runs}
-
-    def _made(self, run: Run, content: Any) -> Made | None:
-        try:
-            if content["settings"] != self.settings(run) or content["run"] != list(run):
-                return None
-            archs = [get_space(run.space).from_str(text) for text in content["archs"]]
-            picks = Picks(archs, int(content["source_queries"]), int(content["target_queries"]))
-            return Made(_checked(picks), float(content["seconds"]))
-        except (ArchLockError, LookupError, TypeError, ValueError):
-            return None
+        names = {run: _file_name(run) for run in runs}
+        found = self._kept.read({name: self._made_with(run) for run, name in names.items()})
+        return {run: _made_from(found[name], run) if name in found else None for run, name in names.items()}
 
     def keep(self, run: Run, made: Made) -> None:
         """Raises: OutputError."""
         to_str = get_space(run.space).to_str
-        content = {
+        result = {
             "run": run,
             "archs": [to_str(arch) for arch in made.picks.archs],
             "source_queries": made.picks.source_queries,
             "target_queries": made.picks.target_queries,
             "seconds": made.seconds,
-            "settings": self.settings(run),
         }
-        sealed.write(self.file(run), content)
+        self._kept.keep(_file_name(run), self._made_with(run), result)
+
+    def _made_with(self, run: Run) -> str:
+        return digest([run, self.settings(run)])
 
     def train_rankers(self, runs: list[Run]) -> None:
         """Train what several runs need once, before them. Rankers travel with calls: workers may not see the folder."""
@@ -287,6 +278,23 @@ class _Runs:
         return _job(self._study, run, self._out / "rankers", self._tables)
 
 
+def _file_name(run: Run) -> str:
+    """Words that people can read, and a digest, because similar labels may have the same words."""
+    parts = (run.method, run.space, run.source, run.target, run.budget_pct, run.seed)
+    words = [re.sub(r"[^A-Za-z0-9.]+", "-", str(part))[:40] for part in parts if part is not None]
+    return f"{'_'.join(words)}_{digest(run)[:16]}"
+
+
+def _made_from(result: Any, run: Run) -> Made | None:
+    """What ``_Runs.keep`` wrote; None if a method cannot have made it."""
+    try:
+        archs = [get_space(run.space).from_str(text) for text in result["archs"]]
+        picks = Picks(archs, int(result["source_queries"]), int(result["target_queries"]))
+        return Made(_checked(picks), float(result["seconds"]))
+    except (ArchLockError, LookupError, TypeError, ValueError):
+        return None
+
+
 def _ranker_in(path: Path) -> bytes | None:
     """The content of the file of a ranker; None if it is not there or damaged, of which a warning speaks."""
     if not path.exists():
@@ -316,12 +324,7 @@ def _job(study: Study, run: Run, rankers: Path, tables: str) -> Job:
 
 def _settings(study: Study, job: Job, run: Run, tables: str) -> Any:
     of_method = study.methods[run.method].kind.settings(job)
-    settings = {
-        "version": RESULT_VERSION,
-        "benchmark": benchmark_digests(job.benchmark.space, tables),
-        **of_method,
-    }
-    return json.loads(json.dumps(settings))  # as it is read back
+    return {"version": RESULT_VERSION, "benchmark": benchmark_digests(job.benchmark.space, tables), **of_method}
 
 
 # -- in whatever process, on whatever machine --------------------------------------------------------------------------
@@ -366,10 +369,10 @@ def _train(study: Study, run: Run, tables: str, settings: Any) -> bytes:
 
 def _check_same(wanted: Mapping[str, Any], found: Mapping[str, Any]) -> None:
     """Raises: StudyError: that names the files whose content is not the same here."""
-    files = {name: digest for key in ("benchmark", "files") for name, digest in found.get(key, [])}
+    files = {name: content for key in ("benchmark", "files") for name, content in found.get(key, [])}
     for key in ("benchmark", "files"):
-        for name, digest in wanted.get(key, []):
-            if files.get(name, "") != digest:
+        for name, content in wanted.get(key, []):
+            if files.get(name, "") != content:
                 state = "has another content" if files.get(name) else "is not there"
                 raise StudyError(
                     f"{name} {state} on this machine: all machines must see the same tables and files, at the same "

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,7 +9,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import cross_entropy, mse_loss
 
-from ..store.sealed import digest
+from ..store.digests import digest
 
 
 @dataclass(frozen=True)
@@ -103,7 +102,7 @@ class LabelledImages:
         return 100.0 * (1.0 - unexplained / variance)
 
 
-def digest_of(splits: Mapping[str, LabelledImages]) -> str:
-    """A hash of the images and targets of a task's splits; the names of task and splits do not count."""
-    arrays = [values.numpy() for part in splits.values() for values in (part.images, part.targets)]
-    return digest([part.n_classes for part in splits.values()], arrays)
+def digest_of(*parts: LabelledImages) -> str:
+    """A digest of the images and targets of a task or of all its splits, whatever the task is called."""
+    arrays = [values.numpy() for part in parts for values in (part.images, part.targets)]
+    return digest([part.n_classes for part in parts], arrays)

@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from ..compute.seeding import global_generators
 from ..ranker.model_kinds import build_model
 from ..ranker.ranker import Ranker, RankerInfo
 from ..spaces.cells import one_hot
@@ -34,7 +35,7 @@ def check_ranker_model(kind: str, rng: np.random.Generator) -> None:
     """
     cells = np.array(NASBENCH201.sample(2 * _N_CELLS, rng))
     tasks = rng.standard_normal((_N_TASKS, _EMBEDDING_DIM))
-    with torch.random.fork_rng(devices=[]), torch.no_grad():
+    with global_generators(), torch.no_grad():
         torch.manual_seed(int(rng.integers(2**31)))
         model = build_model(kind, _EMBEDDING_DIM, {}).eval().requires_grad_(False)
     a, b = (torch.from_numpy(one_hot(part)) for part in (cells[:_N_CELLS], cells[_N_CELLS:]))

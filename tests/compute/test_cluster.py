@@ -330,7 +330,8 @@ def files_of(out: Path) -> dict[str, Any]:
         if name == "results.csv":
             contents[name] = pd.read_csv(path).drop(columns="seconds").to_csv()
         elif name.startswith("runs"):
-            contents[name] = {**sealed.read(path), "seconds": 0}
+            contents[name] = sealed.read(path)
+            contents[name]["result"]["seconds"] = 0
         else:
             contents[name] = path.read_bytes()
     return contents

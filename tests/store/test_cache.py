@@ -53,13 +53,13 @@ def write(tmp_path, settle) -> Callable[..., Path]:
 @pytest.fixture
 def hashed(monkeypatch) -> list[Path]:
     """The files whose content is read for a hash."""
-    read, sha256 = [], cache._sha256
+    read, sha256 = [], cache.file_digest
 
     def watched(path: Path) -> str:
         read.append(path)
         return sha256(path)
 
-    monkeypatch.setattr(cache, "_sha256", watched)
+    monkeypatch.setattr(cache, "file_digest", watched)
     return read
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -46,12 +47,19 @@ def made_by(done: Done) -> tuple[int, int]:
 
 
 def files_of(out: Path, label: str = "") -> list[Path]:
-    return [path for path in sorted((out / "runs").iterdir()) if sealed.read(path)["run"][0].startswith(label)]
+    paths = sorted((out / "runs").iterdir())
+    return [path for path in paths if sealed.read(path)["result"]["run"][0].startswith(label)]
 
 
 def without_seconds(out: Path) -> str:
     frame = read_results(out / "results.csv")
     return frame.drop(columns="seconds").to_csv()
+
+
+def without_wall_time(path: Path) -> dict[str, Any]:
+    """What a run's file holds, but for the seconds that the run took."""
+    content = sealed.read(path)
+    return {**content, "result": {**content["result"], "seconds": 0}}
 
 
 @pytest.fixture(scope="module")
@@ -97,7 +105,7 @@ def test_rows_say_what_the_benchmark_says(finished):
 
 
 def test_the_mean_of_the_picks_is_that_of_their_scores(finished):
-    content = sealed.read(files_of(finished, "ceiling")[0])
+    content = sealed.read(files_of(finished, "ceiling")[0])["result"]
     _, _, source, target, budget, _ = content["run"]
     scale = LockScale(digits_benchmark(), source, target, budget)
     scores = [scale.score(DIGITS.from_str(text)).lock_score for text in content["archs"]]
@@ -137,9 +145,10 @@ def test_the_study_is_kept_with_its_notes(finished):
 def test_files_of_runs_hold_no_accuracy(finished):
     """Picks are scored when all are there."""
     for path in files_of(finished):
-        assert set(sealed.read(path)) == {
-            "run", "archs", "source_queries", "target_queries", "seconds", "settings"
-        }  # fmt: skip
+        content = sealed.read(path)
+        assert set(content) == {"settings", "result"}
+        assert set(content["result"]) == {"run", "archs", "source_queries", "target_queries", "seconds"}
+        assert re.fullmatch("[0-9a-f]{64}", content["settings"])
 
 
 # -- going on ----------------------------------------------------------------------------------------------------------
@@ -158,12 +167,22 @@ def cut(content: str) -> str:
 
 
 def changed(**values: Any) -> Any:
-    return lambda content: sealed.seal({**sealed.unseal(content.encode()), **values}).decode()
+    """A whole file with another result."""
+
+    def change(content: str) -> str:
+        before = sealed.unseal(content.encode())
+        return sealed.seal({**before, "result": {**before["result"], **values}}).decode()
+
+    return change
+
+
+def with_settings(settings: Any) -> Any:
+    return lambda content: sealed.seal({**sealed.unseal(content.encode()), "settings": settings}).decode()
 
 
 def flipped(content: str) -> str:
     """A look-up more."""
-    n = sealed.unseal(content.encode())["source_queries"]
+    n = sealed.unseal(content.encode())["result"]["source_queries"]
     return content.replace(f'"source_queries": {n}', f'"source_queries": {n + 1}')
 
 
@@ -173,16 +192,26 @@ def flipped(content: str) -> str:
         lambda content: "", cut, flipped, lambda content: "[]", lambda content: "null", lambda content: "\ufffd\x00",
         changed(archs=[]), changed(archs=["x"]), changed(archs="x"), changed(archs=None), changed(archs=[3]),
         changed(archs=["|none~0|+|none~0|none~1|+|none~0|none~1|none~2|"] * 2), changed(source_queries="many"),
-        changed(seconds=None), changed(run=["S"]), changed(settings={}), changed(settings=None),
-        changed(settings={"version": 0}),
+        changed(seconds=None), with_settings({}), with_settings(None), with_settings({"version": 0}),
+        with_settings(""),
     ],
 )  # fmt: skip
 def test_a_file_that_is_damaged_or_another_versions_is_made_again_and_only_that(out, finished, spoil):
     path = files_of(out, "fewest weights")[0]
-    whole = sealed.read(path)
+    before = without_wall_time(path)
     path.write_text(spoil(path.read_text()))
     assert made_by(run_study(study(), out, workers=LocalProcesses(1))) == (N_RUNS, 1)
-    assert {**sealed.read(path), "seconds": 0} == {**whole, "seconds": 0}
+    assert without_wall_time(path) == before
+    assert without_seconds(out) == without_seconds(finished)
+
+
+def test_a_file_of_another_run_is_made_again(out, finished):
+    """Its settings are the same: only its place in the grid differs."""
+    other, path, *_ = files_of(out, "random")
+    before = without_wall_time(path)
+    path.write_bytes(other.read_bytes())
+    assert made_by(run_study(study(), out, workers=LocalProcesses(1))) == (N_RUNS, 1)
+    assert without_wall_time(path) == before
     assert without_seconds(out) == without_seconds(finished)
 
 
