@@ -105,7 +105,7 @@ def prepare(
     view = scheme.view(benchmark, config.dataset, report_targets(config, benchmark.tasks), config)
     fitness: Fitness
     if strategy.fitness == EXPECTED:
-        ranker, fitness = None, ExpectedFitness(view.space, scheme.expected_fitness(view))
+        ranker, fitness = None, ExpectedFitness(view.space, scheme.expected_fitness(view, config))
     else:
         ranker = ranker or find_ranker(config, view.knowledge, progress, begin)
         fitness = rank_fitness(config, scheme, view, ranker)

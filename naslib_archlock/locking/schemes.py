@@ -86,7 +86,7 @@ class Scheme(ABC):
         """
 
     @abstractmethod
-    def expected_fitness(self, view: View) -> np.ndarray:
+    def expected_fitness(self, view: View, config: Config) -> np.ndarray:
         """Return how badly each function of ``space.distinct()`` is expected to fit the targets, ``m`` numbers."""
 
 
@@ -106,7 +106,7 @@ class SourceOnly(Scheme):
     def target_embeddings(self, view: View, source: np.ndarray, info: RankerInfo, config: Config) -> np.ndarray:
         return np.empty((0, len(source)))
 
-    def expected_fitness(self, view: View) -> np.ndarray:
+    def expected_fitness(self, view: View, config: Config) -> np.ndarray:
         return np.zeros(len(view.space.distinct()))
 
 
@@ -123,7 +123,7 @@ class TargetKnown(Scheme):
     def target_embeddings(self, view: View, source: np.ndarray, info: RankerInfo, config: Config) -> np.ndarray:
         return np.stack([view.embedding(task, info) for task in view.targets])
 
-    def expected_fitness(self, view: View) -> np.ndarray:
+    def expected_fitness(self, view: View, config: Config) -> np.ndarray:
         """Further tasks count by how alike the zero-cost proxies find them to each target; then the targets' mean."""
         if not view.further_tasks:
             return _expected_without_further_tasks(view)
@@ -151,7 +151,7 @@ class TargetUnknown(Scheme):
         section = config.archlock
         return simulate_targets(source, section.n_targets, section.cosine, stream(config.seed, "targets"))
 
-    def expected_fitness(self, view: View) -> np.ndarray:
+    def expected_fitness(self, view: View, config: Config) -> np.ndarray:
         """Further tasks count alike."""
         if not view.further_tasks:
             return _expected_without_further_tasks(view)

@@ -253,7 +253,7 @@ def view_of(config: Config) -> View:
 
 
 def target_fitness(config: Config) -> np.ndarray:
-    return get_scheme(config.archlock.scheme).expected_fitness(view_of(config))
+    return get_scheme(config.archlock.scheme).expected_fitness(view_of(config), config)
 
 
 def test_the_source_alone_says_nothing_of_targets(toy_config):
