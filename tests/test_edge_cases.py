@@ -91,7 +91,7 @@ def test_among_equal_accuracies_no_lock_is_better_than_another(value):
     assert scale.within.all()
     for cell in ((3,) * 6, (0,) * 6):
         assert scale.score(cell) == Scored(0.0, True, 0.0, value)
-    assert (percentiles(benchmark, "normal") == 0.5).all()
+    assert (percentiles(benchmark.space, benchmark.accuracies("normal", "val")) == 0.5).all()
 
 
 @pytest.mark.parametrize("value", EQUAL)
