@@ -127,9 +127,15 @@ def _cached() -> Iterator[Kind]:
     column = np.arange(200, dtype=np.float64)
 
     def accuracies() -> Any:
-        made = []
-        found = kept_array({"column": "digit/val"}, lambda: made.append(1) or column.copy())
-        return None if made else found.tobytes()
+        is_made = False
+
+        def make() -> np.ndarray:
+            nonlocal is_made
+            is_made = True
+            return column.copy()
+
+        found = kept_array({"column": "digit/val"}, make)
+        return None if is_made else found.tobytes()
 
     accuracies()
     of_column = sorted(set(folder.glob("*")) - before - set(of_embedding))
