@@ -386,7 +386,8 @@ def kind_of(name: str, options: Mapping[str, Any]) -> Kind:
     if name not in KINDS:
         raise unknown("method", name, KINDS)
     kind = KINDS[name]
-    scheme = SCHEMES.get(str(options.get("scheme")))
+    name_of_scheme = options.get("scheme")
+    scheme = SCHEMES.get(name_of_scheme) if isinstance(name_of_scheme, str) else None
     if kind is ARCHLOCK and scheme and not scheme.locks:
         return replace(kind, uses_budget=False)  # it gives nothing up, whatever the budget
     return kind
