@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 import naslib_archlock as al
 from naslib_archlock.strategies.base import Search
 from naslib_archlock.testing.strategy_contract import check_strategy
@@ -18,7 +20,7 @@ class RandomSearch(Search):
         return self.space.sample(1, self.rng)[0]
 
     def _judge(self, arch: tuple[int, ...]) -> tuple[float, None]:
-        return float(self.fitness.of([arch])[0]), None
+        return float(self.fitness.of(np.array([arch]))[0]), None
 
 
 random_strategy = al.Strategy("random", "random architectures", RandomSearch, fitness="expected")
