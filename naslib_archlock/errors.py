@@ -73,7 +73,7 @@ class NaslibError(ArchLockError, RuntimeError):
 
 
 class StudyError(ArchLockError, ValueError):
-    """A study that is misspelt or impossible, a run of it that failed, or results that are not those of a study."""
+    """A study that is misspelt or impossible, a run of it that failed, or results that no study wrote."""
 
 
 class ClusterError(ArchLockError, RuntimeError):

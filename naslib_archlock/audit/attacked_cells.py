@@ -19,7 +19,9 @@ def cells_to_attack(config: Config, benchmark: Benchmark, result: Mapping[str, A
     """Role -> cells: ``found``, ``scheme S`` unless that is the scheme, and ``random``.
 
     Random cells are of different functions, within the source budget where a table says which are; of own images any.
-    Args: result: of the search (``pipeline.finish``).
+
+    Args:
+        result: what ``locking.result.finish`` returned for the search.
     """
     cells = {FOUND: [tuple(result["cell"])], S: [tuple(result["s"]["cell"])]}
     if not get_scheme(config.archlock.scheme).locks:

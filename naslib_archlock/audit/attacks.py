@@ -56,10 +56,14 @@ def attack(
 ) -> dict[str, list[float]]:
     """Train on the target, starting from the released weights or, in ``scratch``, from random ones.
 
-    Args: name: one of ``ATTACKS``; body: ``state_dict`` of ``CellNetwork.body``, of as many copies as there are seeds;
-        splits: of the target; rows: the images of ``train`` that each copy may use, ``seeds x n``; settings: its
-        learning rate is the attacker's. The number of steps is that of an attacker with all images.
-    Returns: the target's metric of each copy on ``val`` and ``test``, in % (``LabelledImages.score``).
+    Args:
+        name: one of ``ATTACKS``.
+        body: ``state_dict`` of ``CellNetwork.body``, of as many copies as there are seeds.
+        splits: of the target.
+        rows: the images of ``train`` that each copy may use, ``seeds x n``.
+        settings: its learning rate is the attacker's. The number of steps is that of an attacker with all images.
+    Returns:
+        the target's metric of each copy on ``val`` and ``test``, in % (``LabelledImages.score``).
     """
     generators = [np.random.default_rng([seed, _TRAINING]) for seed in seeds]
     network = initial_network(cell, splits["train"], settings, generators)

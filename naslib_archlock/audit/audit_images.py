@@ -24,7 +24,10 @@ def splits_of(config: Config, task: str) -> Mapping[str, LabelledImages]:
     """``train``, ``val`` and ``test`` of a digits task, a folder of images, or a data set that NASLib loads.
 
     The digits tasks have splits of their own; others are split by class into 60, 20 and 20%, as in training candidates.
-    Raises: ConfigError: for a task of TransNAS-Bench-101; ImageError, NaslibError, UnknownNameError.
+
+    Raises:
+        ConfigError: for a task of TransNAS-Bench-101.
+        ImageError, NaslibError, UnknownNameError.
     """
     section = config.archlock
     if is_image_folder(task):

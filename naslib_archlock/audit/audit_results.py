@@ -23,7 +23,10 @@ _PLACE = ["target", "arch", "fraction_pct", "seed"]
 def chosen_attacks(attacks: pd.DataFrame) -> pd.DataFrame:
     """Test figures as the attacker chooses: a row for each target, arch, fraction and seed, a column for each figure.
 
-    Args: attacks: of ``run.run_audit``. Returns: columns target, arch, fraction_pct, seed, and those of ``FIGURES``.
+    Args:
+        attacks: a table that ``run_audit`` returned.
+    Returns:
+        columns target, arch, fraction_pct, seed, and the columns of ``FIGURES``.
     """
     best = _best_by_validation(attacks, [*_PLACE, "attack"])
     table = best.pivot(index=_PLACE, columns="attack", values="test")
@@ -40,8 +43,11 @@ def _best_by_validation(rows: pd.DataFrame, by: Sequence[str]) -> pd.DataFrame:
 def by_role(chosen: pd.DataFrame, roles: Mapping[str, Mapping[str, Sequence[str]]]) -> pd.DataFrame:
     """Figures of every role, of several archs in one role their mean.
 
-    Args: chosen: of ``chosen_attacks``; roles: target -> role -> archs.
-    Returns: columns target, role, fraction_pct, seed, and those of ``FIGURES``, in the order of ``roles``.
+    Args:
+        chosen: a table that ``chosen_attacks`` returned.
+        roles: target -> role -> archs.
+    Returns:
+        columns target, role, fraction_pct, seed, and the columns of ``FIGURES``, in the order of ``roles``.
     """
     parts = []
     for target, of_target in roles.items():
@@ -56,7 +62,10 @@ def by_role(chosen: pd.DataFrame, roles: Mapping[str, Mapping[str, Sequence[str]
 def summarise(figures: pd.DataFrame) -> pd.DataFrame:
     """Mean and 95% interval over seeds, a row for each target, role, fraction and figure.
 
-    Args: figures: of ``by_role``. Returns: columns target, role, fraction_pct, figure, mean, low, high, n_seeds.
+    Args:
+        figures: a table that ``by_role`` returned.
+    Returns:
+        columns target, role, fraction_pct, figure, mean, low, high, n_seeds.
     """
     return pd.DataFrame(
         [
@@ -70,8 +79,10 @@ def summarise(figures: pd.DataFrame) -> pd.DataFrame:
 def compare(figures: pd.DataFrame, role: str, other: str, figure: str = TRANSFER) -> pd.DataFrame:
     """How much one role gives the attacker beyond another, seed by seed: below 0, the role resists more.
 
-    Args: figures: of ``by_role``. Returns: columns target, fraction_pct, mean, low, high, n_seeds; a row for each
-        target and fraction that has both.
+    Args:
+        figures: a table that ``by_role`` returned.
+    Returns:
+        columns target, fraction_pct, mean, low, high, n_seeds; a row for each target and fraction that has both.
     """
     wide = figures.pivot(index=["target", "fraction_pct", "seed"], columns="role", values=figure)
     if role not in wide or other not in wide:

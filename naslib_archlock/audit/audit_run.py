@@ -27,7 +27,7 @@ from ..tasks.names import task_name
 from .attacks import ATTACKS, attack, drawn_images
 from .audit_images import fit_settings, splits_of, splits_on
 
-_VERSION = 2  # of what is kept: raise it when the same settings come to give other figures
+_VERSION = 2  # raise it when the same settings give other figures than before
 
 
 def run_audit(
@@ -35,15 +35,19 @@ def run_audit(
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Attack cells that were trained on ``config.dataset``.
 
-    Args: cells: target -> the cells to attack on it; those that compute the same function are attacked once;
-        folder: keeps what is done, and another call with the same arguments goes on from there; workers: processes of
-        this machine.
-    Returns: figures on the source, a row for each cell and seed (arch, seed, val, test), and those of the attacks, a
-        row for each target, cell, fraction, attack, learning rate and seed (target, arch, fraction_pct, attack,
+    Args:
+        cells: target -> the cells to attack on it; those that compute the same function are attacked once.
+        folder: keeps what is done, and another call with the same arguments goes on from there.
+        workers: processes of this machine.
+    Returns:
+        figures on the source, a row for each cell and seed (arch, seed, val, test), and figures of the attacks, a row
+        for each target, cell, fraction, attack, learning rate and seed (target, arch, fraction_pct, attack,
         learning_rate, seed, val, test). ``arch`` is the official string of the cell that stands for its function.
-    Raises: ConfigError: if source and target differ in the channels of their images, a fraction is not one image, or
-        images are too small for so many stages; ImageError, NaslibError, UnknownNameError; OutputError: if the folder
-        holds parts of another audit.
+    Raises:
+        ConfigError: if source and target differ in the channels of their images, a fraction is not one image, or
+            images are too small for so many stages.
+        ImageError, NaslibError, UnknownNameError.
+        OutputError: if the folder holds parts of another audit.
     """
     targets = list(cells)
     device = find_device(config.archlock.device)
@@ -82,7 +86,7 @@ def _functions(space: SearchSpace, cells: Sequence[Cell]) -> list[Cell]:
 
 
 def _each_seed(row: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
-    """Rows of single figures, from one with lists of those of every seed."""
+    """Yield one row for each seed from a row that holds the lists of figures of all seeds."""
     for seed, (val, test) in enumerate(zip(row["val"], row["test"])):
         yield {**row, "seed": seed, "val": val, "test": test}
 
@@ -162,7 +166,7 @@ def _released(config: Config, device: str, cell: Cell) -> tuple[dict[str, Tensor
 
 
 def _seeds(config: Config) -> list[int]:
-    """Of the networks; those of another ``seed`` of the config are others."""
+    """The seeds of the networks. Another ``seed`` of the config gives other networks."""
     return [config.seed * config.audit.seeds + i for i in range(config.audit.seeds)]
 
 

@@ -86,7 +86,7 @@ class Benchmark(ABC):
 
     @property
     def meaning(self) -> str:
-        """A sentence on what the figures mean, for everybody who reads them."""
+        """A sentence on what the figures mean, for every reader of the figures."""
         return FROM_SCRATCH
 
     @property

@@ -172,7 +172,7 @@ class LockScale(WithinBudget):
         return self.least(self.target_val)[0]
 
 
-# Rules that choose from whole columns: each maps a scale to ``n`` numbers of which the lowest wins (``least``). The
+# Rules that choose from whole columns: each maps a scale to ``n`` numbers, and the lowest number wins (``least``). The
 # first rules know the source task, the others know the target task as well.
 SOURCE_RULES: dict[str, Callable[[WithinBudget], np.ndarray]] = {
     "fewest_weights": lambda known: known.space.conv_weights(known.archs),

@@ -19,7 +19,7 @@ class ToldBenchmark(Benchmark):
         Args:
             space: the search space.
             source: the source task, in whatever words; architectures are evaluated on it elsewhere.
-            targets: tasks of which a scheme may know the data, where there is any.
+            targets: the target tasks. A scheme may know their data, where there is any.
         """
         self.space, self.tasks = space, (source, *targets)
 

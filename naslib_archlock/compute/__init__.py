@@ -1,1 +1,1 @@
-"""Where and how work runs: in parallel parts, on a cluster, on which device, with which threads and random numbers."""
+"""How work runs: in parallel parts, on a cluster, on which device, with which threads and random numbers."""

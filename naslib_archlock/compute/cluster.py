@@ -54,7 +54,8 @@ class DaskCluster(Workers):
     A call whose worker dies is made again elsewhere, as often as the scheduler allows (``allowed-failures``, by default
     three times). Workers may come and go while calls run. An error made for users says on which worker it arose.
 
-    Attributes: scheduler: its address, such as ``tcp://HOST:PORT``, or ``tls://HOST:PORT`` with Dask configured for it.
+    Attributes:
+        scheduler: its address, such as ``tcp://HOST:PORT``, or ``tls://HOST:PORT`` with Dask configured for it.
     """
 
     scheduler: str
@@ -65,7 +66,11 @@ class DaskCluster(Workers):
         return f"the Dask cluster at {self.scheduler}"
 
     def check(self) -> None:
-        """Raises: ClusterError: if the cluster cannot be reached, one of its workers is unfit, or it has none."""
+        """Check that the cluster can be used.
+
+        Raises:
+        ClusterError: if the cluster cannot be reached, one of its workers is unfit, or it has none.
+        """
         with self._client():
             pass
 
@@ -200,7 +205,7 @@ class _WorkerCount:
 async def _kind_of_server(address: str) -> str:
     from distributed import Security, rpc
 
-    # of TLS, as Dask's configuration has it; a ``Client`` finds it there by itself
+    # The certificates of TLS are in Dask's configuration. A ``Client`` finds them there; this call must be told.
     async with rpc(address, connection_args=Security().get_connection_args("client")) as server:
         kind: str = (await asyncio.wait_for(server.identity(), _PATIENCE))["type"]
         return kind
@@ -212,7 +217,7 @@ def _quiet() -> Iterator[None]:
     loggers = [logging.getLogger(name) for name in ("distributed", "distributed.client", "asyncio")]
     levels = [logger.level for logger in loggers]
     with warnings.catch_warnings():
-        # of other versions: those that matter are looked at here; and of the size of what is sent
+        # Dask warns of other versions, which are checked here if they matter, and of large messages.
         warnings.filterwarnings("ignore", r"(?s)(\+-.*version|Sending large graph)", UserWarning)
         for logger in loggers:
             logger.setLevel(logging.CRITICAL + 1)

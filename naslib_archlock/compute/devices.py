@@ -1,4 +1,4 @@
-"""Where torch computes: on the CPU, or on a GPU where there is one."""
+"""The device that torch computes on: the CPU, or a GPU where there is one."""
 
 from __future__ import annotations
 

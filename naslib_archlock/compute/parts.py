@@ -32,9 +32,10 @@ _LINE = "{desc}: {n_fmt} of {total_fmt} after {elapsed}, {remaining} left"
 
 
 class Workers(ABC):
-    """Where calls run: ``LocalProcesses``, or the workers of a cluster (``cluster.DaskCluster``).
+    """A place where calls run: ``LocalProcesses``, or the workers of a cluster (``cluster.DaskCluster``).
 
-    Attributes: share_files: whether calls see the files of this process.
+    Attributes:
+        share_files: whether calls see the files of this process.
     """
 
     share_files: ClassVar[bool]
@@ -51,7 +52,8 @@ class Workers(ABC):
 
         To close the iterator, which an error does, too, stops the calls.
 
-        Raises: ArchLockError: if a process was killed, and what was finished before is kept; what the calls raise.
+        Raises:
+            ArchLockError: if a process was killed, and what was finished before is kept; what the calls raise.
         """
 
 
@@ -59,7 +61,8 @@ class Workers(ABC):
 class LocalProcesses(Workers):
     """Processes of this machine.
 
-    Attributes: n: so many at once, 0 for one a core; with one, calls run in this one, with the threads it has.
+    Attributes:
+        n: so many at once, 0 for one a core; with one, calls run in this one, with the threads it has.
     """
 
     n: int = 0
@@ -109,10 +112,15 @@ def compute_parts(
 
     A result is kept in ``NAME.json`` as soon as it is there. A file that is damaged is computed again, with a warning.
 
-    Args: function: returns what JSON can hold; settings: what the results depend on beside the calls, and not on where
-        they ran; workers: may be others when work goes on; what: shown beside the bar.
+    Args:
+        function: returns what JSON can hold.
+        settings: what the results depend on beside the calls, and not on where they ran.
+        workers: may be others when work goes on.
+        what: shown beside the bar.
     Returns: name -> result, in the order of ``calls``.
-    Raises: OutputError: if the folder cannot be written, or holds parts that other settings made.
+
+    Raises:
+        OutputError: if the folder cannot be written, or holds parts that other settings made.
     """
     make_folder(folder)
     _check_settings(folder / _SETTINGS, settings)
@@ -139,7 +147,9 @@ def in_parallel(
 
     Whatever stops this function, Ctrl-C or an error of a call or of ``keep``, also stops the calls.
 
-    Args: keep: is called in this process; n_done: calls that the progress counts as done before.
+    Args:
+        keep: is called in this process.
+        n_done: calls that the progress counts as done before.
     Raises: what ``Workers.results`` and ``keep`` raise.
     """
     results = workers.results(function, calls)

@@ -27,7 +27,7 @@ class Role(Enum):
     RUN = "The run"
     LOCK = "What to lock"
     SEARCH = "How to search"
-    DATA = "Files to read"  # what the files hold matters to a result, not what they are called
+    DATA = "Files to read"  # a result depends on the content of these files, not on their names
     IMAGES = "Images of your own"
     TRAINING = "Training of the ranker"  # with one of these keys changed, no ready-made ranker will do
     EMBEDDING = "Task embeddings"

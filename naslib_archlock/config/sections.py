@@ -302,7 +302,7 @@ class Config:
         "The seed of every random draw: the same seed gives the same result.",
         Role.RUN,
         low=0,
-        high=2**32 - 1,  # what NASLib can seed NumPy with
+        high=2**32 - 1,  # NumPy takes no larger seed from NASLib
     )
     optimizer: str = key(
         "archlock", "The name of the optimizer for NASLib's runners. It also names an output folder.", Role.RUN

@@ -21,8 +21,9 @@ _LEAST, _MOST = 1e-9, 1e15
 def read_embedding(pattern: str, task: str) -> np.ndarray:
     """The vector in the file that ``pattern`` names, with ``{task}`` replaced, as float64.
 
-    Raises: EmbeddingError: if there is no such file, or it holds no vector of finite numbers, or one whose length in
-        32 bits, with which rankers compute, would be infinite or zero.
+    Raises:
+        EmbeddingError: if there is no such file, or it holds no vector of finite numbers, or one whose length in 32
+            bits, with which rankers compute, would be infinite or zero.
     """
     if not is_file_name(task):  # it may be from a file, and is to name one of the files meant, and no other
         raise EmbeddingError(f"embedding of task {task!r}: that cannot be part of a file's name; rename the task")
@@ -32,7 +33,7 @@ def read_embedding(pattern: str, task: str) -> np.ndarray:
         vector = _array_in(read_regular(path))
     except UnreadableError as err:
         raise EmbeddingError(f"{where} {err}") from err
-    except Exception as err:  # a header is Python source, of which NumPy raises whatever it stumbles over
+    except Exception as err:  # a header is Python source, and NumPy raises whatever error it stumbles over
         raise EmbeddingError(f"{where} cannot be read as .npy ({err})") from err
     numbers = vector.astype(np.float64) if vector.ndim == 1 and vector.dtype.kind in "fiu" else np.zeros(0)
     if not np.isfinite(numbers).all() or not numbers.any():
@@ -55,7 +56,7 @@ def _array_in(raw: bytes) -> np.ndarray:
     version = np.lib.format.read_magic(f)
     read_header: Any = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # that Python 2 wrote it
+        warnings.simplefilter("ignore")  # NumPy warns of files that Python 2 wrote
         shape, _, dtype = read_header[version](f)
     size = int(np.prod([int(n) for n in shape], dtype=object)) * dtype.itemsize
     if dtype.hasobject or any(n < 0 for n in shape) or size != len(raw) - f.tell():

@@ -34,14 +34,16 @@ PROBES = ("digits", *_TORCHVISION_PROBES, f"{_TIMM}NAME")
 _FORMAT = "naslib_archlock.probe/2"
 FILE = "probe.safetensors"
 _IMAGENET_MEAN, _IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
-_DIGITS_MEAN, _DIGITS_STD = (0.305,), (0.377,)  # of the training pixels
+_DIGITS_MEAN, _DIGITS_STD = (0.305,), (0.377,)  # mean and standard deviation of the training pixels
 _OFFLINE = "probe 'digits' is part of this package and works offline"
 
 
 class Probe(nn.Module):
     """A frozen network from prepared images to its penultimate features, and how images are prepared for it.
 
-    Args: network: from ``n x channels x height x width`` to ``n x features``; size: the height and width that it wants;
+    Args:
+        network: from ``n x channels x height x width`` to ``n x features``.
+        size: the height and width that it wants.
         mean, std: of each channel in its training, by which images are normalised.
     """
 
@@ -57,7 +59,8 @@ class Probe(nn.Module):
     def prepare(self, images: Tensor) -> Tensor:
         """Images as the network wants them: grey made from RGB or repeated, resized, normalised.
 
-        Args: images: ``n x 1 or 3 x height x width`` in [0, 1].
+        Args:
+            images: ``n x 1 or 3 x height x width`` in [0, 1].
         Raises: EmbeddingError: if they have another number of channels.
         """
         if images.shape[1] not in (1, 3):
@@ -98,7 +101,9 @@ class Probe(nn.Module):
 def load_probe(name: str) -> Probe:
     """The probe of that name: ``digits``, ``resnet34``, ``resnet50``, or ``timm:NAME``; the same object every time.
 
-    Raises: UnknownNameError; EmbeddingError: if its library is missing or its weights cannot be had.
+    Raises:
+        UnknownNameError.
+        EmbeddingError: if its library is missing or its weights cannot be had.
     """
     if name == "digits":
         return _digits_probe()
@@ -141,7 +146,8 @@ def _digits_probe() -> Probe:
 def torchvision_probe(name: str, pretrained: bool = True) -> Probe:
     """A ResNet of torchvision with the ImageNet weights of its paper, on images of 224 x 224.
 
-    Args: pretrained: false for random weights, which tests use.
+    Args:
+        pretrained: false for random weights, which tests use.
     Raises: EmbeddingError: if torchvision is missing or the weights cannot be downloaded.
     """
     try:
@@ -168,8 +174,11 @@ def torchvision_probe(name: str, pretrained: bool = True) -> Probe:
 def timm_probe(model: str, pretrained: bool = True) -> Probe:
     """A network of timm with the size and normalisation it was trained with.
 
-    Args: pretrained: false for random weights, which tests use.
-    Raises: UnknownNameError; EmbeddingError: if timm is missing or the weights cannot be downloaded.
+    Args:
+        pretrained: false for random weights, which tests use.
+    Raises:
+        UnknownNameError.
+        EmbeddingError: if timm is missing or the weights cannot be downloaded.
     """
     name = f"{_TIMM}{model}"
     try:
@@ -186,7 +195,7 @@ def timm_probe(model: str, pretrained: bool = True) -> Probe:
         )
     try:
         network = _built_without_drawing(lambda: timm.create_model(model, pretrained=pretrained, num_classes=0))
-    except Exception as err:  # what the hub's HTTP libraries raise has no common base
+    except Exception as err:  # the errors of the hub's HTTP libraries have no common base class
         raise EmbeddingError(
             f"the weights of probe {name!r} cannot be had ({type(err).__name__}: {err}); they are downloaded once, by "
             "the package huggingface_hub, and kept in its folder (HF_HOME): install it and try again with a network; "

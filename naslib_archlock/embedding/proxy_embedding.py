@@ -19,7 +19,9 @@ from ..spaces.cells import Cell
 class ProxyEmbedding:
     """Embeds a task as the ranks that each proxy gives the reference cells, scaled to unit length.
 
-    Attributes: proxies: the proxies read; reference: canonical representatives that every task's table must score.
+    Attributes:
+        proxies: the proxies read.
+        reference: canonical representatives that every task's table must score.
     """
 
     proxies: tuple[str, ...]
@@ -34,7 +36,9 @@ class ProxyEmbedding:
         """The embedding of one task, ``dim`` float64.
 
         Ranks are centred, and a failed score stands in the middle, at 0.
-        Raises: EmbeddingError: if the table lacks a reference cell, or every proxy is constant or failed.
+
+        Raises:
+            EmbeddingError: if the table lacks a reference cell, or every proxy is constant or failed.
         """
         reference = scores.take(self._rows(scores))
         ranks = np.stack([reference.ranks(proxy) for proxy in self.proxies])

@@ -10,7 +10,9 @@ from ..errors import EmbeddingError
 def simulate_targets(source: np.ndarray, n_targets: int, cosine: float, rng: np.random.Generator) -> np.ndarray:
     """Draw embeddings at a given cosine similarity to the source, in random directions orthogonal to it.
 
-    Args: source: ``dim`` numbers; cosine: in [-1, 1], 0.9 in the paper's script.
+    Args:
+        source: ``dim`` numbers.
+        cosine: in [-1, 1], 0.9 in the paper's script.
     Returns: ``n_targets x dim`` float64, each as long as the source.
     Raises: EmbeddingError: if the source has zero length, or one number only.
     """

@@ -5,7 +5,7 @@ weights, averaged over each filter: how much a task's predictions depend on what
 
 It has one number for every filter of a convolution or linear layer but the head, in the network's order: 176 for probe
 ``digits``, 8,512 for ResNet-34, 26,560 for ResNet-50. (The authors' code gives twice as many, 17,024 and 53,120, with
-method ``montecarlo``: it also lists the scale of every batch normalisation, of which each filter there has one. Its
+method ``montecarlo``: it also lists the scale of every batch normalisation, and each filter there has one. Its
 method ``variational`` lists filters only.)
 
 Departures from the authors' code (github.com/awslabs/aws-cv-task2vec):
@@ -43,7 +43,7 @@ try:
 except ImportError:  # before torch 2.0
     from torch.nn.utils.stateless import functional_call  # type: ignore[assignment]
 
-_FORMAT = "naslib_archlock.task2vec/1"  # of the cache; to be raised when the computation changes
+_FORMAT = "naslib_archlock.task2vec/1"  # of the cached vectors; raise it when the computation changes
 METHODS = ("montecarlo", "variational")
 _CHUNK = 64  # images whose features are computed at once
 _SMALL = 1_000_000  # weights of a probe that is computed on one thread
@@ -53,11 +53,13 @@ Head = tuple[Tensor, Tensor]  # weight, ``outputs x features``, and bias
 
 @dataclass(frozen=True)
 class Task2VecSettings:
-    """How a task is embedded; the head's figures are those of the authors' code.
+    """How a task is embedded; the head is trained as in the authors' code.
 
-    Attributes: probe: name, for ``load_probe``; max_images: used at most, of each class equally many where there are
-        enough; head_steps, batch_size, learning_rate, weight_decay: of the head's training; beta,
-        noise_steps: see ``variational_precision``.
+    Attributes:
+        probe: name, for ``load_probe``.
+        max_images: used at most, of each class equally many where there are enough.
+        head_steps, batch_size, learning_rate, weight_decay: of the head's training.
+        beta, noise_steps: see ``variational_precision``.
     Raises: ConfigError, UnknownNameError.
     """
 
@@ -90,7 +92,10 @@ class Task2VecSettings:
 class Embedded:
     """An embedding, and what it took.
 
-    Attributes: vector: read-only; seconds: of wall time; from_cache: read rather than computed.
+    Attributes:
+        vector: read-only.
+        seconds: of wall time.
+        from_cache: read rather than computed.
     """
 
     vector: np.ndarray
@@ -101,7 +106,9 @@ class Embedded:
 def cached_task2vec(data: LabelledImages, settings: Task2VecSettings) -> Embedded:
     """``task2vec`` with the probe that the settings name; read from the user's cache (``cache``) if it is there whole.
 
-    Raises: UnknownNameError; EmbeddingError.
+    Raises:
+        UnknownNameError.
+        EmbeddingError.
     """
     start = time.perf_counter()
     probe = load_probe(settings.probe)
@@ -128,10 +135,13 @@ def task2vec(data: LabelledImages, probe: Probe, settings: Task2VecSettings) -> 
 
     The same data, probe and settings give the same numbers; global random generators are not used.
 
-    Args: probe: taken as it is; ``settings.probe`` is not looked at.
+    Args:
+        probe: taken as it is; ``settings.probe`` is not looked at.
     Returns: ``probe.n_filters`` float64, none below 0 and not all 0.
-    Raises: EmbeddingError: for images that do not fit the probe, images or targets that are not finite, and a task in
-        which there is nothing to predict.
+
+    Raises:
+        EmbeddingError: for images that do not fit the probe, images or targets that are not finite, and a task in
+            which there is nothing to predict.
     """
     _check(data)
     rng = np.random.default_rng(settings.seed)
@@ -185,7 +195,7 @@ def _standardised(data: LabelledImages) -> Tensor:
 
 
 def _loss(outputs: Tensor, targets: Tensor) -> Tensor:
-    """Of each image, the negative logarithm of its target's probability, up to a constant."""
+    """The negative logarithm of the probability of each image's target, up to a constant."""
     if targets.is_floating_point():
         return (outputs - targets).square().sum(dim=1) / 2
     return cross_entropy(outputs, targets, reduction="none")
@@ -292,7 +302,7 @@ def variational_precision(
 
 
 def _prior_variance(probe: Probe) -> dict[str, Tensor]:
-    """Of each layer, the mean squared weight."""
+    """The mean squared weight of each layer."""
     return {name: weight.square().mean() for name, weight in probe.filters().items()}
 
 
@@ -308,9 +318,9 @@ def trivial_embedding(probe: Probe) -> np.ndarray:
 def ranker_input(vector: np.ndarray) -> np.ndarray:
     """An embedding as the ranker reads it: the logarithm of each number, less the mean of all.
 
-    A few filters have numbers hundreds of times those of others. Taken as they are, the digits tasks are alike to a
-    cosine of 0.96 or more; so taken, to one of 0.78 to 0.98. A filter that a task says nothing about counts as the
-    least one.
+    A few filters have numbers that are hundreds of times larger than the others. With these numbers as they are, the
+    cosine similarity of two digits tasks is 0.96 or more; with their logarithms it is 0.78 to 0.98. A filter that a task
+    says nothing about gets the least number of all filters.
     """
     logarithm = np.log(np.maximum(vector, vector[vector > 0].min()))
     centred: np.ndarray = logarithm - logarithm.mean()
@@ -322,7 +332,9 @@ def symmetric_distance(a: np.ndarray, b: np.ndarray) -> float:
 
     Each filter is divided by its sum over the two, so that the filters with the largest numbers do not decide alone;
     one that is 0 in both does not count.
-    Raises: EmbeddingError: if they are not vectors of one size, finite, not negative and not all 0.
+
+    Raises:
+        EmbeddingError: if they are not vectors of one size, finite, not negative and not all 0.
     """
     for vector in (a, b):
         if vector.ndim != 1 or vector.shape != a.shape:
@@ -341,7 +353,8 @@ def symmetric_distance(a: np.ndarray, b: np.ndarray) -> float:
 def asymmetric_distance(source: np.ndarray, target: np.ndarray, trivial: np.ndarray, alpha: float = 0.15) -> float:
     """The paper's distance of a target from a source: a complex source, far from the trivial task, is nearer to all.
 
-    Args: trivial: ``trivial_embedding`` of the same probe, on the scale of the other two.
+    Args:
+        trivial: ``trivial_embedding`` of the same probe, on the scale of the other two.
     Raises: EmbeddingError: as ``symmetric_distance``.
     """
     return symmetric_distance(source, target) - alpha * symmetric_distance(source, trivial)

@@ -30,8 +30,9 @@ def train_on_scores(
 ) -> tuple[Ranker, TrainReport]:
     """Train a ranker on the votes of ``tables``; ``left_out`` are only reported on.
 
-    Args: begin: called when all has been read; returns the file for the state of the training. Others: as
-        ``train_ranker`` takes.
+    Args:
+        begin: called when all has been read; returns the file for the state of the training. Others: as
+            ``train_ranker`` takes.
     """
     from ..compute.versions import library_versions
     from ..ranker.ranker import RankerInfo

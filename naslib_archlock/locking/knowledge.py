@@ -34,7 +34,12 @@ class Knowledge:
     """The zero-cost scores, images and embeddings that a scheme allows, read when first asked for."""
 
     def __init__(self, config: Config, hidden: Sequence[str] = ()) -> None:
-        """Args: hidden: names of tasks whose scores, images and embeddings must not be read at all."""
+        """Read nothing yet.
+
+        Args:
+            config: names the files.
+            hidden: names of tasks whose scores, images and embeddings must not be read at all.
+        """
         self._config = config
         self.hidden = tuple(hidden)
 
@@ -71,7 +76,9 @@ class Knowledge:
     def embedding(self, task: str, info: RankerInfo) -> np.ndarray:
         """The embedding of a task, made as the ranker was trained with.
 
-        Raises: EmbeddingError, UnknownNameError; ConfigError: if the config asks for another kind of embedding.
+        Raises:
+            EmbeddingError, UnknownNameError.
+            ConfigError: if the config asks for another kind of embedding.
         """
         kind = self._config.archlock.embedding or info.embedding
         if (kind == "proxies") != (info.embedding == "proxies"):
@@ -126,7 +133,9 @@ def task_vector(config: Config, kind: str, task: str, space: SearchSpace) -> np.
 def task_images(config: Config, task: str, space: SearchSpace, size: int) -> LabelledImages:
     """The training images of a digits task, or all of a folder at ``size`` pixels a side.
 
-    Raises: ImageError; ConfigError: for a task of another benchmark, whose images this package does not have.
+    Raises:
+        ImageError.
+        ConfigError: for a task of another benchmark, whose images this package does not have.
     """
     if not is_image_folder(task) and not space.is_embedded:
         raise ConfigError(
@@ -141,7 +150,7 @@ def task_images(config: Config, task: str, space: SearchSpace, size: int) -> Lab
 
 
 def zero_cost_files(config: Config) -> list[Path]:
-    """The zero-cost files to read: the named ones, or those of the search space's family where the data is.
+    """The zero-cost files to read: the named files, or the files of the search space's family beside the tables.
 
     Raises: TableError: if there are none.
     """

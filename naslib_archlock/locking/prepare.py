@@ -127,7 +127,7 @@ def new_search(config: Config, scheme: Scheme, strategy: Strategy, view: View, f
     if strategy.plans_ahead:
         max_queries = min(max_queries, config.search.epochs)
     settings = config.search_settings
-    if not scheme.locks:  # of the architectures looked up, it chooses the best on the source
+    if not scheme.locks:  # scheme S chooses the most accurate architecture that it looked up
         settings = replace(settings, source_budget_pct=0.0)
     oracle = view.source_oracle(max_queries)
     return strategy.new_search(view.space, fitness, oracle, settings, stream(config.seed, "search"))

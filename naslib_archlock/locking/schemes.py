@@ -142,7 +142,7 @@ class TargetUnknown(Scheme):
     summary = "target unknown: sees nothing of the targets"
 
     def further_tasks(self, benchmark: Benchmark, source: str, targets: Sequence[str]) -> tuple[str, ...]:
-        """Where all tasks share their images, any other task's accuracy would tell of the target's data."""
+        """Return no task where all tasks share their images, as an accuracy would then tell of the target's data."""
         if benchmark.space.shares_images:
             return ()
         return tuple(task for task in benchmark.tasks if task not in (source, *targets))

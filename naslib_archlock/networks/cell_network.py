@@ -55,8 +55,12 @@ class CellModule(nn.Module):
 class CellNetwork(nn.Module):
     """A network with one cell, or several alike, in every stage.
 
-    Args: cell: canonical; n_outputs: classes or numbers, of the image or, if ``dense``, of each of its pixels; widths:
-        channels of each stage; copies: networks side by side; cells_per_stage: 5 in NAS-Bench-201.
+    Args:
+        cell: canonical.
+        n_outputs: classes or numbers, of the image or, if ``dense``, of each of its pixels.
+        widths: channels of each stage.
+        copies: networks side by side.
+        cells_per_stage: 5 in NAS-Bench-201.
     """
 
     def __init__(
@@ -96,7 +100,8 @@ class CellNetwork(nn.Module):
     def forward(self, images: Tensor) -> Tensor:
         """``n x outputs``, or ``n x outputs x height x width`` if dense; of several copies one after the other.
 
-        Args: images: ``n x channels x height x width``, the channels of several copies one after the other.
+        Args:
+            images: ``n x channels x height x width``, the channels of several copies one after the other.
         """
         features = self.forward_before_global_avg_pool(images)
         if self._dense:

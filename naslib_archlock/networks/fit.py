@@ -58,7 +58,9 @@ def train(
 ) -> None:
     """Train ``part``, the network itself or a module of it; the rest stays as it is, its normalisation included.
 
-    Args: network: it goes to the device of the images; rows: the images that each copy trains on, ``copies x n``;
+    Args:
+        network: it goes to the device of the images.
+        rows: the images that each copy trains on, ``copies x n``.
         generators: of each copy, for the order of its images.
     """
     network.to(data.images.device, memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch lacks it

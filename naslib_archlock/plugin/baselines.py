@@ -67,7 +67,7 @@ SEARCH = {
     "encoding_type": "path",  # read by NASLib, but not used
 }
 
-# bananas can run in circles around its best architectures, all neighbours of which it knows.
+# bananas can run in circles around its best architectures when it knows all their neighbours.
 MAX_EPOCHS_WITHOUT_LOOK_UP = 500
 
 
@@ -139,7 +139,12 @@ class OpIndexSpace(Graph):
         return self._with(self.op_indices)
 
     def query(self, metric: Any, dataset: str, *args: Any, **kwargs: Any) -> float:
-        """Raises: LookUpsSpentError; ConfigError: if asked for anything but validation accuracy on the source."""
+        """Answer validation accuracy on the source, and nothing else.
+
+        Raises:
+            LookUpsSpentError: if no look-up is left.
+            ConfigError: if asked for anything but validation accuracy on the source.
+        """
         if metric is not Metric.VAL_ACCURACY or dataset != self.source:
             raise ConfigError(f"a search may look up validation accuracy on {self.source}, not {metric} on {dataset}")
         accuracy = self.oracle.validation_accuracy(self.space.from_naslib(self.op_indices))

@@ -50,7 +50,7 @@ def naslib_home() -> Path:
 
 
 def naslib_data_folder() -> Path:
-    """Where NASLib looks for its benchmark files. Raises: NaslibError."""
+    """The folder where NASLib looks for its benchmark files. Raises: NaslibError."""
     return naslib_home() / "naslib" / "data"
 
 

@@ -46,7 +46,8 @@ class _AddEntry(ast.NodeTransformer):
 def compile_runner(path: Path) -> object:
     """Compile a runner script with the entries added.
 
-    Raises: ConfigError: if the script cannot be read, is not Python, or assigns neither dictionary.
+    Raises:
+        ConfigError: if the script cannot be read, is not Python, or assigns neither dictionary.
     """
     try:
         tree = ast.parse(path.read_text(encoding="utf-8"), filename=str(path))

@@ -1,4 +1,4 @@
-"""Zero-cost scores computed now, those of NASLib's ``ZeroCost`` predictor, for tasks that no table has.
+"""Zero-cost scores that are computed now, by NASLib's ``ZeroCost`` predictor, for tasks that no table has.
 
 A proxy judges a network by its initial weights and one batch (Abdelfattah et al., "Zero-Cost Proxies for Lightweight
 NAS", ICLR 2021; NASLib's set is that of NAS-Bench-Suite-Zero, Krishnakumar et al., NeurIPS 2022). ``ZeroCost`` wants
@@ -43,14 +43,20 @@ def live_scores(
 
     On one core and 8 images of 16 x 16, all proxies of an architecture take about 0.6 s.
 
-    Args: task: see ``build_network``; cells: ``n`` architectures of ``space``; loader: batches of images,
-        ``batch x channels x height x width``, and labels, ``batch`` class numbers (of class_object and class_scene:
-        ``batch x classes`` probabilities, as NASLib's own loaders give); n_classes: the network's outputs, but for the
-        TransNAS tasks, which have their own.
+    Args:
+        task: see ``build_network``.
+        cells: ``n`` architectures of ``space``.
+        loader: batches of images, ``batch x channels x height x width``, and labels, ``batch`` class numbers (of
+            class_object and class_scene: ``batch x classes`` probabilities, as NASLib's own loaders give).
+        n_classes: the network's outputs, but for the TransNAS tasks, which have their own.
     Returns: see ``network_scores``.
-    Raises: UnknownNameError: for an unknown proxy, or a search space or task without a network; CellError: if an
-        architecture is not of ``space``; ConfigError: if the loader is empty; NaslibError. What NASLib raises itself,
-        such as on images that do not fit the task's network, passes through.
+
+    Raises:
+        UnknownNameError: for an unknown proxy, or a search space or task without a network.
+        CellError: if an architecture is not of ``space``.
+        ConfigError: if the loader is empty.
+        NaslibError. What NASLib raises itself, such as on images that do not fit the task's network, passes
+            through.
     """
     with global_generators():
         torch.manual_seed(seed)  # a loader that shuffles draws from it
@@ -79,12 +85,17 @@ def network_scores(
 
     The proxies of one network share their passes through it (``shared_passes``).
 
-    Args: build: makes a network, in training mode, with weights from torch's global generator; to its ``get_loss_fn``,
-        ``num_classes`` and ``forward_before_global_avg_pool`` NASLib turns; batch: images and targets.
-    Returns: ``n`` scores of each proxy: params and flops in millions, the logarithm of synflow, the others as their
+    Args:
+        build: makes a network, in training mode, with weights from torch's global generator; to its
+            ``get_loss_fn``, ``num_classes`` and ``forward_before_global_avg_pool`` NASLib turns.
+        batch: images and targets.
+    Returns:
+        ``n`` scores of each proxy: params and flops in millions, the logarithm of synflow, the others as their
         papers define them; NaN where a proxy failed.
-    Raises: UnknownNameError: for an unknown proxy; CellError: if an architecture is not of ``space``; NaslibError; and
-        what ``build`` and NASLib raise.
+    Raises:
+        UnknownNameError: for an unknown proxy.
+        CellError: if an architecture is not of ``space``.
+        NaslibError; and what ``build`` and NASLib raise.
     """
     for proxy in proxies:
         if proxy not in PROXIES:
@@ -132,9 +143,12 @@ def arch_seed(seed: int, arch: Cell) -> int:
 def build_network(space: SearchSpace, task: str, arch: Cell, n_classes: int, in_channels: int = 3) -> Any:
     """NASLib's parsed network, with weights from torch's global generator.
 
-    Args: task: a TransNAS task gives its own network, of 256 x 256 images in that benchmark; in transbench101_micro,
-        any other name gives a smaller one that classifies images of any size, and in nasbench201 it does not matter.
-    Raises: UnknownNameError: if NASLib has no network for the search space, or for the task in it.
+    Args:
+        task: a TransNAS task gives its own network, of 256 x 256 images in that benchmark; in transbench101_micro,
+            any other name gives a smaller one that classifies images of any size, and in nasbench201 it does not
+            matter.
+    Raises:
+        UnknownNameError: if NASLib has no network for the search space, or for the task in it.
     """
     if space.name not in (known := [s.name for s in NASLIB_SPACES]):
         raise unknown("search space", space.name, known, "NASLib")

@@ -37,7 +37,7 @@ WEIGHTS, ABOUT, SCRIPT = "network.safetensors", "network.json", "network.pt"
 TRAIN_PROGRAM, EVAL_PROGRAM = "network.pt2", "network_eval.pt2"
 
 _FORMAT = "naslib_archlock.network/2"
-_ANY_TASK = ""  # of the names that no benchmark has: NASLib then builds the network for images of any size
+_ANY_TASK = ""  # a name that no benchmark has, so that NASLib builds the network for images of any size
 _READABLE = str.maketrans("-(,", "___", ")")
 
 
@@ -67,14 +67,22 @@ def export_network(
 
     The networks map ``n x in_channels x image_size x image_size`` images, for any ``n``, to ``n x n_classes`` logits.
 
-    Args: space: nasbench201 or transbench101_micro; arch: a cell whose output depends on its input; image_size: in
-        pixels; a multiple of 4 always fits; task: what the cell is for, kept in the metadata: also of a TransNAS task,
-        the network is the smaller one for images of any size; seed: of the weights; global random generators are left
-        as they were.
+    Args:
+        space: nasbench201 or transbench101_micro.
+        arch: a cell whose output depends on its input.
+        image_size: in pixels; a multiple of 4 always fits.
+        task: what the cell is for, kept in the metadata: also of a TransNAS task, the network is the smaller one
+            for images of any size.
+        seed: of the weights; global random generators are left as they were.
     Returns: the files written.
-    Raises: ConfigError: for a number out of range, images that the network cannot take, a disconnected cell, the macro
-        space, or ``torch.export`` where torch lacks it; UnknownNameError: for an unknown ``fmt``; CellError;
-        NaslibError; OutputError.
+
+    Raises:
+        ConfigError: for a number out of range, images that the network cannot take, a disconnected cell, the macro
+            space, or ``torch.export`` where torch lacks it.
+        UnknownNameError: for an unknown ``fmt``.
+        CellError.
+        NaslibError.
+        OutputError.
     """
     cell = as_cell(arch)
     _check(space, cell, n_classes, in_channels, image_size, fmt)
@@ -109,7 +117,9 @@ def export_network(
 def load_network(folder: Path) -> nn.Module:
     """NASLib's own network with the weights that ``export_network`` wrote, in training mode.
 
-    Raises: ConfigError: if ``network.safetensors`` is missing, damaged, or another model's; NaslibError.
+    Raises:
+        ConfigError: if ``network.safetensors`` is missing, damaged, or another model's.
+        NaslibError.
     """
     path = folder / WEIGHTS
     try:
@@ -207,7 +217,7 @@ EXPORT_FORMATS = tuple(_SAVERS)
 
 
 def _unrolled(network: Any) -> fx.GraphModule:
-    """A parsed network as a plain sequence of torch's modules, which are those of ``network`` itself."""
+    """A parsed network as a plain sequence of torch's modules; the modules are shared with ``network``."""
     traced = _Unroller(network).trace(lambda images: network(images))
     # A copy does not say that a lambda made it: by that, torch 2.13 would look for its source in vain.
     graph = fx.Graph()

@@ -33,7 +33,7 @@ from .live_scores import build_network, network_scores, quiet
 _Scorer = Callable[[Any, LabelledImages, Sequence[Cell], Sequence[str], int], ZeroCostScores]
 
 _SECONDS_A_PART = 10.0
-_OWN_CELLS_A_PART = 50  # of 64 images of 8 x 8, all proxies of one take 0.06 s
+_OWN_CELLS_A_PART = 50  # all proxies of one cell take 0.06 s on 64 images of 8 x 8
 
 
 def score_tasks(
@@ -51,14 +51,21 @@ def score_tasks(
     NASLib trains on images that it has normalised by the mean and deviation of their data set, so each channel of a
     batch is normalised by those of its task's images.
 
-    Args: cells: the same ones for all tasks, so that their proxy embeddings can share reference cells; folder: keeps
-        what is done, and another call with the same arguments goes on from there; workers: each of one thread (for all
-        proxies of one architecture on 32 images of 32 x 32, it takes about 2.5 s), where NASLib is found; batch_size:
-        images of each task, see ``draw_batch``; seed: of the batches and the weights.
+    Args:
+        cells: the same ones for all tasks, so that their proxy embeddings can share reference cells.
+        folder: keeps what is done, and another call with the same arguments goes on from there.
+        workers: each of one thread (for all proxies of one architecture on 32 images of 32 x 32, it takes about 2.5
+            s), where NASLib is found.
+        batch_size: images of each task, see ``draw_batch``.
+        seed: of the batches and the weights.
     Returns: a table for each task, in their order; see ``network_scores``.
-    Raises: ConfigError: if a task predicts numbers, is smaller than a batch, or shares its name with another;
-        UnknownNameError: for an unknown proxy, or a space whose networks do not take any images; CellError: if an
-        architecture is not of ``space``; OutputError: if ``folder`` cannot be written or holds other work; NaslibError.
+
+    Raises:
+        ConfigError: if a task predicts numbers, is smaller than a batch, or shares its name with another.
+        UnknownNameError: for an unknown proxy, or a space whose networks do not take any images.
+        CellError: if an architecture is not of ``space``.
+        OutputError: if ``folder`` cannot be written or holds other work.
+        NaslibError.
     """
     known = [s.name for s in NASLIB_SPACES if s.naslib_network]
     if space.name not in known:
@@ -69,7 +76,7 @@ def score_tasks(
                 f"task {task.name!r} predicts numbers, but NASLib's networks of {space.name} classify; give tasks with "
                 "classes"
             )
-    with single_threaded():  # as in the parts: sums depend on how they are split
+    with single_threaded():  # as in the parts, because a sum depends on how it is split
         batches = [_normalised(draw_batch(task, batch_size, seed), task) for task in tasks]
     n_pixels = max((batch.images[:, 0].numel() for batch in batches), default=0)
     # all proxies on one core, from 8 images of 8 x 8 to 32 of 32 x 32; fewer take less
@@ -231,11 +238,15 @@ def naslib_dataset(name: str, max_images: int = 2000, folder: Path | None = None
     Without NASLib's augmentation and normalisation: pixels lie in [0, 1], and ``score_tasks`` normalises. The signals
     of ninapro are brought to [0, 1] as a whole. NASLib downloads CIFAR and SVHN where they are missing.
 
-    Args: folder: where the data lies, by default NASLib's data folder.
-    Returns: ``n x 3 x 32 x 32`` images of CIFAR and SVHN, ``n x 3 x 16 x 16`` of ImageNet16-120, ``n x 1 x height x
+    Args:
+        folder: where the data lies, by default NASLib's data folder.
+    Returns:
+        ``n x 3 x 32 x 32`` images of CIFAR and SVHN, ``n x 3 x 16 x 16`` of ImageNet16-120, ``n x 1 x height x
         width`` of ninapro.
-    Raises: NaslibError: if NASLib is not found, or cannot read or download the data; UnknownNameError: for another data
-        set; ConfigError: if ``max_images`` is not positive.
+    Raises:
+        NaslibError: if NASLib is not found, or cannot read or download the data.
+        UnknownNameError: for another data set.
+        ConfigError: if ``max_images`` is not positive.
     """
     folder = folder or naslib_data_folder()
     if name in TRANSBENCH101_MICRO.tasks:

@@ -40,14 +40,16 @@ def proxy_scores(network: Any, batch: tuple[Tensor, Tensor], proxies: Sequence[s
 
     A score does not depend on what else is asked for. NASLib must be loaded.
 
-    Args: network: in training mode, with what NASLib asks of it (``network_scores``); its weights, of single precision,
-        and its statistics are left as they were; batch: images, ``n x channels x height x width``, and ``n`` targets;
+    Args:
+        network: in training mode, with what NASLib asks of it (``network_scores``); its weights, of single
+            precision, and its statistics are left as they were.
+        batch: images, ``n x channels x height x width``, and ``n`` targets.
         seed: of the weights and images that zen draws from torch's global generator.
     Returns: a score of each proxy; NaN where it failed.
     Raises: what NASLib raises.
     """
     zero_cost: Any = importlib.import_module("naslib.predictors").ZeroCost
-    network.cpu()  # where NASLib counts; with a GPU, it leaves networks there
+    network.cpu()  # NASLib counts on the CPU, and leaves networks on the GPU where there is one
     scores = {**_counts(network, batch[0], proxies), **_weight_norm(network, proxies)}
     if any(proxy in SHARED for proxy in proxies):
         try:
@@ -177,7 +179,8 @@ def _scores_by_loss(
       once for every weight of the channel (Turner et al., "BlockSwap", ICLR 2020: the Fisher potential);
     * grasp: -w H g (Wang et al., "Picking Winning Tickets Before Training by Preserving Gradient Flow", ICLR 2020).
 
-    Args: layers: those with an output in ``activations``, in the order in which they are to be added up.
+    Args:
+        layers: those with an output in ``activations``, in the order in which they are to be added up.
     """
     weights = [layer.weight for layer in layers]
     outputs = [activations[layer] for layer in layers]
@@ -199,7 +202,7 @@ def _scores_by_loss(
 
 
 def _fisher(weight: Tensor, activations: Tensor, gradients: Tensor) -> Tensor:
-    """Of one layer; activations and gradients: ``n x channels``, or ``n x channels x height x width``."""
+    """The fisher score of one layer, from activations and gradients, ``n x channels [x height x width]``."""
     effects = activations * gradients
     if effects.dim() > 2:
         effects = effects.flatten(2).sum(dim=2)
@@ -211,7 +214,7 @@ def _fisher(weight: Tensor, activations: Tensor, gradients: Tensor) -> Tensor:
 
 
 def _layers(network: nn.Module) -> list[Any]:
-    """Those whose weights NASLib's proxies take into account."""
+    """The layers whose weights NASLib's proxies take into account."""
     return [module for module in network.modules() if isinstance(module, (nn.Conv2d, nn.Linear))]
 
 

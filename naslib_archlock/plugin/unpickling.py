@@ -19,8 +19,8 @@ from typing import IO, Any
 
 import numpy as np
 
-_MAGIC = 0x1950A86A20F9469CFC6C  # what torch's files began with before 1.6, as a pickle
-_TEXT = "utf-8"  # of what Python 2 pickled, as torch reads it
+_MAGIC = 0x1950A86A20F9469CFC6C  # the first pickle in a file of torch before 1.6
+_TEXT = "utf-8"  # torch reads text that Python 2 pickled in this encoding
 
 
 class RefusedPickle(pickle.UnpicklingError):
@@ -175,7 +175,8 @@ class _WeightsUnpickler(_Unpickler):
 def read_weights(path: str) -> Any:
     """What a file of ``torch.save`` holds, its tensors on the CPU.
 
-    Raises: RefusedPickle: if it asks for something else; pickle.UnpicklingError; what ``torch.load`` raises.
+    Raises:
+        RefusedPickle: if it asks for something else; pickle.UnpicklingError; what ``torch.load`` raises.
     """
     import torch
 

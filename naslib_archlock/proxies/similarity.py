@@ -43,7 +43,8 @@ def similarity_weights(target: str, others: Sequence[str], tables: Mapping[str, 
         target: the name of a task.
         others: the names of ``n`` other tasks.
         tables: task -> zero-cost scores.
-    Returns: task -> weight; the weights sum to 1. They are equal if a table is missing or a similarity is unknown.
+    Returns:
+        task -> weight; the weights sum to 1. They are equal if a table is missing or a similarity is unknown.
     """
     known = target in tables and all(task in tables for task in others)
     score = np.array([similarity(tables[target], tables[task]) if known else 0.0 for task in others])

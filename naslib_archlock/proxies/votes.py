@@ -77,7 +77,8 @@ class Votes:
         Args:
             a: positions of the first cell of each pair, ``pairs`` integers in ``[0, n)``.
             b: positions of the second cells, likewise.
-        Returns: ``pairs`` numbers in [-1, 1]: 1 is unanimous for ``a``, and 0 is a tie, also when all proxies abstain.
+        Returns:
+            ``pairs`` numbers in [-1, 1]: 1 is unanimous for ``a``, and 0 is a tie, also when all proxies abstain.
             They are rounded to ``_DECIMALS``, so that weights such as 0.1, 0.2 and -0.3 can tie.
         """
         ballots = np.nan_to_num(np.sign(self.ranks[:, a] - self.ranks[:, b]))

@@ -59,7 +59,8 @@ class ZeroCostScores:
     def ranks(self, proxy: str) -> np.ndarray:
         """The ranks of the cells by a proxy, from 1 for the lowest score, with ties averaged.
 
-        Returns: ``n`` float64, NaN where the proxy failed; a proxy that this table lacks has failed on every cell.
+        Returns:
+            ``n`` float64, NaN where the proxy failed; a proxy that this table lacks has failed on every cell.
         """
         values = self.scores.get(proxy)
         if values is None:
@@ -83,7 +84,8 @@ def parse_scores(space: SearchSpace, task: str, entries: Any, where: str = "zero
         task: the name of the task.
         entries: ``{str(op_indices): {proxy: {"score": s}}}``, unchecked.
         where: what error messages call the source of the entries.
-    Raises: TableError: if an entry is malformed, a cell is not of ``space``, or a cell occurs twice.
+    Raises:
+        TableError: if an entry is malformed, a cell is not of ``space``, or a cell occurs twice.
     """
     if not task or not task.isprintable():
         raise TableError(f"{where}: the name of a task must be text on one line, not {shown(task)}")
@@ -164,7 +166,7 @@ def _to_rows(table: ZeroCostScores) -> np.ndarray:
 
 
 def _from_rows(space: SearchSpace, task: str, rows: np.ndarray) -> ZeroCostScores:
-    """The table of which ``_to_rows`` made these records."""
+    """The table that ``_to_rows`` made these records from."""
     scores = {proxy: rows[proxy].copy() for proxy in (rows.dtype.names or ())[1:]}
     return ZeroCostScores(space, task, space.at(rows["cell"]), scores)
 
@@ -202,7 +204,8 @@ def encode_zero_cost(tables: Iterable[ZeroCostScores], compressed: bool) -> byte
     Args:
         tables: one for each task, all of one space.
         compressed: whether to compress the file.
-    Raises: TableError: if the tables are of several spaces, or two of them are of one task.
+    Raises:
+        TableError: if the tables are of several spaces, or two of them are of one task.
     """
     tables = list(tables)
     names = [table.task for table in tables]

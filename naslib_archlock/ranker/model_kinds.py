@@ -51,7 +51,9 @@ def add_model_folder(folder: Path) -> None:
 def model_class(kind: str) -> type[PairModel]:
     """The class of a kind.
 
-    Raises: UnknownNameError: if no file has that name; RankerError: if the file does not define exactly one class.
+    Raises:
+        UnknownNameError: if no file has that name.
+        RankerError: if the file does not define exactly one class.
     """
     from .pair_model import PairModel
 

@@ -38,7 +38,12 @@ _JSON_TYPES = {
     "proxies": dict, "embedding_proxies": list, "reference_cells": list, "training": dict, "accuracy": dict,
     "versions": dict, "command": str,
 }  # fmt: skip
-_CONTRADICTIONS = (LookupError, TypeError, ValueError, RuntimeError)  # what impossible metadata or weights raise
+_CONTRADICTIONS = (
+    LookupError,
+    TypeError,
+    ValueError,
+    RuntimeError,
+)  # the errors that impossible metadata or weights raise
 _LARGEST_WEIGHT = 1e4  # far more than training makes; layers of such weights do not overflow
 
 
@@ -91,7 +96,11 @@ class Ranker:
         self.info = replace(info, model=model.kind, model_settings=model.settings)
 
     def check_space(self, space: SearchSpace) -> None:
-        """Raises: RankerError: if the ranker was trained for another family of search spaces, or on fewer ops."""
+        """Check that the ranker can rank a search space.
+
+        Raises:
+            RankerError: if the ranker was trained for another family of search spaces, or on fewer ops.
+        """
         trained_on = f"(trained on {', '.join(self.info.tasks)})"
         if space.family != self.info.family:
             raise RankerError(
@@ -111,7 +120,11 @@ class Ranker:
         return [task for task in tasks if task in trained]
 
     def check_unseen(self, tasks: Sequence[str]) -> None:
-        """Raises: RankerError: if the ranker was trained on one of ``tasks``, which must be unknown to it."""
+        """Check that the ranker has not seen tasks that must be unknown to it.
+
+        Raises:
+            RankerError: if the ranker was trained on one of ``tasks``, which must be unknown to it.
+        """
         seen = self.seen_among(tasks)
         if seen:
             raise RankerError(

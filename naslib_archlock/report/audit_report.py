@@ -32,7 +32,9 @@ _WIDTH = 100
 def audit_text(figures: pd.DataFrame, on_source: pd.DataFrame, source: str) -> str:
     """What the attacker gets of each role on each target, and what of that the weights are worth.
 
-    Args: figures: of ``audit.results.by_role``; on_source: columns role, seed, val, test.
+    Args:
+        figures: of ``audit.results.by_role``.
+        on_source: columns role, seed, val, test.
     """
     roles = list(figures["role"].unique())
     as_trained = [f"{role} {of_role['test'].mean():.2f}" for role, of_role in on_source.groupby("role", sort=False)]

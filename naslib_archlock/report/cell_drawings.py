@@ -58,8 +58,9 @@ def cell_grid(
 ) -> Figure:
     """Cells by source (rows) and target (columns), one block a panel, side by side.
 
-    Args: panels: the name of a block -> (source, target) -> cell and what is written above it; pairs without one stay
-        empty.
+    Args:
+        panels: the name of a block -> (source, target) -> cell and what is written above it; pairs without one stay
+            empty.
     """
     n = len(tasks)
     figure = Figure(figsize=(0.5 + 1.12 * n * len(panels), 0.75 + 0.92 * n), layout="constrained")

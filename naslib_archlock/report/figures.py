@@ -24,7 +24,9 @@ _SHOWN_BUDGETS = 3  # source losses are drawn up to so many budgets
 def score_figure(summary: pd.DataFrame, compare_with: str) -> Figure:
     """Mean lock score of every method with both intervals, one panel a space (rows) and budget (columns).
 
-    Args: summary: ``Statistics.summary``; compare_with: the method whose mean a line marks.
+    Args:
+        summary: ``Statistics.summary``.
+        compare_with: the method whose mean a line marks.
     """
     spaces, budgets = summary["space"].unique(), sorted(summary["budget_pct"].unique())
     heights = [0.27 * summary[summary["space"] == space]["method"].nunique() + 0.7 for space in spaces]
@@ -63,7 +65,8 @@ def _draw_scores(axis: Axes, rows: pd.DataFrame, methods: Sequence[str], compare
 def pair_figure(pairs: pd.DataFrame, title: str) -> Figure:
     """Mean lock scores, source by target, one panel a method; pairs that were not run stay grey.
 
-    Args: pairs: rows of ``Statistics.pairs`` of one space and budget.
+    Args:
+        pairs: rows of ``Statistics.pairs`` of one space and budget.
     """
     methods = list(pairs["method"].unique())
     sources, targets = sorted(pairs["source"].unique()), sorted(pairs["target"].unique())
@@ -84,7 +87,7 @@ def pair_figure(pairs: pd.DataFrame, title: str) -> Figure:
         if i >= len(methods):
             axis.remove()
         elif i + n_columns >= len(methods):
-            axis.tick_params(labelbottom=True)  # of the last panel in each column
+            axis.tick_params(labelbottom=True)  # the last panel in each column has labels
     figure.suptitle(f"{title}: lock score by source (rows) and target (columns)", fontsize=10)
     scale = ScalarMappable(norm, _CMAP)
     panels = axes.ravel()[: len(methods)].tolist()
@@ -103,7 +106,7 @@ def _draw_pairs(axis: Axes, scores: np.ndarray, norm: Normalize) -> None:
 
 
 def cost_figure(summary: pd.DataFrame, pairs: pd.DataFrame) -> Figure:
-    """Target drop against source loss, one panel a space and budget: the means, and faintly those of each pair.
+    """Target drop against source loss, one panel a space and budget: means over pairs, and faintly each pair's.
 
     Args: ``Statistics.summary`` and ``Statistics.pairs``.
     """

@@ -55,7 +55,10 @@ def lock_picture(benchmark: Benchmark, source: str, result: Mapping[str, Any], f
     """Source against target accuracy of all distinct architectures, with those found, one panel a target; PNG bytes.
 
     Those that lie outside the budget by more than the budget is wide are not drawn.
-    Args: result: of ``pipeline.finish``; floor: the least source validation accuracy within the budget.
+
+    Args:
+        result: of ``pipeline.finish``.
+        floor: the least source validation accuracy within the budget.
     """
     archs = [tuple(arch) for arch in benchmark.space.distinct().tolist()]
     x = np.array([benchmark.accuracy(arch, task=source, split="val") for arch in archs])

@@ -70,7 +70,7 @@ class StudyReport:
     sections: list[Section]
 
     def all_pictures(self) -> Iterator[Picture]:
-        """The figures over all spaces and budgets, then those of each."""
+        """The figures over all spaces and budgets, then the figures of each section."""
         yield from self.pictures
         yield from (section.picture for section in self.sections)
 

@@ -46,7 +46,7 @@ def summary(result: Mapping[str, Any], space: SearchSpace, meaning: str) -> str:
 
 
 def _measured(result: Mapping[str, Any], meaning: str) -> list[str]:
-    """Accuracies beside those of what scheme S finds."""
+    """Accuracies beside the accuracies of the architecture that scheme S finds."""
     targets = list(result["targets"])
     found, reference = _values(result, targets), _values(result["s"], targets)
     rows = [

@@ -12,7 +12,7 @@ The matrices of this package, for ``n`` cells:
 
 * ``cells`` or ``codes``, ``n x 6`` int64: one op code for each edge;
 * ``index``, ``n`` int64 in [0, 15625): the cell as a number, whose digits in base 5 are the codes;
-* one-hot encodings, ``n x 30`` float32: for each edge in turn, five numbers, of which that of its op is 1;
+* one-hot encodings, ``n x 30`` float32: for each edge in turn, five numbers: 1 for its op and 0 for the others;
 * representatives, ``n x 6`` int64: for each cell, the first cell in index order that computes the same function.
 """
 

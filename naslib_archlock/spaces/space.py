@@ -164,7 +164,7 @@ class SearchSpace(ABC):
         raise self._cannot("does not count FLOPs")
 
     def network_cell(self, arch: Cell) -> Cell:
-        """The canonical cell of which this package's networks of ``arch`` consist. Raises: ConfigError."""
+        """The canonical cell that this package builds networks of ``arch`` from. Raises: ConfigError."""
         raise self._cannot("has no networks that this package builds")
 
     def _cannot(self, what: str) -> ConfigError:

@@ -24,8 +24,8 @@ from ..errors import OutputError
 from .digests import digest, file_digest
 from .files import write_bytes
 
-_FORMAT = 1  # of the files here: raise it when they come to mean something else
-_SETTLED_NS = 2_000_000_000  # the coarsest time stamps of file systems in use, those of FAT
+_FORMAT = 1  # raise it when these files mean something else than before
+_SETTLED_NS = 2_000_000_000  # FAT has the coarsest time stamps of all file systems in use
 
 
 def user_folder(*parts: str) -> Path:
@@ -62,8 +62,12 @@ class KeptOf:
     """Arrays that are made from the content of one file."""
 
     def __init__(self, source: Path, made_by: Any) -> None:
-        """Args: made_by: what they depend on beside the content, as JSON can hold it: raise a number in it when other
-        arrays are made from the same content.
+        """Name the file.
+
+        Args:
+            source: the file that the arrays are made from.
+            made_by: everything else that the arrays depend on, as JSON can hold it. Raise a number in it when other
+                arrays are made from the same content.
         """
         self._source = source
         self._facts: dict[str, Any] | None = None
@@ -98,7 +102,9 @@ def kept_array(
 ) -> np.ndarray:
     """The array that is kept for ``facts``, read-only; made, and kept, if it is not there whole.
 
-    Args: facts: all that the array depends on, as JSON can hold it; may_keep: asked once it is made.
+    Args:
+        facts: all that the array depends on, as JSON can hold it.
+        may_keep: asked once it is made.
     """
     found = _read(facts)
     if found is not None:
@@ -131,7 +137,7 @@ def _read(facts: dict[str, Any]) -> np.ndarray | None:
 
 
 def _keep(facts: dict[str, Any], array: np.ndarray) -> None:
-    """Where that fails there is a warning: the work is done, and only not kept."""
+    """Write an array and its facts. A failure is a warning, because the work is done and is only not kept."""
     buffer = io.BytesIO()
     np.save(buffer, array, allow_pickle=False)
     try:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from pathlib import Path
 
-SECONDS = 10.0  # of work that may be lost
+SECONDS = 10.0  # a process that is killed loses at most so many seconds of work
 
 
 def beside(path: Path) -> Path:

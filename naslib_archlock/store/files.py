@@ -15,7 +15,7 @@ from pathlib import Path
 
 from ..errors import OutputError
 
-_PART = ".archlock.part"  # of names of what is being written, or removed
+_PART = ".archlock.part"  # the end of the names of files that are being written, or removed
 _SECONDS_OF_A_WRITER = 600  # whoever has not finished by then was killed
 
 
@@ -70,8 +70,9 @@ def remove_folder(path: Path) -> None:
 def check_free(path: Path, overwrite: bool, unfinished: Path) -> None:
     """Refuse to replace a file that was there before.
 
-    Args: unfinished: what the work that writes the file leaves behind if it is killed. If that is there, the file may
-        be this work's own, which ``write_new`` finds out.
+    Args:
+        unfinished: what the work that writes the file leaves behind if it is killed. If that is there, the file may
+            be this work's own, which ``write_new`` finds out.
     Raises: OutputError.
     """
     if path.exists() and not overwrite and not unfinished.exists():

@@ -23,7 +23,11 @@ class KeptResults:
     """
 
     def __init__(self, folder: Path) -> None:
-        """Args: folder: must exist when a result is kept."""
+        """Name the folder.
+
+        Args:
+            folder: must exist when a result is kept.
+        """
         self._folder = folder
 
     def file(self, name: str) -> Path:

@@ -22,7 +22,7 @@ from ..errors import shown
 
 _BLOCK = 1 << 20
 _LARGEST_TEXT = 1 << 18  # bytes of a YAML file; PyYAML takes a second for that, and seconds for one long number
-_MOST_NODES, _MOST_LEVELS = 100_000, 50  # of a YAML file, aliases written out
+_MOST_NODES, _MOST_LEVELS = 100_000, 50  # limits of a YAML file when its aliases are written out
 _MOST_CHARACTERS = 1_000_000
 _MOST_UNPACKED, _MOST_RATIO = 16 << 20, 200  # bytes, and times the packed size: real tables reach 10
 

@@ -32,7 +32,10 @@ def decode(path: Path, file_format: str) -> tuple[dict[str, str], dict[str, Tens
     """The metadata of any safetensors file; its tensors, and ``about`` as JSON, if it is one of ``file_format``.
 
     Another model's file may hold types that NumPy lacks, so its tensors are not looked at.
-    Raises: OSError, safetensors.SafetensorError; DamagedError: if it does not match its checksum.
+
+    Raises:
+        OSError, safetensors.SafetensorError.
+        DamagedError: if it does not match its checksum.
     """
     with safetensors.safe_open(str(path), framework="np") as f:
         metadata = f.metadata() or {}
@@ -40,7 +43,7 @@ def decode(path: Path, file_format: str) -> tuple[dict[str, str], dict[str, Tens
             return metadata, {}
         try:
             arrays = {name: f.get_tensor(name) for name in f.keys()}  # noqa: SIM118  # it is no mapping
-        except TypeError as err:  # of a type that NumPy lacks
+        except TypeError as err:  # NumPy lacks the type of these numbers
             raise DamagedError(str(err)) from err
     try:
         about = json.loads(metadata[file_format])["about"]

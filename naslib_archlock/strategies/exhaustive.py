@@ -87,7 +87,7 @@ class ExhaustiveSearch(RankSearch):
         for level in range(n_levels):
             better_part = np.isin(by_fitness, by_source[: len(archs) >> level])
             yield from walk(by_fitness[better_part], self._n_left() // (n_levels - level))
-        yield from walk(by_fitness, self._n_left())  # what the levels did not need
+        yield from walk(by_fitness, self._n_left())  # the look-ups that the levels did not need
 
     def _n_left(self) -> int:
         """Look-ups that no architecture was asked for with. Each is asked for once, so this is their number."""
@@ -97,7 +97,7 @@ class ExhaustiveSearch(RankSearch):
         """Continue from a state by asking for the same architectures again, with the answers that are known."""
         super().restore(state)
         self._begin()
-        self.oracle.known = {}  # as it was when each was asked for: the budget is measured from the best one known
+        self.oracle.known = {}  # The budget is measured from the best accuracy known when each was asked for.
         for evaluated in self.history:
             if self.is_finished or self._propose() != evaluated.arch:
                 raise ValueError(f"the state holds {evaluated.arch}, which this search does not ask for")

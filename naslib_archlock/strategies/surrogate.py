@@ -1,7 +1,7 @@
 """A Gaussian process over cells: what a few looked-up source accuracies say of all the others.
 
-Rasmussen and Williams, "Gaussian Processes for Machine Learning" (2006), algorithm 2.1 and equation 5.9. Its figures
-are those of scikit-learn's ``GaussianProcessRegressor`` with the kernel ``RBF + WhiteKernel``, which the tests compare
+Rasmussen and Williams, "Gaussian Processes for Machine Learning" (2006), algorithm 2.1 and equation 5.9. It gives the
+numbers of scikit-learn's ``GaussianProcessRegressor`` with the kernel ``RBF + WhiteKernel``, which the tests compare
 it with; but that takes longer to import than a search takes, and measures all distances anew for every prediction.
 """
 
@@ -47,9 +47,13 @@ class SourceModel:
     """
 
     def __init__(self, points: np.ndarray) -> None:
-        """Args: points: ``n x d``, where it is to predict."""
+        """Prepare predictions.
+
+        Args:
+            points: ``n x d``, the points to predict at.
+        """
         self._points = points.astype(np.float64)
-        # what it was last asked for: the kernel, the rows looked up, and the covariance of all points with them
+        # the last call: its kernel, its rows, and the covariance of all points with them
         self._covered: tuple[Kernel, np.ndarray, np.ndarray] | None = None
 
     def fit_kernel(self, rows: np.ndarray, values: np.ndarray) -> Kernel:
@@ -79,7 +83,7 @@ class SourceModel:
         return scale * mean + centre, np.sqrt(variance * scale**2)
 
     def _covariance(self, kernel: Kernel, rows: np.ndarray) -> np.ndarray:
-        """Of all points with those at ``rows``, without noise; what is there from the last call is taken over."""
+        """The covariance of all points with the points at ``rows``, without noise; reuses the last call's columns."""
         known = np.empty((len(self._points), 0))
         if self._covered is not None:
             last_kernel, last_rows, last = self._covered

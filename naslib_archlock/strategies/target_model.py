@@ -45,8 +45,9 @@ _UNIFORM_STD = 12**-0.5
 class Moments:
     """Second moments of one benchmark's regressions; each population is centred and counts the same, whatever its size.
 
-    Attributes: gram: ``d x d``, of the columns with each other; label: ``d``, of the columns with the label; where
-        ``d`` is the number of ``COLUMNS``.
+    Attributes:
+        gram: ``d x d``, of the columns with each other.
+        label: ``d``, of the columns with the label; where ``d`` is the number of ``COLUMNS``.
     """
 
     gram: np.ndarray
@@ -79,8 +80,10 @@ def percentiles(space: SearchSpace, accuracy: np.ndarray) -> np.ndarray:
 class Population:
     """The functions within a budget of a source, and how well they fit a target.
 
-    Attributes: rows: of ``space.distinct()``, ``n``; columns: ``n x d``, scaled; label: ``n``, the standardised rank of
-        the target's accuracy.
+    Attributes:
+        rows: of ``space.distinct()``, ``n``.
+        columns: ``n x d``, scaled.
+        label: ``n``, the standardised rank of the target's accuracy.
     """
 
     source: str
@@ -91,9 +94,10 @@ class Population:
 
 
 def populations(benchmark: Benchmark, weights: Mapping[tuple[str, str], float]) -> Iterator[Population]:
-    """Those of all ordered pairs of a benchmark's tasks.
+    """Yield the populations of all ordered pairs of a benchmark's tasks.
 
-    Args: weights: (task, target) -> weight of a further task in ``other_tasks`` for that target.
+    Args:
+        weights: (task, target) -> weight of a further task in ``other_tasks`` for that target.
     """
     space, archs = benchmark.space, benchmark.space.distinct()
     row = np.searchsorted(space.index(space.all()), space.index(archs))
@@ -126,7 +130,11 @@ class TargetModel:
     """The regression for one search space, fitted on what other benchmarks taught."""
 
     def __init__(self, space: SearchSpace, knows_other_tasks: bool) -> None:
-        """Args: knows_other_tasks: whether ``predict`` will be given percentiles of further tasks.
+        """Fit the regression.
+
+        Args:
+            space: the space of the cells to predict; its own benchmark teaches nothing.
+            knows_other_tasks: whether ``predict`` will be given percentiles of further tasks.
 
         Raises: TableError: if the package's file of moments is missing or damaged.
         """
@@ -141,7 +149,8 @@ class TargetModel:
     def predict(self, cells: np.ndarray, percentile: np.ndarray | None = None) -> np.ndarray:
         """What to expect of ``n x 6`` cells on the target, in standard deviations among cells within a budget.
 
-        Args: percentile: of the cells on further tasks, ``n``, where the model knows such.
+        Args:
+            percentile: of the cells on further tasks, ``n``, where the model knows such.
         """
         columns = _columns(self._space, cells, percentile)
         with single_threaded_blas():  # on two threads, OpenBLAS of some versions rounds otherwise

@@ -43,8 +43,10 @@ N_PICKS = 5
 class Picks(NamedTuple):
     """What a method chose.
 
-    Attributes: archs: best first, at most five, of different functions; source_queries, target_queries: architectures
-        whose source validation accuracy, and whose accuracy on the target, it looked up.
+    Attributes:
+        archs: best first, at most five, of different functions.
+        source_queries, target_queries: architectures whose source validation accuracy, and whose accuracy on the
+            target, it looked up.
     """
 
     archs: list[Cell]
@@ -92,7 +94,11 @@ class Kind:
     options: Mapping[str, Collection[str]] = field(default_factory=dict)
 
     def check_options(self, options: Mapping[str, Any]) -> None:
-        """Raises: StudyError, UnknownNameError: that name the nearest right option, or the allowed values."""
+        """Check the options of a method.
+
+        Raises:
+            StudyError, UnknownNameError: that name the nearest right option, or the allowed values.
+        """
         self._check_names(options, self.options)
         for name, allowed in self.options.items():
             if name not in options:
@@ -114,7 +120,7 @@ class Kind:
         return {"kind": self.name, "options": dict(job.options), "source_queries": job.source_queries}
 
     def ranker_file(self, job: Job) -> Path | None:
-        """Where the ranker that the job needs is kept; None for a job that needs none trained."""
+        """The file of the ranker that the job needs; None for a job that needs no trained ranker."""
         return None
 
     def train_ranker(self, job: Job) -> None:
@@ -182,7 +188,7 @@ class ArchLock(Kind):
         return job.rankers / f"{digest(depends_on)[:16]}.safetensors"
 
     def train_ranker(self, job: Job) -> None:
-        """Raises: what training raises; OutputError."""
+        """Train the ranker of a job and keep it. Raises: OutputError, and what training raises."""
         path, config = self.ranker_file(job), config_of(job)
         if path is not None:
             ranker = find_ranker(config, Knowledge(config, _hidden(config)))
@@ -305,7 +311,7 @@ class Imported(Kind):
     load: Callable[[], Callable[[Job], Picks]] | None = None
 
     def check_here(self) -> None:
-        assert self.load is not None  # dataclasses want a default behind those of ``Kind``
+        assert self.load is not None  # a field needs a default here, because the fields of ``Kind`` have defaults
         self.load()
 
 

@@ -64,8 +64,11 @@ class Statistics(NamedTuple):
 def analyse(results: pd.DataFrame, methods: Sequence[str], reference: str, compare_with: str) -> Statistics:
     """The statistics of a study.
 
-    Args: results: of ``read_results``; methods: the order to list them in; reference: the method that target drops are
-        measured against; compare_with: the one that paired tests compare the others with.
+    Args:
+        results: of ``read_results``.
+        methods: the order to list them in.
+        reference: the method that target drops are measured against.
+        compare_with: the one that paired tests compare the others with.
     Raises: UnknownNameError: if one of the two has no results.
     """
     found = [method for method in methods if (results["method"] == method).any()]
@@ -108,7 +111,7 @@ class Setting:
         self._bootstrap = Bootstrap(len(self._all_pairs), len(self._all_seeds))
 
     def methods(self, order: Sequence[str]) -> list[str]:
-        """Those of ``order`` that have runs here."""
+        """The methods in ``order`` that have runs here."""
         here = set(self._runs["method"])
         return [method for method in order if method in here]
 
@@ -246,7 +249,7 @@ def _interval(resampled: np.ndarray) -> tuple[float, float]:
 
 
 def _nanmean(values: np.ndarray) -> np.ndarray:
-    """Mean of each row over what is there; NaN where nothing is, without a warning."""
+    """The mean of each row over the values that are not NaN; NaN for a row without any, and no warning."""
     return pd.DataFrame(values).mean(axis=1).to_numpy()
 
 

@@ -76,12 +76,18 @@ class Method:
 class Study:
     """A checked study.
 
-    Attributes: name: of its output folder; about: a sentence; source_queries: look-ups of source validation accuracy
-        that each method may make; budgets: source budgets in % of the best source validation accuracy; seeds: their
-        number; reference: the method that target drops are measured against; compare_with: the one that paired tests
-        compare the others with; spaces: search space -> its task pairs, or None for all that its benchmark has;
-        methods: label -> method; meaning: what the figures of its benchmarks mean (``Benchmark.meaning``); notes: what
-        a reader of its figures must know of the benchmarks.
+    Attributes:
+        name: of its output folder.
+        about: a sentence.
+        source_queries: look-ups of source validation accuracy that each method may make.
+        budgets: source budgets in % of the best source validation accuracy.
+        seeds: their number.
+        reference: the method that target drops are measured against.
+        compare_with: the one that paired tests compare the others with.
+        spaces: search space -> its task pairs, or None for all that its benchmark has.
+        methods: label -> method.
+        meaning: what the figures of its benchmarks mean (``Benchmark.meaning``).
+        notes: what a reader of its figures must know of the benchmarks.
     """
 
     name: str
@@ -221,8 +227,9 @@ def _check_pairs(space: str, pairs: tuple[Pair, ...] | None) -> None:
 def load_study(path: Path) -> Study:
     """Read and check a study.
 
-    Raises: StudyError: if the file cannot be read or is not YAML, a key is doubled or unknown (the nearest right one is
-        named), a value is of the wrong type or out of range, a pair, budget or method is doubled or impossible.
+    Raises:
+        StudyError: if the file cannot be read or is not YAML, a key is doubled or unknown (the nearest right one is
+            named), a value is of the wrong type or out of range, a pair, budget or method is doubled or impossible.
     """
     try:
         raw = read_yaml(path)

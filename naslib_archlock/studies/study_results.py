@@ -30,7 +30,7 @@ SCHEMA: dict[str, Column] = {
     "seed": Column(int, 0, "0 for a method without randomness"),
     "arch": Column(str, 0, "first pick, as the space's official string"),
     "lock_score": Column(float, 5, "of the first pick: 0 is random within the budget, 1 the best lock that exists"),
-    "lock_score_top5": Column(float, 5, "mean of the lock scores of the picks, of which there are at most five"),
+    "lock_score_top5": Column(float, 5, "mean of the lock scores of the picks, at most five"),
     "is_within_budget": Column(bool, 0, "whether the first pick is; if not, its lock score is 0"),
     "source_loss_pct": Column(float, 4, "source validation accuracy that the first pick gives up, in % of the best"),
     "source_test": Column(float, 5, "test metric of the first pick on the source"),
@@ -39,7 +39,7 @@ SCHEMA: dict[str, Column] = {
     "target_queries": Column(int, 0, "architectures whose accuracy on the target it looked up"),
     "seconds": Column(float, 2, "wall time of the run, without training a ranker, which runs share"),
 }
-_LARGEST = 1e15  # of a number: its square is finite, and a whole one exact
+_LARGEST = 1e15  # the largest number: its square is finite, and a whole number of this size is exact
 KEY = ("space", "source", "target", "budget_pct", "method", "seed")  # no two rows are equal in these
 
 
@@ -74,11 +74,12 @@ def to_records(frame: pd.DataFrame) -> list[dict[str, Any]]:
 def read_results(path: Path) -> pd.DataFrame:
     """Read and check ``results.csv``; further columns are left out.
 
-    Raises: StudyError: if the file cannot be read or is empty, lacks a column, holds something that is no number where
-        one belongs, or holds a row twice.
+    Raises:
+        StudyError: if the file cannot be read or is empty, lacks a column, holds something that is no number where
+            one belongs, or holds a row twice.
     """
     try:
-        # as text, since a method may be called "NA"
+        # All columns are read as text, because a method may be called "NA".
         frame = pd.read_csv(path, dtype=str, keep_default_na=False, na_filter=False, encoding="utf-8")
     except (OSError, ValueError) as err:  # ParserError and EmptyDataError, too
         raise StudyError(f"results {path} cannot be read: {err}") from err
@@ -101,7 +102,7 @@ def read_results(path: Path) -> pd.DataFrame:
 def _typed(values: pd.Series, column: Column, path: Path) -> pd.Series:
     """A column of text as what it should hold."""
     if column.type is str:
-        good = values.map(lambda text: isinstance(text, str) and text != "")  # of a short row, NaN
+        good = values.map(lambda text: isinstance(text, str) and text != "")  # a short row has NaN here
         typed = values
     elif column.type is bool:
         good = values.isin(["True", "False"])

@@ -40,7 +40,7 @@ from .methods import N_PICKS, Job, Picks, digests
 from .study import Run, Study
 from .study_results import to_csv, to_frame
 
-RESULT_VERSION = 1  # of the files of runs: raise it when a method picks something else than before
+RESULT_VERSION = 1  # raise it when a method picks something else than before
 
 RESULTS, STUDY = "results.csv", "study.yaml"
 
@@ -80,7 +80,7 @@ def benchmark_of(space_name: str, tables: str) -> Benchmark:
 
 @cache
 def _benchmark_of(space_name: str, tables: str, stamps: tuple[Any, ...]) -> Benchmark:
-    """Of files of these stamps: a worker of a cluster lives long, and must not answer from what they held before."""
+    """Open a benchmark. The stamps are part of the cache key, because the files may change while a worker lives."""
     space = get_space(space_name)
     return tabular_benchmark(space, tables_of(space, tables))
 
@@ -111,7 +111,9 @@ def _benchmark_files(space: SearchSpace, tables: str) -> list[Path]:
 def resolve(study: Study, tables: str = "") -> Study:
     """The study with ``all`` spelt out by what the benchmarks hold, and with their notes.
 
-    Raises: StudyError; TableError, NaslibError: if a benchmark is not there; what a method needs and is not there.
+    Raises:
+        StudyError.
+        TableError, NaslibError: if a benchmark is not there; what a method needs and is not there.
     """
     for method in study.methods.values():
         method.kind.check_here()
@@ -134,11 +136,15 @@ def run_study(study: Study, out: Path, tables: str = "", workers: Workers | None
     A run is missing if its file in ``out/runs`` is not there, is damaged, or was made with other settings. Files of
     runs that are not in the study are left alone.
 
-    Args: study: resolved; tables: folder of plain tables, empty for NASLib's own files; workers: by default one process
-        a core. Those of a cluster read tables and the files that methods name by their paths, and need the same content
-        there; ``out`` they need not see.
-    Raises: OutputError: if the folder cannot be written, or another process runs a study in it; StudyError: if a run
-        fails, which it names; runs that are finished are kept; ClusterError.
+    Args:
+        study: resolved.
+        tables: folder of plain tables, empty for NASLib's own files.
+        workers: by default one process a core. Those of a cluster read tables and the files that methods name by
+            their paths, and need the same content there; ``out`` they need not see.
+    Raises:
+        OutputError: if the folder cannot be written, or another process runs a study in it.
+        StudyError: if a run fails, which it names; runs that are finished are kept.
+        ClusterError.
     """
     make_folder(out / "runs")
     with _alone_in(out):
@@ -296,7 +302,7 @@ def _made_from(result: Any, run: Run) -> Made | None:
 
 
 def _ranker_in(path: Path) -> bytes | None:
-    """The content of the file of a ranker; None if it is not there or damaged, of which a warning speaks."""
+    """The content of the file of a ranker; None, with a warning, if it is damaged, and None if it is missing."""
     if not path.exists():
         return None
     try:
@@ -334,7 +340,8 @@ def _settings(study: Study, job: Job, run: Run, tables: str) -> Any:
 def _at_work(study: Study, run: Run, tables: str, settings: Any) -> Iterator[Job]:
     """The job of a run, on one thread, with a folder for rankers that is there while the block lasts.
 
-    Args: settings: what ``_settings`` gave where the study was started; None if that was on this machine.
+    Args:
+        settings: what ``_settings`` gave where the study was started; None if that was on this machine.
     Raises: StudyError: if they differ here.
     """
     with _named(f"run {run}"), tempfile.TemporaryDirectory() as rankers, single_threaded(), single_threaded_blas():
@@ -354,7 +361,7 @@ def _make(study: Study, run: Run, tables: str, settings: Any, ranker: bytes | No
             path.write_bytes(ranker)
         start = time.perf_counter()
         picks = _checked(kind.pick(job))
-        return Made(picks, round(time.perf_counter() - start, 3))  # as its file holds it
+        return Made(picks, round(time.perf_counter() - start, 3))  # rounded as in its file
 
 
 def _train(study: Study, run: Run, tables: str, settings: Any) -> bytes:
@@ -404,7 +411,7 @@ def _rows(study: Study, made: Mapping[Run, Made | None], tables: str) -> Iterato
     """The rows of the results. This is where test accuracies are read."""
     for place in study.grid():
         run, benchmark = made[study.run_at(place)], benchmark_of(place.space, tables)
-        assert run is not None  # what was missing has been made
+        assert run is not None  # every missing run has been made
         scale = LockScale(benchmark, *place.pair, place.budget_pct)
         scored = [scale.score(arch) for arch in run.picks.archs]
         first = run.picks.archs[0]

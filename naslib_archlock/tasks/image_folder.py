@@ -52,7 +52,8 @@ def read_image_folder(
             these have images, and no other image is opened.
         seed: decides which images are drawn.
         skip_unreadable: whether to leave out images that cannot be read, with a warning.
-    Returns: images ``n x 3 x size x size`` in [0, 1], in the order of the class names and of the paths below them.
+    Returns:
+        images ``n x 3 x size x size`` in [0, 1], in the order of the class names and of the paths below them.
     Raises:
         ImageError: if the folder has another layout, a class has fewer than two images, or an image cannot be read.
         ConfigError: if ``size`` or ``max_images`` is impossible.
@@ -89,7 +90,8 @@ def class_subset(data: LabelledImages, n_classes: int, rng: np.random.Generator)
         data: the task to sample from.
         n_classes: the number of classes to choose, at least 2.
         rng: draws the classes.
-    Returns: the images of these classes in their old order, with the classes renumbered from 0 in their old order. The
+    Returns:
+        the images of these classes in their old order, with the classes renumbered from 0 in their old order. The
         name is the task's name, ``SUBSET_MARK`` and the old class numbers, or a hash of these if they are many.
     Raises: ConfigError: if the task has fewer classes.
     """
@@ -280,7 +282,8 @@ def _read_images(
         paths: the ``m`` images to read.
         size: pixels a side.
         skip_unreadable: whether to leave out images that cannot be read, with a warning.
-    Returns: the ``n`` readable images, ``n x size x size x 3`` bytes, and ``m`` booleans: whether each was readable.
+    Returns:
+        the ``n`` readable images, ``n x size x size x 3`` bytes, and ``m`` booleans: whether each was readable.
     Raises: ImageError: if some cannot be read and must not be left out.
     """
     try:

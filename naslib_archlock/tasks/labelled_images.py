@@ -85,7 +85,7 @@ class LabelledImages:
 
         The score is the top-1 accuracy of classes, and the explained variance of numbers: a network that predicts each
         output's mean scores 0. If the targets do not vary, an exact prediction scores 100 and any other one 0. Outputs
-        that are not finite, as those of a diverged network, score 0.
+        that are not finite, as a diverged network gives, score 0.
 
         Args:
             outputs: ``n x n_outputs``, or ``n x n_outputs x height x width`` if dense.

@@ -13,7 +13,7 @@ from .names import is_image_folder
 def read_task(task: str, size: int, max_images: int, seed: int, skip_unreadable: bool) -> LabelledImages:
     """The images of a folder, or the training images of a digits task.
 
-    The other arguments than ``task`` are those of ``read_image_folder``; digits images always have 8 pixels a side.
+    All arguments but ``task`` are passed on to ``read_image_folder``; digits images always have 8 pixels a side.
 
     Args:
         task: the path of a folder, or the name of a digits task.

@@ -54,7 +54,7 @@ def _info(kind: str) -> RankerInfo:
 
 
 def _check_contest(kind: str, ranker: Ranker, cells: np.ndarray, tasks: np.ndarray) -> None:
-    """The win rates of many cells at once are those of each alone, whatever stands beside it."""
+    """A cell has the same win rates whether it is compared alone or beside other cells."""
     opponents = cells[_N_CELLS:]
     together = ranker.win_rates(cells, tasks, opponents)
     assert together.shape == (_N_TASKS, len(cells)), f"win rates of {kind} have shape {together.shape}"
