@@ -319,8 +319,8 @@ def ranker_input(vector: np.ndarray) -> np.ndarray:
     """An embedding as the ranker reads it: the logarithm of each number, less the mean of all.
 
     A few filters have numbers that are hundreds of times larger than the others. With these numbers as they are, the
-    cosine similarity of two digits tasks is 0.96 or more; with their logarithms it is 0.78 to 0.98. A filter that a task
-    says nothing about gets the least number of all filters.
+    cosine similarity of two digits tasks is 0.96 or more; with their logarithms it is 0.78 to 0.98. A filter that a
+    task says nothing about gets the least number of all filters.
     """
     logarithm = np.log(np.maximum(vector, vector[vector > 0].min()))
     centred: np.ndarray = logarithm - logarithm.mean()
