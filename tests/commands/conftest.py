@@ -1,0 +1,56 @@
+"""Fixtures that run commands in this process."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from commanding import Outcome, Run
+
+from naslib_archlock.commands import main as cli
+from naslib_archlock.report import search_pictures as plot
+
+
+@pytest.fixture(autouse=True)
+def quick_pictures(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Drawing takes longer than the rest of a short search: only the tests named after it draw."""
+    if "picture" not in request.node.name:
+        monkeypatch.setattr(plot, "search_picture", lambda *args: b"no picture")
+
+
+@pytest.fixture
+def run(capsys: pytest.CaptureFixture[str]) -> Run:
+    """Runs a command in this process. Unexpected errors come through as they are."""
+
+    def run_command(*argv: Any) -> Outcome:
+        capsys.readouterr()
+        try:
+            code = cli.main([str(arg) for arg in argv])
+        except SystemExit as stop:  # argparse
+            code = int(stop.code or 0)
+        return Outcome(code, *capsys.readouterr())
+
+    return run_command
+
+
+@pytest.fixture
+def fails(run: Run) -> Callable[..., str]:
+    """Runs a command that must end as a user's error; returns its message."""
+
+    def run_command(*argv: Any) -> str:
+        code, out, err = run(*argv)
+        assert code == 2
+        assert out == ""
+        assert "Traceback" not in err
+        assert err.startswith(f"archlock {argv[0]}: ")
+        return err
+
+    return run_command
+
+
+@pytest.fixture
+def folder(tmp_path) -> Path:
+    """Where ``toy_args`` puts its run."""
+    return tmp_path / "out" / "transbench101_micro" / "class_scene" / "archlock" / "tu" / "0"

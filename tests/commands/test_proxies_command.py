@@ -1,0 +1,34 @@
+"""``archlock proxies``: what is refused before anything is computed."""
+
+from __future__ import annotations
+
+import pytest
+
+from naslib_archlock.commands import main as cli
+
+
+@pytest.mark.parametrize(
+    ("args", "message"),
+    [
+        (["--jobs", "0"], "'0' must be an integer of at least 1"),
+        (["--seed", "-1"], "'-1' must be an integer of at least 0"),
+        (["--cells", "many"], "'many' must be an integer of at least 2"),
+        (["--cells", "871"], "has 870 distinct architectures, fewer than the 871 asked for"),
+        (["--image-size", "10"], "must be a multiple of 4"),
+        (["--proxies", "nwt"], "did you mean 'nwot'?"),
+        (["--probe", "resnet5"], "did you mean 'resnet50'?"),
+        (
+            ["--subsets", "1", "--subset-classes", "6"],
+            "a subset of 6 classes cannot be taken from task 'low', which has 5",
+        ),
+    ],
+)
+def test_mistakes_in_asking_for_proxies(digit_images, tmp_path, capsys, args, message):
+    """All are noticed before anything is computed, with or without NASLib."""
+    command = ["proxies", "--out", str(tmp_path / "out"), *args, str(digit_images["low"])]
+    try:
+        assert cli.main(command) == 2
+    except SystemExit as err:  # argparse's own
+        assert err.code == 2
+    assert message in capsys.readouterr().err
+    assert not list(tmp_path.rglob("*.json"))

@@ -1,0 +1,240 @@
+"""``archlock search`` as a user sees it: what it prints and writes, and its messages."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+
+import pytest
+import yaml
+from commanding import without_seconds
+
+from naslib_archlock.benchmarks.benchmark import FROM_SCRATCH
+from naslib_archlock.ranker.ranker import Ranker
+
+
+def test_a_search_prints_and_writes_its_result(run, toy_args, folder):
+    code, out, err = run("search", "--json", *toy_args)
+    assert (code, err) == (0, "")
+    result = json.loads(out.splitlines()[-1])
+    assert set(result) >= {
+        "scheme", "search_space", "source", "targets", "source_val", "source_test", "cell", "arch", "source_queries",
+        "seed", "seconds", "fitness",
+    }  # fmt: skip
+    assert (result["scheme"], result["search_space"], result["source"]) == ("tu", "transbench101_micro", "class_scene")
+    assert list(result["targets"]) == ["normal"]
+    assert result["source_queries"] == 15
+    files = ["config.yaml", "lock.png", "result.json", "search.png", "timings.json"]
+    assert sorted(os.listdir(folder)) == files
+    assert set(re.search(f"written to {folder}: (.*)", out).group(1).split(", ")) == set(files)
+    written = [json.loads((folder / name).read_text()) for name in ("result.json", "timings.json")]
+    assert {**written[0], **written[1]} == result
+    assert set(written[1]) == {"seconds", "seconds_preparation"}
+    for shown in (result["arch"], "scheme S finds", "normal test", f"{result['source_queries']} source look-ups"):
+        assert shown in out
+    assert FROM_SCRATCH in " ".join(out.split())
+    assert "MADE UP" in " ".join(out.split())
+
+
+def test_a_search_on_ranks_also_keeps_its_ranker(run, ranked_args, folder):
+    code, out, err = run("search", "--json", *ranked_args)
+    assert (code, err) == (0, "")
+    assert json.loads(out.splitlines()[-1])["source_queries"] <= 15
+    files = ["config.yaml", "lock.png", "ranker.safetensors", "result.json", "search.png", "timings.json"]
+    assert sorted(os.listdir(folder)) == files
+    assert set(re.search(f"written to {folder}: (.*)", out).group(1).split(", ")) == set(files)
+    assert Ranker.load(folder / "ranker.safetensors").info.tasks
+
+
+def test_a_run_without_a_ranker_leaves_none_of_another_run(run, ranked_args, folder):
+    assert run("search", *ranked_args).code == 0
+    code, out, _ = run("search", "--overwrite", *ranked_args, "archlock.strategy", "bayesian")
+    assert code == 0
+    assert "ranker.safetensors" not in out
+    assert sorted(os.listdir(folder)) == ["config.yaml", "lock.png", "result.json", "search.png", "timings.json"]
+
+
+@pytest.mark.parametrize("scheme", ["s", "tk", "tu"])
+def test_macro_architectures_are_searched_by_evolution(run, toy_args, macro_tables, tmp_path, fast_training, scheme):
+    keys = ["search_space", "transbench101_macro", "archlock.tables", macro_tables, "archlock.scheme", scheme]
+    assert run("search", *toy_args, *keys).code == 0
+    folder = tmp_path / "out" / "transbench101_macro" / "class_scene" / "archlock" / scheme / "0"
+    assert Ranker.load(folder / "ranker.safetensors").info.family == "macro"
+    assert json.loads((folder / "result.json").read_text())["source_queries"] <= 15
+
+
+def test_macro_architectures_are_no_cells(fails, toy_args, macro_tables, folder):
+    keys = ["search_space", "transbench101_macro", "archlock.tables", macro_tables, "archlock.strategy", "bayesian"]
+    assert "choose evolution or exhaustive" in fails("search", *toy_args, *keys)
+
+
+@pytest.mark.parametrize("strategy", ["bayesian", "evolution"])
+def test_a_search_draws_a_picture(run, ranked_args, folder, strategy):
+    assert run("search", *ranked_args, "archlock.strategy", strategy).code == 0
+    assert (folder / "search.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_without_json_no_json_is_printed(run, toy_args):
+    code, out, _ = run("search", *toy_args)
+    assert code == 0
+    assert not any(line.startswith("{") for line in out.splitlines())
+
+
+def test_the_written_config_runs_the_same_again(run, toy_args, folder, tmp_path):
+    assert run("search", *toy_args).code == 0
+    first = json.loads((folder / "result.json").read_text())
+    config = folder / "config.yaml"
+    again = run("search", "--config-file", config, "--json", "out_dir", tmp_path / "again")
+    assert without_seconds(json.loads(again.out.splitlines()[-1])) == first
+
+
+def test_overrides_win_over_the_file(run, toy_args, folder, tmp_path):
+    config = tmp_path / "config.yaml"
+    config.write_text("seed: 0\narchlock:\n  scheme: tk\nsearch:\n  epochs: 3\n")
+    assert run("search", "--config-file", config, *toy_args, "archlock.scheme", "tu").code == 0
+    assert yaml.safe_load((folder / "config.yaml").read_text())["search"]["epochs"] == 15
+
+
+def test_options_may_stand_after_the_overrides(run, toy_args):
+    code, out, _ = run("search", *toy_args, "--json")
+    assert code == 0
+    assert json.loads(out.splitlines()[-1])
+
+
+def test_a_ranker_is_trained_where_none_is_given(run, ranked_args, folder, fast_training):
+    assert run("search", *ranked_args, "archlock.ranker", "").code == 0
+    assert {task.split("/")[1] for task in Ranker.load(folder / "ranker.safetensors").info.tasks} == {
+        "class_scene", "class_object", "autoencoder"
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("overrides", "message"),
+    [
+        (
+            ["search_space", "transbench101_mico"],
+            "unknown search space 'transbench101_mico'.*mean 'transbench101_micro'",
+        ),
+        (["dataset", "class_scen"], "unknown task 'class_scen'.*did you mean 'class_scene'"),
+        (
+            ["dataset", "cifar10"],
+            "unknown task 'cifar10' in the transbench101_micro benchmark, and no folder of",
+        ),
+        (["archlock.target", "nrmal"], "unknown task 'nrmal'.*did you mean 'normal'"),
+        (["archlock.scheme", "tuu"], "unknown archlock.scheme 'tuu'; known: s, tk, tu"),
+        (["archlock.scheme", "tk", "archlock.target", ""], "scheme tk needs archlock.target"),
+        (["archlock.target", "class_scene"], "names class_scene, which is the source"),
+        (["archlock.proxies", "nwod"], "unknown proxy 'nwod'.*did you mean 'nwot'"),
+        (["archlock.proxys", "nwot"], "unknown key archlock.proxys; did you mean 'proxies'"),
+        (["sede", "1"], "unknown key sede; did you mean 'seed'"),
+        (["seed"], "'seed' has no value"),
+        (["seed", "x"], "seed must be of type int"),
+        (["archlock.skip_unreadable", "maybe"], "archlock.skip_unreadable must be of type bool"),
+        (["archlock.exhaustive", "true"], "unknown key archlock.exhaustive"),
+        (["archlock.strategy", "bayes"], "unknown archlock.strategy 'bayes'.*did you mean 'bayesian'"),
+        (["archlock.strategy", "bayesian", "archlock.source_queries", "0"], "archlock.source_queries is 0"),
+        (["archlock.cosine", "2"], "archlock.cosine=2.0 must lie in"),
+        (
+            ["archlock.scheme", "tk", "archlock.zero_cost", "zc_transbench101_micro.json"],
+            "101_micro.json cannot be read",
+        ),
+        (["archlock.tables", "nowhere"], "no table of transbench101_micro in nowhere"),
+        (["search_space", "nasbench201", "dataset", "cifar10"], "no table of nasbench201 in"),
+    ],
+)
+def test_mistakes_in_the_configuration(fails, toy_args, folder, monkeypatch, tmp_path, overrides, message):
+    monkeypatch.chdir(tmp_path)
+    err = fails("search", *toy_args, *overrides)
+    assert re.search(message, err), err
+    assert len(err.strip().splitlines()) == 1
+    assert not (folder / "result.json").exists()
+
+
+@pytest.mark.parametrize(
+    ("overrides", "message"),
+    [
+        (["archlock.ranker", "nowhere.safetensors"], "ranker file nowhere.safetensors cannot be read"),
+        (["archlock.target", "class_object"], "was trained on class_object.*archlock.leave_out class_object"),
+        (["archlock.zero_cost", "zc_transbench101_micro.json"], "zc_transbench101_micro.json cannot be read"),
+        (["archlock.embedding", "{task}.npy"], "trained with embedding proxies"),
+    ],
+)
+def test_mistakes_in_searching_with_a_ranker(fails, ranked_args, folder, monkeypatch, tmp_path, overrides, message):
+    monkeypatch.chdir(tmp_path)
+    err = fails("search", *ranked_args, *overrides)
+    assert re.search(message, err), err
+    assert len(err.strip().splitlines()) == 1
+    assert not (folder / "result.json").exists()
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [(b"", "cannot be read"), (b"half", "cannot be read"), (b"\x80\x04K\x01.", "must be a safetensors file")],
+)
+def test_rankers_that_are_none(fails, ranked_args, tmp_path, content, message):
+    path = tmp_path / "ranker.safetensors"
+    path.write_bytes(content)
+    err = fails("search", *ranked_args, "archlock.ranker", path)
+    assert message in err
+    assert str(path) in err
+
+
+def test_a_ranker_cut_short(fails, ranked_args, toy_ranker_file, tmp_path):
+    path = tmp_path / "cut.safetensors"
+    path.write_bytes(toy_ranker_file.read_bytes()[:-100])
+    assert "train-ranker" in fails("search", *ranked_args, "archlock.ranker", path)
+
+
+def test_a_ranker_of_another_family(fails, ranked_args, macro_tables):
+    err = fails("search", *ranked_args, "search_space", "transbench101_macro", "archlock.tables", macro_tables)
+    assert "cannot rank transbench101_macro, a macro space" in err
+
+
+def test_faults_of_the_table(fails, toy_args, toy_tables, tmp_path, rewrite_tables):
+    def spoil(name, values):
+        if name == "normal/test":
+            values[7] = float("nan")
+        return values
+
+    folder = rewrite_tables(toy_tables, tmp_path / "spoilt", "transbench101_micro", change_column=spoil)
+    err = fails("search", *toy_args, "archlock.tables", folder)
+    assert "column normal/test is not a number for 64-41414-" in err
+    table = folder / "transbench101_micro.csv.gz"
+    table.write_bytes(table.read_bytes()[:-20])
+    err = fails("search", *toy_args, "archlock.tables", folder)
+    assert f"table {table} cannot be read" in err
+
+
+def test_faults_of_the_zero_cost_file(fails, ranked_args, toy_tables, tmp_path, rewrite_tables):
+    folder = rewrite_tables(
+        toy_tables, tmp_path / "spoilt", "transbench101_micro", change_scores=lambda scores: scores.pop("class_scene")
+    )
+    err = fails("search", *ranked_args, "archlock.tables", folder)
+    assert "unknown task 'class_scene' in zero-cost files of transbench101_micro; known: class_object" in err
+    path = folder / "zc_transbench101_micro.json"
+    for keys in ([], ["archlock.strategy", "bayesian", "archlock.scheme", "tk"]):
+        args = [*ranked_args, "archlock.tables", folder, *keys]
+        path.write_text('{"class_scene": {"(0, 0, 0, 2, ')
+        assert f"zero-cost file {path} is not valid JSON" in fails("search", *args)
+        path.write_text('{"class_scene": {"(0, 0, 0, 9, 0, 0)": {}}}')
+        err = fails("search", *args)
+        assert f"zero-cost file {path}: task 'class_scene', entry '(0, 0, 0, 9, 0, 0)'" in err
+
+
+def test_configs_that_are_none(fails, toy_args, tmp_path):
+    path = tmp_path / "config.yaml"
+    assert str(path) in fails("search", "--config-file", path, *toy_args)
+    path.write_text("seed: [1")
+    assert f"config file {path} is not YAML" in fails("search", "--config-file", path, *toy_args)
+
+
+def test_a_bug_is_not_hidden(run, toy_args, monkeypatch):
+    """Only errors made for users are turned into messages."""
+
+    def bug(*args):
+        raise AttributeError("a bug")
+
+    monkeypatch.setattr("naslib_archlock.commands.make_run.prepare", bug)
+    with pytest.raises(AttributeError, match="a bug"):
+        run("search", *toy_args)
