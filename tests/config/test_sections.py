@@ -204,6 +204,7 @@ archlock:
   leave_out: ''
   held_out_cells: 0.1
   preset: default
+  ranker_model: mlp
   hidden: 128,64,32,16
   ranker_optimizer: adam
   device: auto
