@@ -1,13 +1,15 @@
 """Calls on the workers of an existing Dask cluster.
 
-distributed's own client is used and not joblib's Dask backend: where a call keeps killing its workers, that one never
-hears of it and waits for ever (joblib 1.6), and it sends calls in batches, so that no error could name one.
+This module uses distributed's own client and not joblib's Dask backend. When a call keeps killing its workers, that
+backend never hears of it and waits for ever (joblib 1.6). It also sends calls in batches, so that an error could not
+name the call.
 
-What a scheduler or a worker cannot import, it cannot unpickle, and then says nothing, or not what is wrong. So both get
-bytes, and Python's own ``pickle.loads`` as the function to call on them: unpickling them makes the call (``_Sent``).
+A scheduler or worker that cannot import a function cannot unpickle it, and then reports nothing, or a misleading error.
+So both are sent bytes, with Python's own ``pickle.loads`` as the function to call on them; unpickling the bytes makes
+the call (``_Sent``).
 
-Calls and results are pickles, as all that Dask sends: to name a scheduler is to trust it, its workers, and whoever can
-reach them. TLS, by certificates, leaves the latter out; it is set up in Dask's own configuration (docs/cluster.md).
+Dask sends calls and results as pickles. Whoever names a scheduler trusts it, its workers, and everybody who can reach
+them. TLS with certificates keeps others from reaching them; it is set up in Dask's own configuration (docs/cluster.md).
 """
 
 from __future__ import annotations
@@ -36,14 +38,16 @@ from .parts import Workers
 if TYPE_CHECKING:
     from distributed import Client, Future
 
-_PATIENCE = 10.0  # seconds for a scheduler to answer
-_FIRST_WORKER = 60.0  # seconds for its first worker to come: one job script may start them and the command
-_WITHOUT_WORKERS = 300.0  # seconds for workers that were lost to come back, as batch systems start them again
-_BETWEEN_LOOKS = 1.0  # seconds between two looks at how many workers there are
+_PATIENCE = 10.0  # seconds that a scheduler has to answer
+_FIRST_WORKER = (
+    60.0  # seconds to wait for the first worker, because one job script may start the workers and the command
+)
+_WITHOUT_WORKERS = 300.0  # seconds to wait for lost workers, because batch systems start them again
+_BETWEEN_LOOKS = 1.0  # seconds between two counts of the workers
 _KEPT = "what is finished is kept: give the same command again"
 _EXTRA = "naslib_archlock[dask]"
 
-# What results may depend on beside the call. Of Python only the minor version: pickles of code are tied to it.
+# Results may depend on these libraries. For Python the minor version counts, because pickles of code are tied to it.
 _LIBRARIES = ("torch", "numpy", "scipy", "scikit-learn")
 
 
@@ -87,8 +91,8 @@ class DaskCluster(Workers):
             done: SimpleQueue[Future] = SimpleQueue()
             try:
                 while True:
-                    # One call for each worker, no more: what waits fills no scheduler's memory, and no call is blamed
-                    # for the death of a worker on which it only waited.
+                    # Each worker gets one call at a time. Waiting calls would fill the scheduler's memory, and a call
+                    # that only waited on a worker would be blamed for its death.
                     free = max(1, n_workers()) - len(running)
                     for name, call in islice(waiting, max(0, free)):
                         future = client.submit(pickle.loads, _packed(function, call), pure=False)
@@ -103,7 +107,7 @@ class DaskCluster(Workers):
                     result = self._result(future, running[future])
                     yield running.pop(future), result
             finally:
-                with suppress(Exception):  # a scheduler that is gone has nothing left to cancel
+                with suppress(Exception):  # there is nothing to cancel if the scheduler is gone
                     client.cancel(list(running), force=True)
 
     def _result(self, future: Future, name: Any) -> Any:
@@ -117,7 +121,7 @@ class DaskCluster(Workers):
                 f"memory (the last was {err.last_worker.address}; the logs of the workers say more); {_KEPT}"
             ) from err
         except (distributed.CancelledError, distributed.TimeoutError) as err:
-            if future.status == "error":  # the call's own
+            if future.status == "error":  # the call itself raised this error
                 raise
             raise ClusterError(f"{self} was lost; {_KEPT}") from err
         except ImportError as err:
@@ -127,7 +131,7 @@ class DaskCluster(Workers):
 
     @contextmanager
     def _client(self) -> Iterator[Client]:
-        """A client of a cluster that answers, and whose workers of now can make calls."""
+        """Connect to a cluster, after checking its scheduler and its present workers."""
         try:
             import dask
             import distributed
@@ -144,11 +148,11 @@ class DaskCluster(Workers):
                 yield client
 
     def _check_scheduler(self) -> None:
-        """A ``Client`` itself would wait for ever on a port where nobody speaks."""
-        with ThreadPoolExecutor(1) as pool:  # the event loop of this thread, a notebook's, may be running
+        """Check that a scheduler answers, because a ``Client`` would wait for ever on a silent port."""
+        with ThreadPoolExecutor(1) as pool:  # in a notebook, this thread already runs an event loop
             try:
                 kind = pool.submit(asyncio.run, _kind_of_server(self.scheduler)).result()
-            except Exception as err:  # whatever comes of an address that is none, or of what is no scheduler's answer
+            except Exception as err:  # a wrong address, or the answer of another server, can raise any error
                 raise ClusterError(
                     f"no Dask scheduler answers at {self.scheduler} ({str(err) or type(err).__name__}); give the "
                     "address that it prints when it starts, such as tcp://HOST:8786"
@@ -167,10 +171,10 @@ class DaskCluster(Workers):
                 f"dask worker {self.scheduler} --nthreads 1"
             ) from err
         n_threads = client.nthreads()
-        # A call would wait for what a worker is busy with; this does not.
+        # Unlike a submitted call, this does not wait for a worker that is busy.
         answers = client.run(pickle.loads, pickle.dumps(_Sent(_versions)), on_error="return")
         for worker, answer in answers.items():
-            if isinstance(answer, OSError):  # it is gone, or going
+            if isinstance(answer, OSError):  # the worker is gone or is shutting down
                 continue
             if isinstance(answer, ImportError) and _is_ours(answer):
                 raise _lacking(f"worker {worker}", answer) from answer
@@ -180,7 +184,7 @@ class DaskCluster(Workers):
 
 
 class _WorkerCount:
-    """How many workers a cluster has, looked at now and then."""
+    """The number of workers of a cluster, counted again now and then."""
 
     def __init__(self, client: Client) -> None:
         self._client, self._n = client, 0
@@ -213,7 +217,7 @@ async def _kind_of_server(address: str) -> str:
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Let distributed neither log nor warn, of workers that died and the like: what matters is raised."""
+    """Silence distributed's logs and warnings, for example about dead workers. Errors that matter are raised."""
     loggers = [logging.getLogger(name) for name in ("distributed", "distributed.client", "asyncio")]
     levels = [logger.level for logger in loggers]
     with warnings.catch_warnings():
@@ -232,7 +236,7 @@ def _quiet() -> Iterator[None]:
 
 
 class _Sent:
-    """What calls a function of this module when it is unpickled."""
+    """An object that calls a function of this module when it is unpickled."""
 
     def __init__(self, function: Callable[..., Any], *args: Any) -> None:
         self._called = function, args
@@ -242,7 +246,7 @@ class _Sent:
 
 
 def _packed(function: Callable[..., Any], call: tuple[Any, ...]) -> bytes:
-    import cloudpickle  # functions of a script, too, which others cannot import
+    import cloudpickle  # cloudpickle also packs the functions of a script, which workers cannot import
 
     return pickle.dumps(_Sent(_make, _versions(), cloudpickle.dumps((function, call))))
 
@@ -280,7 +284,7 @@ def _check_fit(worker: str, n_threads: int, versions: Mapping[str, str], wanted:
 
 @cache
 def _versions() -> dict[str, str]:
-    """What results may depend on beside the call."""
+    """The versions that results may depend on."""
     python = ".".join(platform.python_version_tuple()[:2])
     return {"naslib_archlock": __version__, "Python": python, **{name: _version(name) for name in _LIBRARIES}}
 

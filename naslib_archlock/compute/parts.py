@@ -77,7 +77,7 @@ class LocalProcesses(Workers):
         return self.n or int(joblib.cpu_count())
 
     def check(self) -> None:
-        """This machine is there."""
+        """Nothing to check: this machine is always there."""
 
     def results(
         self, function: Callable[..., Any], calls: Mapping[Any, tuple[Any, ...]]
@@ -85,7 +85,7 @@ class LocalProcesses(Workers):
         tasks = (joblib.delayed(_named)(os.getpid(), name, function, call) for name, call in calls.items())
         n = max(1, min(self._n, len(calls)))
         with warnings.catch_warnings():
-            # joblib's word on calls that were stopped halfway
+            # joblib warns about calls that were stopped halfway
             warnings.filterwarnings("ignore", r".*\d+ tasks which were still being processed", UserWarning)
             with joblib.parallel_config("loky", inner_max_num_threads=1), _interrupts_ignored(), _quiet_tracker():
                 results = joblib.Parallel(n_jobs=n, return_as="generator_unordered")(tasks)
@@ -161,19 +161,19 @@ def in_parallel(
 
 def _named(parent: int, name: Any, function: Callable[..., Any], call: tuple[Any, ...]) -> tuple[Any, Any]:
     if parent not in (os.getpid(), os.getppid()):
-        os._exit(1)  # the parent was killed, so nobody waits for this; no more of what it handed out is begun
+        os._exit(1)  # the parent was killed, so nobody waits for this result, and no further call is begun
     return name, function(*call)
 
 
 @contextmanager
 def _interrupts_ignored() -> Iterator[None]:
-    """Processes started in the block never hear of Ctrl-C: this one stops them, without a traceback of each.
+    """Processes that are started in the block ignore Ctrl-C: this process stops them, so that they print no tracebacks.
 
-    That a signal is ignored is handed down to them. That it is blocked would be, too, but joblib unblocks it.
+    A process inherits that a signal is ignored. It would also inherit that a signal is blocked, but joblib unblocks it.
     """
     before = signal.getsignal(signal.SIGINT)
     if before is None or threading.current_thread() is not threading.main_thread():
-        yield  # it is not this thread's, or not Python's, to change
+        yield  # only the main thread may change signal handlers, and only Python's own
         return
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:
@@ -184,9 +184,9 @@ def _interrupts_ignored() -> Iterator[None]:
 
 @contextmanager
 def _quiet_tracker() -> Iterator[None]:
-    """joblib's process that removes what stopped processes leave behind, started in the block, does so without a word.
+    """Silence joblib's resource tracker, which removes the leftovers of stopped processes, if it starts in the block.
 
-    Ctrl-C may find a process between making a semaphore and noting it down.
+    It would warn when Ctrl-C stops a process after it made a semaphore and before it registered it.
     """
     before = os.environ.get("PYTHONWARNINGS")
     os.environ["PYTHONWARNINGS"] = ",".join([*([before] if before else []), "ignore:resource_tracker:UserWarning"])
@@ -201,7 +201,7 @@ def _quiet_tracker() -> Iterator[None]:
 
 @contextmanager
 def _progress(total: int, initial: int, what: str) -> Iterator[Callable[[], None]]:
-    """A function that counts one more: in a bar where stderr is a terminal, else in a line now and then."""
+    """Yield a function that counts one more, and shows it: a bar on a terminal, else a line now and then."""
     start = last = time.monotonic()
     n = initial
 

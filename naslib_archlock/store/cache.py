@@ -1,9 +1,9 @@
 """What was read from large files, and embeddings, kept in the user's cache folder so that the next process has them.
 
 Arrays are kept by facts: everything that they depend on, first of all the hash of the content they were made from. Each
-is a ``.npy`` file that is mapped into memory, and a JSON file of its facts and checksum beside it. Whatever is missing,
-cut short, damaged or made from something else is made again; two processes may do so at once. A folder that cannot be
-written is a warning. Removing the folder at any time is safe.
+is a ``.npy`` file that is mapped into memory, and a JSON file of its facts and checksum beside it. An array that is
+missing, cut short, damaged or made from other content is made again. Two processes may do so at the same time. A folder
+that cannot be written is a warning. Removing the folder at any time is safe.
 """
 
 from __future__ import annotations
@@ -41,19 +41,19 @@ def user_folder(*parts: str) -> Path:
 
 
 def content_hash(path: Path) -> str:
-    """SHA-256 of a file in hexadecimal. A file that is as it was last time is not read again. Raises: OSError."""
+    """SHA-256 of a file in hexadecimal. A file that has not changed is not read again. Raises: OSError."""
     path = Path(os.path.realpath(path))
     stat = _stat(path)
-    # As git does, a file is taken for unchanged if its size, times and number are: wrong if it was written to within
-    # one tick of the clock of its file system (hence only files that have settled are remembered), or if both its time
-    # stamps were set back, which takes a change of the system's clock.
+    # As in git, a file counts as unchanged if its size, its times and its inode are unchanged. That is wrong if the
+    # file was written within one tick of its file system's clock, so only files that have settled are remembered. It is
+    # also wrong if both time stamps were set back, which takes a change of the system's clock.
     has_settled = time.time_ns() - stat[1] > _SETTLED_NS
     return str(kept_value({"content of": str(path), "stat": stat}, lambda: file_digest(path), lambda: has_settled))
 
 
 def _stat(path: Path) -> list[int]:
     if not os.path.isfile(path):
-        raise FileNotFoundError(path)  # a device could be hashed for ever
+        raise FileNotFoundError(path)  # hashing a device could go on for ever
     stat = path.stat()
     return [stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns, stat.st_ino]
 
@@ -75,10 +75,10 @@ class KeptOf:
             self._stat = _stat(source)
             self._facts = {"source": content_hash(source), "made by": made_by}
         except OSError:
-            pass  # then nothing is kept, and whoever makes the arrays says what is wrong with the file
+            pass  # nothing is kept then, and the reader of the file reports what is wrong with it
 
     def array(self, name: str, make: Callable[[], np.ndarray]) -> np.ndarray:
-        """What is kept under a name, read-only; made, and kept, if that is not there whole."""
+        """Return the array that is kept under a name, read-only. An array that is not there whole is made and kept."""
         if self._facts is None:
             return make()
         return kept_array({**self._facts, "name": name}, make, self._is_unchanged)
@@ -90,7 +90,7 @@ class KeptOf:
         return kept_value({**self._facts, "name": name}, make, self._is_unchanged)
 
     def _is_unchanged(self) -> bool:
-        """Whether what was just made from the source was made from the content that was hashed."""
+        """Whether the source still has the content that was hashed when the array was made from it."""
         try:
             return _stat(self._source) == self._stat
         except OSError:
@@ -100,7 +100,7 @@ class KeptOf:
 def kept_array(
     facts: dict[str, Any], make: Callable[[], np.ndarray], may_keep: Callable[[], bool] = lambda: True
 ) -> np.ndarray:
-    """The array that is kept for ``facts``, read-only; made, and kept, if it is not there whole.
+    """Return the array that is kept for ``facts``, read-only. An array that is not there whole is made and kept.
 
     Args:
         facts: all that the array depends on, as JSON can hold it.
@@ -130,7 +130,7 @@ def _read(facts: dict[str, Any]) -> np.ndarray | None:
         path = _path(facts)
         if path.with_suffix(".json").read_bytes() != _beside(facts, path.read_bytes()):
             return None
-        # a plain view: a scalar of a memmap takes microseconds
+        # a plain array view, because reading one number of a memmap takes microseconds
         return np.asarray(np.load(path, mmap_mode="r", allow_pickle=False))
     except (OSError, ValueError):
         return None
@@ -144,11 +144,12 @@ def _keep(facts: dict[str, Any], array: np.ndarray) -> None:
         path = _path(facts)
         path.parent.mkdir(parents=True, exist_ok=True)
         write_bytes(path, buffer.getvalue())
-        # last, so that it speaks of a whole array; another process may have replaced that by an equal one
+        # The facts are written last, so that they always stand beside a whole array. Another process may have replaced
+        # that array by an equal one.
         write_bytes(path.with_suffix(".json"), _beside(facts, buffer.getvalue()))
-    except OSError as err:  # OutputError, too
+    except OSError as err:  # an OutputError is an OSError
         reason = err.__cause__ or err
-        # without the name of the file, so that Python shows the same words once
+        # The message does not name the file, so that Python shows it only once.
         warnings.warn(
             "what was read or computed is not kept for the next run, as the cache folder cannot be written "
             f"({getattr(reason, 'strerror', None) or reason}); name another with XDG_CACHE_HOME",
@@ -161,5 +162,5 @@ def _path(facts: dict[str, Any]) -> Path:
 
 
 def _beside(facts: dict[str, Any], content: bytes) -> bytes:
-    """What stands beside an array of this content."""
+    """The content of the JSON file beside an array."""
     return json.dumps({"format": _FORMAT, "crc32": zlib.crc32(content), **facts}).encode()

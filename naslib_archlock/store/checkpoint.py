@@ -1,4 +1,4 @@
-"""When and where the state of long work is kept, for whatever kills it."""
+"""When and where the state of long work is kept, so that it survives when the process is killed."""
 
 from __future__ import annotations
 

@@ -1,7 +1,8 @@
 """Outputs are written whole or not at all: to a temporary name beside the target, then moved into place.
 
-The content is on the disk before the name is, so this holds for a power cut, too. The folder is not flushed: what a
-power cut may then take back is the last few seconds of whole files, and every flush would cost each of thousands.
+The content is on the disk before the name is, so this holds for a power cut, too. The folder is not flushed. A
+power cut may therefore lose whole files of the last few seconds, but flushing the folder for each of thousands of files
+would cost too much time.
 """
 
 from __future__ import annotations
@@ -16,11 +17,11 @@ from pathlib import Path
 from ..errors import OutputError
 
 _PART = ".archlock.part"  # the end of the names of files that are being written, or removed
-_SECONDS_OF_A_WRITER = 600  # whoever has not finished by then was killed
+_SECONDS_OF_A_WRITER = 600  # a process that has not finished writing by then was killed
 
 
 def is_file_name(text: str) -> bool:
-    """Whether a text that was read somewhere can be the name of a file or folder, and leads nowhere else."""
+    """Whether a text can be the name of a file or folder and cannot lead to another folder."""
     return (
         text not in ("", ".", "..") and text.isprintable() and not {"/", "\\"} & {*text} and len(text.encode()) <= 200
     )
@@ -45,13 +46,13 @@ def make_folder(path: Path) -> Path:
 
 def _remove_left_over(folder: Path) -> None:
     for part in folder.glob(f".*{_PART}"):
-        with suppress(OSError):  # it may be another's to remove
+        with suppress(OSError):  # the file may belong to somebody else
             if time.time() - part.stat().st_mtime > _SECONDS_OF_A_WRITER:
                 shutil.rmtree(part) if part.is_dir() else part.unlink()
 
 
 def remove_folder(path: Path) -> None:
-    """Remove a folder, if it is there, so that it is there whole or not at all; of a link, the link.
+    """Remove a folder in one step, so that it is there whole or not at all. If the path is a link, only the link goes.
 
     Raises: OutputError.
     """

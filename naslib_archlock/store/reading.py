@@ -1,8 +1,8 @@
 """Files that users give, read within limits.
 
-Parsers raise whatever their parts stumble over, and a small file can ask for any amount of memory: aliases of aliases,
-gigabytes of zeros in a megabyte of gzip. Here all of that is one error, which whoever reads puts behind the name of the
-file.
+Parsers raise errors of many kinds, and a small file can ask for any amount of memory: by aliases of aliases, or by
+gigabytes of zeros in a megabyte of gzip. In this module all of that is one error, an ``UnreadableError``. The caller
+puts its text behind the name of the file.
 """
 
 from __future__ import annotations
@@ -21,10 +21,15 @@ import yaml
 from ..errors import shown
 
 _BLOCK = 1 << 20
-_LARGEST_TEXT = 1 << 18  # bytes of a YAML file; PyYAML takes a second for that, and seconds for one long number
+_LARGEST_TEXT = (
+    1 << 18
+)  # bytes of a YAML file; PyYAML takes a second to read so many, and seconds if they are one long number
 _MOST_NODES, _MOST_LEVELS = 100_000, 50  # limits of a YAML file when its aliases are written out
 _MOST_CHARACTERS = 1_000_000
-_MOST_UNPACKED, _MOST_RATIO = 16 << 20, 200  # bytes, and times the packed size: real tables reach 10
+_MOST_UNPACKED, _MOST_RATIO = (
+    16 << 20,
+    200,
+)  # bytes, and a multiple of the packed size; real tables unpack to at most 10 times their size
 
 
 class UnreadableError(Exception):
@@ -34,13 +39,13 @@ class UnreadableError(Exception):
 def read_regular(path: Path) -> bytes:
     """The content of a file, unpacked if its name ends in ``.gz``. Raises: UnreadableError."""
     try:
-        if not stat.S_ISREG(path.stat().st_mode):  # a pipe would be waited for, a device read for ever
+        if not stat.S_ISREG(path.stat().st_mode):  # reading a pipe would block, and reading a device would never end
             raise UnreadableError("cannot be read (it is no file)")
         raw = path.read_bytes()
         return _unpacked(raw) if path.suffix == ".gz" else raw
     except (EOFError, zlib.error, gzip.BadGzipFile) as err:
         raise UnreadableError(f"cannot be read (it is cut short or not gzip: {err})") from err
-    except (OSError, ValueError) as err:  # ValueError: of a NUL in the name
+    except (OSError, ValueError) as err:  # a NUL in the name is a ValueError
         raise UnreadableError(f"cannot be read ({_reason(err)})") from err
 
 
@@ -58,12 +63,12 @@ def _unpacked(raw: bytes) -> bytes:
 def read_yaml(path: Path) -> Any:
     """What a YAML file holds. Unlike PyYAML, it refuses equal keys. Raises: UnreadableError."""
     try:
-        with path.open("rb") as f:  # not only a regular file: a shell's <(command) is a pipe
+        with path.open("rb") as f:  # a pipe is allowed, because a shell's <(command) is one
             raw = f.read(_LARGEST_TEXT + 1)
         if len(raw) > _LARGEST_TEXT:
             raise UnreadableError(f"is too large (more than {_LARGEST_TEXT:,} bytes: no config or study is)")
         return parse_yaml(raw.decode("utf-8"))
-    except (OSError, ValueError) as err:  # ValueError: of bytes that are no text, of a NUL in the name
+    except (OSError, ValueError) as err:  # bytes that are not UTF-8, or a NUL in the name, are a ValueError
         raise UnreadableError(f"cannot be read ({_reason(err)})") from err
 
 
@@ -83,14 +88,17 @@ def parse_yaml(text: str) -> Any:
         where = f"line {mark.line + 1}, column {mark.column + 1}: " if mark else ""
         what = ", ".join(filter(None, (err.context, err.problem)))
         raise UnreadableError(f"is not YAML ({where}{what})") from err
-    except Exception as err:  # PyYAML lets its parts' through: of a date in month 13, a wrong tag, 5,000 digits
+    except (
+        Exception
+    ) as err:  # PyYAML does not wrap the errors of its parts, such as a date in month 13 or a number of 5,000 digits
         raise UnreadableError(f"is not YAML ({_reason(err)})") from err
 
 
 class _Loader(yaml.SafeLoader):
-    """PyYAML takes the last of two equal keys without a word; this one refuses them.
+    """A loader that refuses equal keys and deep nesting.
 
-    It also takes seconds for hundreds of brackets within each other, and reads no thousand of them.
+    PyYAML itself silently takes the last of two equal keys. It takes seconds to read hundreds of nested brackets, and
+    fails at a thousand.
     """
 
     _level = 0
@@ -110,7 +118,7 @@ class _Loader(yaml.SafeLoader):
                 continue
             key = self.construct_object(key_node, deep=True)
             if not isinstance(key, Hashable):
-                continue  # PyYAML's own error
+                continue  # PyYAML raises an error of its own for this key
             if key in seen:
                 problem = f"the key {shown(key)} occurs twice"
                 raise yaml.constructor.ConstructorError(None, None, problem, key_node.start_mark)
@@ -119,7 +127,7 @@ class _Loader(yaml.SafeLoader):
 
 
 def _measure(node: yaml.Node, known: dict[int, tuple[int, int, int] | None]) -> tuple[int, int, int]:
-    """Nodes, characters and levels of what a node stands for, every alias written out.
+    """Count the nodes, characters and levels of a node when all its aliases are written out.
 
     Raises: UnreadableError: if they are too many, or it holds itself.
     """
@@ -151,7 +159,7 @@ def parse_json(raw: bytes) -> Any:
         raise UnreadableError(f"cannot be read ({err})") from err
     except RecursionError as err:
         raise UnreadableError("is not JSON that can be read (it is nested too deeply)") from err
-    except ValueError as err:  # also of an integer of 5,000 digits
+    except ValueError as err:  # an integer of 5,000 digits is a ValueError, too
         raise UnreadableError(f"is not valid JSON ({err})") from err
 
 

@@ -1,4 +1,4 @@
-"""JSON that is read back later, with a checksum: any changed byte of such a file is noticed.
+"""JSON files with a checksum, for content that is read back later. Any changed byte of such a file is noticed.
 
 A file is one object of the content and its SHA-256, indented for people. It is taken for whole only if sealing the
 content that was read gives exactly the bytes of the file again.
@@ -17,7 +17,7 @@ from .files import write_bytes
 
 
 class DamagedError(ValueError):
-    """What was read is not what was sealed."""
+    """The content that was read differs from the content that was sealed."""
 
 
 def seal(content: Any) -> bytes:
@@ -47,9 +47,9 @@ def read(path: Path) -> Any:
 
 
 def read_all(paths: Iterable[Path]) -> dict[Path, Any]:
-    """The content of those files that are there whole; a warning speaks of the others, but for those that are missing.
+    """Read the files that are there whole. A warning names damaged files; a missing file needs no warning.
 
-    For work that is done again where it is not there.
+    This serves work that is done again where its result is missing.
     """
     contents, damaged = {}, []
     for path in paths:

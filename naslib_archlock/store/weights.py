@@ -1,7 +1,7 @@
-"""Weights with what they are, as safetensors: rankers, probe networks, exported networks. Never a pickle.
+"""Files of weights with a description: rankers, probe networks, exported networks. They are safetensors, never pickles.
 
-A file has one entry of metadata, named after its format: JSON of what the weights are, and a SHA-256 of that and of all
-names, types, shapes and numbers. So a changed byte is noticed, if it changes any of these.
+A file has one entry of metadata, named after its format: JSON that describes the weights, and a SHA-256 of this
+description and of all names, types, shapes and numbers. A byte that changes any of these is noticed.
 """
 
 from __future__ import annotations
