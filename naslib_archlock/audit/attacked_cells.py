@@ -18,7 +18,7 @@ FOUND, S, RANDOM = "found", "scheme S", "random"  # the roles of cells in an aud
 def cells_to_attack(config: Config, benchmark: Benchmark, result: Mapping[str, Any]) -> dict[str, list[Cell]]:
     """Role -> cells: ``found``, ``scheme S`` unless that is the scheme, and ``random``.
 
-    Random cells are of different functions, within the source budget where a table says which are; of own images any.
+    Random cells compute different functions. Where a table knows the accuracies, they lie within the source budget.
 
     Args:
         result: what ``locking.result.finish`` returned for the search.

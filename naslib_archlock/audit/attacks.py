@@ -24,15 +24,15 @@ ATTACKS: dict[str, tuple[str, ...]] = {
     "fine-tuning": ("all",),
     "scratch": ("all",),
 }
-SCRATCH = "scratch"  # the weights are not used: what the attacker has without the release
+SCRATCH = "scratch"  # this attack ignores the weights: it is what the attacker can do without the release
 TRANSFERS = tuple(name for name in ATTACKS if name != SCRATCH)
 
-# Random numbers of a seed, apart from those that the source was trained with.
+# Streams of random numbers of a seed; training on the source uses another stream.
 _IMAGES, _TRAINING = 1, 2
 
 
 def drawn_images(data: LabelledImages, fraction_pct: float, seeds: Sequence[int]) -> np.ndarray:
-    """The images that the attacker has, for each seed: ``seeds x n`` rows, of all classes alike as far as they go.
+    """The images that the attacker has, for each seed: ``seeds x n`` rows, balanced over the classes.
 
     The images of a smaller fraction are among those of a larger one.
     Raises: ConfigError: if that is not one image.

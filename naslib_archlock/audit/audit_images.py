@@ -52,7 +52,7 @@ def splits_on(config: Config, task: str, device: str) -> Mapping[str, LabelledIm
 
 
 def fit_settings(config: Config) -> FitSettings:
-    """How the networks of an audit are built and trained: as the config says, else as suits the images."""
+    """How the networks of an audit are built and trained: as the config says, or else as suits the images."""
     section = config.audit
     is_digits = get_space(config.search_space).is_embedded and not is_image_folder(config.dataset)
     suited = FitSettings() if is_digits else FIT

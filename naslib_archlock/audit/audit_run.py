@@ -55,7 +55,9 @@ def run_audit(
     functions = {target: _functions(space, some) for target, some in cells.items()}
     calls = {
         f"{''.join(map(str, cell))}-{targets.index(target)}-{fraction:g}": (config, device, cell, target, fraction)
-        for cell in dict.fromkeys(cell for some in functions.values() for cell in some)  # each trained once a process
+        for cell in dict.fromkeys(
+            cell for some in functions.values() for cell in some
+        )  # a process trains each cell once
         for target in targets
         if cell in functions[target]
         for fraction in config.audit.fraction_list
@@ -108,12 +110,12 @@ def _settings(config: Config, targets: Sequence[str], device: str) -> dict[str, 
                 f"{task_name(config.dataset)} {channels}: its weights cannot be used on them"
             )
         for fraction in config.audit.fraction_list if task in targets else ():
-            drawn_images(splits["train"], fraction, [0])  # raises here, not after hours
+            drawn_images(splits["train"], fraction, [0])  # an error must come now, not after hours
         digests[task_name(task)] = digest_of(*splits.values())
     return {
         "version": _VERSION,
         "source": task_name(config.dataset),
-        "targets": [task_name(target) for target in targets],  # parts are named by their places
+        "targets": [task_name(target) for target in targets],  # the names of parts hold the positions of targets
         "networks": asdict(networks),
         "learning_rates": config.audit.learning_rate_list,
         "attacks": ATTACKS,
@@ -126,7 +128,7 @@ def _settings(config: Config, targets: Sequence[str], device: str) -> dict[str, 
 
 
 def _check_stages(n_stages: int, images: LabelledImages, task: str) -> None:
-    """Each stage after the first halves the images; of one number a channel, batches of one have no spread."""
+    """Check the size: each stage after the first halves the images, and normalisation needs more than one pixel."""
     size = min(images.images.shape[2:])
     if size >> (n_stages - 1) < 2:
         raise ConfigError(

@@ -1,4 +1,4 @@
-"""How many threads torch and NumPy compute with. Only who computes with torch needs it imported."""
+"""How many threads torch and NumPy compute with. This module imports torch only when its threads are set."""
 
 from __future__ import annotations
 
@@ -13,9 +13,8 @@ from threadpoolctl import ThreadpoolController
 def single_threaded() -> Iterator[None]:
     """Compute on one thread of torch inside the block.
 
-    For work in small pieces, threads gain little, and processes side by side that share the cores then wait for each
-    other's threads: two searches at once took 20 times as long. The result also no longer depends on the machine's
-    number of cores.
+    Threads gain little for work in small pieces, and processes that share the cores wait for each other's threads: two
+    searches at once took 20 times as long. On one thread, the result also does not depend on the number of cores.
     """
     import torch
 
@@ -37,4 +36,4 @@ def single_threaded_blas() -> AbstractContextManager[None]:
 def _controller() -> ThreadpoolController:
     import scipy.linalg  # noqa: F401  # it has a library of its own, which must be there to be found
 
-    return ThreadpoolController()  # looking for the libraries takes milliseconds
+    return ThreadpoolController()  # the search for the libraries takes milliseconds

@@ -1,7 +1,7 @@
 """Finding NASLib, and the shims that let its unchanged code (branch Develop, 0.1.0) run on current libraries.
 
-Each shim says what it is for; all of them are no-ops where they are not needed. The last ones keep NASLib from running
-what it only has to read: its benchmark files, checkpoints, and configs.
+Each shim says what it is for, and does nothing where it is not needed. The last shims keep NASLib from
+running code in files that it only has to read: benchmark files, checkpoints and configs.
 """
 
 from __future__ import annotations
@@ -133,7 +133,7 @@ def _read_benchmark_files_as_numbers() -> None:
         _naslib_module(module).pickle = SimpleNamespace(load=_load_numbers)  # type: ignore[attr-defined]
     api = _naslib_module("search_spaces.transbench101.api")
     api.torch = SimpleNamespace(load=_load_numbers_of_torch)  # type: ignore[attr-defined]
-    # These are read by other packages (nasbench301, nats_bench), whose files hold whole models.
+    # Other packages (nasbench301, nats_bench) read these files, and the files hold whole models.
     for name in ("get_nasbench301_api", "get_nlp_api", "get_natsbenchsize_api"):
         setattr(_naslib_module("utils.get_dataset_api"), name, _refuse_models)
 
@@ -161,7 +161,7 @@ def _load_numbers_of_torch(name: str) -> Any:
 
 
 def _in_data_folder(name: str) -> Path:
-    """A link that lies there may lead elsewhere: whoever put it there meant that. Raises: NaslibError."""
+    """Check that a file lies in NASLib's data folder; a link there may lead elsewhere. Raises: NaslibError."""
     root = _naslib_module("utils.get_dataset_api").get_project_root()
     path, folder = Path(os.path.abspath(name)), Path(os.path.abspath(root / "data"))
     if folder not in path.parents:
@@ -256,7 +256,7 @@ def _read_configs_as_yaml() -> None:
     utils.load_config = _config_loader(_naslib_module("utils").CfgNode)  # type: ignore[attr-defined]
 
 
-# What NASLib names output folders by; ``out_dir`` alone is a path.
+# NASLib names output folders by these keys; only ``out_dir`` is a path.
 _FOLDER_NAMES = ("search_space", "dataset", "optimizer", "predictor", "config_type", "config_id", "seed")
 
 

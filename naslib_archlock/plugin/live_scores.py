@@ -80,8 +80,8 @@ def network_scores(
 ) -> ZeroCostScores:
     """Score architectures by zero-cost proxies of the networks that ``build`` makes of them.
 
-    A score depends on batch, seed and architecture, not on what else is asked for; global random generators are left as
-    they were. What NASLib prints and warns of where a proxy fails is not shown.
+    A score depends on batch, seed and architecture, not on what else is asked for; global random generators stay as
+    they were. Output and warnings of NASLib about a failing proxy are not shown.
 
     The proxies of one network share their passes through it (``shared_passes``).
 
@@ -103,7 +103,7 @@ def network_scores(
     load_naslib()
     archs = [as_cell(cell) for cell in cells]
     for arch in archs:
-        space.to_naslib(arch)  # raises here, not after hours
+        space.to_naslib(arch)  # an error must come now, not after hours
     scores = {proxy: np.full(len(archs), np.nan) for proxy in proxies}
     with global_generators(), _quick_garbage_collection(), quiet():
         for row, arch in enumerate(archs):
@@ -116,8 +116,8 @@ def network_scores(
 
 @contextmanager
 def _quick_garbage_collection() -> Iterator[None]:
-    """Leave what lives now out of garbage collections: NASLib collects after every score, which else takes 0.4 s."""
-    if gc.get_freeze_count():  # somebody else's doing, and theirs to undo
+    """Keep present objects out of garbage collections: NASLib collects after every score, in 0.4 s without this."""
+    if gc.get_freeze_count():  # somebody else has frozen objects, and has to unfreeze them
         yield
         return
     gc.freeze()
@@ -129,7 +129,7 @@ def _quick_garbage_collection() -> Iterator[None]:
 
 @contextmanager
 def quiet() -> Iterator[None]:
-    """Show neither what NASLib prints nor what it warns of."""
+    """Hide NASLib's output and warnings."""
     with redirect_stdout(io.StringIO()), warnings.catch_warnings():
         warnings.simplefilter("ignore")
         yield

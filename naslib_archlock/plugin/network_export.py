@@ -163,7 +163,7 @@ def _check(
             f"architecture of {NASBENCH201.name} or {TRANSBENCH101_MICRO.name}"
         )
     for name, value, least, most in (
-        ("n_classes", n_classes, 2, 100_000),  # more would fill the memory before they are refused
+        ("n_classes", n_classes, 2, 100_000),  # larger numbers would fill the memory before an error comes
         ("in_channels", in_channels, 1, 1000),
         ("image_size", image_size, 1, 4096),
     ):

@@ -182,12 +182,12 @@ def _in_parts(
         if proxy not in PROXIES:
             raise unknown("proxy", proxy, PROXIES)
     for cell in cells:
-        space.to_naslib(cell)  # raises here, not after hours
-    naslib_home()  # so does this; importing NASLib takes seconds, and is left to the processes that need it
+        space.to_naslib(cell)  # an error must come now, not after hours
+    naslib_home()  # this raises now, too; importing NASLib takes seconds, so only the processes that need it do that
     starts = range(0, len(cells), cells_a_part)
     calls = {
         f"{i}-{start}": (scorer, space, batch, cells[start : start + cells_a_part], tuple(proxies), seed)
-        for start in starts  # first some of every task
+        for start in starts  # every task gets some scores first
         for i, batch in enumerate(batches)
     }
     settings = {
@@ -267,7 +267,7 @@ def naslib_dataset(name: str, max_images: int = 2000, folder: Path | None = None
     try:
         with global_generators(), quiet():
             loader, *_ = importlib.import_module("naslib.utils").get_train_val_loaders(config)
-    except Exception as err:  # whatever goes wrong there: no network, a damaged archive, a missing folder
+    except Exception as err:  # anything can go wrong: no network, a damaged archive, a missing folder
         raise NaslibError(
             f"NASLib cannot read {name} ({type(err).__name__}: {err}); put {files} into {folder}, from {source}"
         ) from err

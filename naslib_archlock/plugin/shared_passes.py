@@ -162,7 +162,7 @@ def _scores_by_images(images: Tensor, outputs: Tensor, targets: Tensor) -> dict[
 def _nan_if_it_fails(score: Callable[[], float]) -> float:
     try:
         return score()
-    except Exception:  # so does NASLib with these two, whatever goes wrong, such as labels that are images
+    except Exception:  # NASLib does the same for these two proxies, for example if labels are images
         return math.nan
 
 

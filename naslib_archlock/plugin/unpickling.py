@@ -1,8 +1,8 @@
-"""Pickles of others, read without running them.
+"""Reading pickles from other people without running code in them.
 
-To read a pickle is to carry out what it says, and it may say: call this function. What is read here may call what
-builds plain containers, numbers, text and NumPy's arrays of them, and nothing else. Python's own reader does the rest:
-it asks ``find_class`` for everything that a pickle wants to call.
+A pickle is a program, and it may call any function. Here it may only call what builds plain containers, numbers, text
+and NumPy's arrays of them. Python's own reader does the rest: it asks ``find_class`` for everything that a pickle wants
+to call.
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ class _Array(np.ndarray):
 
     def __setstate__(self, state: Any) -> None:
         _version, shape, of, is_fortran, data = state
-        if self.size:  # NumPy would free the elements that it has, whoever else looks at them
+        if self.size:  # NumPy would free the present elements although another array may still use them
             raise RefusedPickle("an array twice")
         super().__setstate__((1, shape, _dtype_of(of), bool(is_fortran), _checked_bytes(data)))  # type: ignore[arg-type]
 
@@ -86,7 +86,7 @@ def _number_type(*code: Any) -> _NumberType:
 
 
 def _array_class(*_: Any) -> Any:
-    """What builds arrays is given the class; the class itself is not called."""
+    """Refuse a call of the class. Builders of arrays get it only as an argument."""
     raise RefusedPickle("numpy.ndarray, called")
 
 
@@ -111,7 +111,7 @@ _NUMBERS: dict[str, Any] = {
     "numpy.dtype": _number_type,
     "numpy.ndarray": _array_class,
 }
-for _core in ("numpy.core", "numpy._core"):  # before NumPy 2, and since
+for _core in ("numpy.core", "numpy._core"):  # the names before NumPy 2 and since
     _NUMBERS[f"{_core}.multiarray._reconstruct"] = _empty_array
     _NUMBERS[f"{_core}.multiarray.scalar"] = _scalar
     _NUMBERS[f"{_core}.numeric._frombuffer"] = _array
@@ -125,7 +125,7 @@ class _Unpickler(pickle.Unpickler):
 
     def find_class(self, module: str, name: str) -> Any:
         """Raises: RefusedPickle."""
-        full_name = f"{'builtins' if module == '__builtin__' else module}.{name}"  # Python 2's, in old protocols
+        full_name = f"{'builtins' if module == '__builtin__' else module}.{name}"  # old protocols use Python 2's name
         try:
             return _NUMBERS[full_name]
         except KeyError:
@@ -185,7 +185,7 @@ def read_weights(path: str) -> Any:
     if "weights_only" in inspect.signature(torch.load).parameters:
         try:
             return torch.load(path, map_location="cpu", weights_only=True)
-        except pickle.UnpicklingError as err:  # its text says how to run the file all the same
+        except pickle.UnpicklingError as err:  # the original text tells how to run the file anyway
             asked_for = re.search(r"GLOBAL (\S+)", str(err))
             raise RefusedPickle(asked_for[1]) if asked_for else pickle.UnpicklingError("it is damaged") from err
     reader: Any = types.ModuleType(__name__)  # torch 1.12
@@ -194,7 +194,7 @@ def read_weights(path: str) -> Any:
 
 
 def _is_torchscript(path: str) -> bool:
-    """As torch itself tells."""
+    """Whether a file is TorchScript, by the test that torch itself uses."""
     import torch
 
     with open(path, "rb") as file:

@@ -30,7 +30,7 @@ _WIDTH = 100
 
 
 def audit_text(figures: pd.DataFrame, on_source: pd.DataFrame, source: str) -> str:
-    """What the attacker gets of each role on each target, and what of that the weights are worth.
+    """What the attacker gets of each role on each target, and how much of it the weights are worth.
 
     Args:
         figures: of ``audit.results.by_role``.
@@ -99,7 +99,7 @@ def audit_picture(figures: pd.DataFrame) -> bytes:
 
 
 def _draw_target(axis: Axes, summary: pd.DataFrame, roles: Sequence[str]) -> None:
-    """A little beside each other, so that intervals can be told apart."""
+    """Draw roles slightly beside each other, so that their intervals can be told apart."""
     styles: Mapping[str, str] = {TRANSFER: "-", SCRATCH: ":"}
     for i, role in enumerate(roles):
         for figure, style in styles.items():

@@ -18,7 +18,7 @@ from .tables import number
 _CMAP = "RdBu"  # red below 0, worse than random; blue above
 _COLORS = [f"C{i}" for i in range(10)]
 _MARKERS = "osD^vP*X<>ph"
-_SHOWN_BUDGETS = 3  # source losses are drawn up to so many budgets
+_SHOWN_BUDGETS = 3  # the axis of source losses ends at so many budgets
 
 
 def score_figure(summary: pd.DataFrame, compare_with: str) -> Figure:
@@ -131,7 +131,7 @@ def cost_figure(summary: pd.DataFrame, pairs: pd.DataFrame) -> Figure:
 
 
 def _draw_costs(axis: Axes, summary: pd.DataFrame, pairs: pd.DataFrame, methods: Sequence[str], budget: float) -> None:
-    """What loses more than a few budgets stands at the right edge."""
+    """Put points that lose more than a few budgets at the right edge."""
     edge, most = _SHOWN_BUDGETS * max(budget, 0.1), pairs["source_loss_pct"].max()
     axis.axvline(budget, color="black", lw=0.8, ls="--", label="source budget")
     axis.axhline(0, color="black", lw=0.5)
@@ -149,7 +149,7 @@ def _draw_costs(axis: Axes, summary: pd.DataFrame, pairs: pd.DataFrame, methods:
         axis.set_xticks(ticks, [*(f"{tick:.3g}" for tick in ticks[:-1]), f"≥ {edge:.3g}"])
         axis.set_xlim(-0.04 * edge, 1.04 * edge)
     drops = pairs["target_drop_pct"].dropna()
-    if len(drops):  # a few pairs, where the reference is near 0, would hide all others
+    if len(drops):  # a few pairs whose reference is near 0 would hide all others
         low, high = np.percentile(drops, [3, 97])
         means = summary["target_drop_pct"].dropna()
         low, high = min(low, 0, means.min()), max(high, 0, means.max())

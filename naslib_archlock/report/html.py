@@ -14,7 +14,7 @@ from .study_report import StudyReport
 from .tables import are_figures
 
 _LOADER = PackageLoader(__package__)
-# autoescape: whatever a study calls its methods, the page shows it as text
+# With autoescape, the page shows the name of a method as text, whatever it is.
 _TEMPLATES = Environment(loader=_LOADER, autoescape=True, undefined=StrictUndefined)
 
 

@@ -43,5 +43,5 @@ def _items(texts: Iterable[str]) -> str:
 
 
 def _code(text: str) -> str:
-    """Indented, which nothing within can end."""
+    """An indented code block, which no text inside it can end."""
     return "\n".join(f"    {line}".rstrip() for line in text.splitlines())

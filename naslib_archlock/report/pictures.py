@@ -16,12 +16,14 @@ _LABEL_WIDTH = 30
 
 def plain(label: str, width: int = _LABEL_WIDTH) -> str:
     """A user's label in at most two lines, beginning and end of a longer one, and not read as a formula."""
-    text = "".join(sign if sign.isprintable() else "\ufffd" for sign in " ".join(label.split()))  # for XML's sake
+    text = "".join(
+        sign if sign.isprintable() else "\ufffd" for sign in " ".join(label.split())
+    )  # XML allows no other control characters
     lines = textwrap.wrap(text, width)
     if len(lines) > 2:
         lines = [lines[0], "…" + text[1 - width :]]
     shown = "\n".join(lines).replace("$", r"\$")
-    return f" {shown}" if shown.startswith("_") else shown  # which would keep it out of legends
+    return f" {shown}" if shown.startswith("_") else shown  # a leading underscore would keep a label out of legends
 
 
 def png(figure: Figure) -> bytes:
@@ -38,7 +40,7 @@ def svg(figure: Figure) -> bytes:
 def _saved(figure: Figure, **options: Any) -> bytes:
     buffer = io.BytesIO()
     with warnings.catch_warnings():
-        # a label may be in a script that the font lacks; tables show it
+        # the font may lack the script of a label; the tables show it
         warnings.filterwarnings("ignore", "Glyph .* missing from", UserWarning)
         figure.savefig(buffer, **options)
     return buffer.getvalue()

@@ -57,7 +57,7 @@ def lock_picture(benchmark: Benchmark, source: str, result: Mapping[str, Any], f
     Those that lie outside the budget by more than the budget is wide are not drawn.
 
     Args:
-        result: of ``pipeline.finish``.
+        result: of ``locking.result.finish``.
         floor: the least source validation accuracy within the budget.
     """
     archs = [tuple(arch) for arch in benchmark.space.distinct().tolist()]

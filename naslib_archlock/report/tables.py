@@ -13,12 +13,12 @@ NONE = "-"  # no figure: too few seeds or pairs, or a run that is missing
 
 _FIGURE = re.compile(r"[-<]?\d|\[-?\d|-$")
 
-# What pdfLaTeX does not take as it is; what else is outside ASCII is left to the reader's LaTeX.
+# pdfLaTeX does not take these characters as they are. Other characters outside ASCII are left to the reader's LaTeX.
 _LATEX = str.maketrans(
     {
         **{sign: f"\\{sign}" for sign in "&%$#_{}"},
         "\\": r"\textbackslash{}",
-        "[": "{[}",  # after a line's end it would begin an option
+        "[": "{[}",  # a bracket after the end of a line would begin an option
         "~": r"\textasciitilde{}",
         "^": r"\textasciicircum{}",
         "<": r"\textless{}",
@@ -179,6 +179,6 @@ def latex_text(text: object) -> str:
 
 
 def to_csv(frame: pd.DataFrame) -> str:
-    """Figures as they are, to six digits; an empty cell is a figure that there is none of."""
+    """Figures as they are, to six digits; an empty cell is a missing figure."""
     text: str = frame.to_csv(index=False, float_format="%.6g", lineterminator="\n")
     return text

@@ -59,7 +59,7 @@ def _measured(result: Mapping[str, Any], meaning: str) -> list[str]:
 
 
 def _estimated(result: Mapping[str, Any]) -> list[str]:
-    """What is known where no network was trained: the ranker's opinion."""
+    """The ranker's estimate, for a run that trained no network."""
     text = (
         f"By the ranker, it is number {result['source_position']} of {result['n_distinct']} on {result['source']} "
         f"(what scheme S finds: {result['s']['source_position']}). No table holds accuracies of these images, and no "

@@ -1,7 +1,7 @@
-"""The methods that a study compares: each picks architectures for a source task, and says what it looked up for that.
+"""The methods that a study compares. Each picks architectures for a source task and counts its look-ups.
 
-``KINDS`` holds them by name. Those that read whole tables know the source accuracy of every architecture, where a
-search may look up a few; ``ceiling`` and ``oracle`` know the target's, too.
+``KINDS`` holds them by name. A search may look up a few accuracies. Methods that read whole tables know the source
+accuracy of every architecture, and ``ceiling`` and ``oracle`` know the target's accuracies as well.
 """
 
 from __future__ import annotations
@@ -58,10 +58,16 @@ class Picks(NamedTuple):
 class Job:
     """What a method is given to choose for.
 
-    Attributes: benchmark; source; target, budget_pct: None for a method that does not use them; seed; source_queries:
-        look-ups of source validation accuracy that it may make; tables: folder of plain tables, empty where the
-        benchmark is NASLib's or the embedded one; options: the method's own, checked; rankers: folder that keeps
-        trained rankers for the runs that train the same one.
+    Attributes:
+        benchmark: answers for all accuracies.
+        source: the source task.
+        target: the target task; None for a method that does not use it.
+        budget_pct: the source budget in %; None for a method that does not use it.
+        seed: makes the method's random numbers.
+        source_queries: the number of look-ups of source validation accuracy that it may make.
+        tables: the folder of plain tables; empty for NASLib's files and for the embedded benchmark.
+        options: the method's own options, checked.
+        rankers: the folder that keeps trained rankers, so that runs can share them.
     """
 
     benchmark: Benchmark
@@ -79,9 +85,15 @@ class Job:
 class Kind:
     """A kind of method.
 
-    Attributes: name; about: what it does, in a line; pick; uses_target, uses_budget: a method that uses neither is run
-        once for a source, and its picks are scored for all targets and budgets; is_random: else one seed is enough;
-        spaces: the search spaces that it works on; options: name -> allowed values, for each option that it needs.
+    Attributes:
+        name: in the study's file.
+        about: what it does, in a line.
+        pick: chooses architectures for a job.
+        uses_target, uses_budget: whether its picks depend on them. A method that uses neither is run once for a source,
+            and its picks are scored for all targets and budgets.
+        is_random: whether its picks depend on the seed; otherwise one seed is enough.
+        spaces: the search spaces that it works on.
+        options: name -> allowed values, for each option that it needs.
     """
 
     name: str
@@ -116,7 +128,7 @@ class Kind:
         """Raises: NaslibError, StudyError: if something that the method needs is not installed."""
 
     def settings(self, job: Job) -> dict[str, Any]:
-        """All that picks depend on beside the benchmark, source, target, budget and seed, in JSON types."""
+        """Everything that picks depend on besides benchmark, source, target, budget and seed, in JSON types."""
         return {"kind": self.name, "options": dict(job.options), "source_queries": job.source_queries}
 
     def ranker_file(self, job: Job) -> Path | None:
@@ -124,7 +136,7 @@ class Kind:
         return None
 
     def train_ranker(self, job: Job) -> None:
-        """Train that ranker and keep it."""
+        """Train the ranker of ``ranker_file`` and keep it there."""
 
 
 # -- ArchLock ----------------------------------------------------------------------------------------------------------
@@ -159,7 +171,7 @@ class ArchLock(Kind):
         _config(options, {"dataset": "source"}, {"target": "target"})
 
     def settings(self, job: Job) -> dict[str, Any]:
-        """The resolved config, so that another default is another setting, and the files that it reads."""
+        """The resolved config and digests of the files that it reads. A changed default is then a changed setting."""
         config = config_of(job)
         section = {key: value for key, value in asdict(config.archlock).items() if key not in _SET_BY_STUDY}
         settings = {
@@ -196,7 +208,7 @@ class ArchLock(Kind):
             ranker.save(path)
 
     def ranker(self, job: Job) -> Ranker | None:
-        """The ranker of the job, trained now if it is not there or damaged; None if it is not one to train."""
+        """The ranker of the job, trained now if its file is missing or damaged; None if the job trains none."""
         path = self.ranker_file(job)
         if path is None:
             return None
@@ -240,7 +252,7 @@ def _files(config: Config) -> list[Path]:
         files += [Path(name) for name in sorted(glob.glob(section.embedding.replace("{task}", "*")))]
     try:
         return files + zero_cost_files(config)
-    except ArchLockError:  # a search that needs them will say so
+    except ArchLockError:  # a search that needs these files reports that they are missing
         return files
 
 
@@ -280,20 +292,20 @@ def _pick_by_source(rule: str, job: Job) -> Picks:
 
 
 def _pick_by_target(rule: str, job: Job) -> Picks:
-    assert job.target is not None and job.budget_pct is not None  # these kinds use both
+    assert job.target is not None and job.budget_pct is not None  # these kinds use target and budget
     known = LockScale(job.benchmark, job.source, job.target, job.budget_pct)
     return Picks(known.least(TARGET_RULES[rule](known), N_PICKS), len(known.archs), int(known.within.sum()))
 
 
 def _pick_at_random(job: Job) -> Picks:
     known = _within_budget(job)
-    # A draw of its own for each source and budget, so that their mean is one over independent draws.
+    # Each source and budget has a draw of its own, so that a mean over them is one over independent draws.
     where = zlib.crc32(f"{job.source} {job.budget_pct}".encode())
     return Picks(known.random(N_PICKS, np.random.default_rng([job.seed, where])), len(known.archs))
 
 
 def _within_budget(job: Job) -> WithinBudget:
-    assert job.budget_pct is not None  # these kinds use it
+    assert job.budget_pct is not None  # these kinds use the budget
     return WithinBudget(job.benchmark, job.source, job.budget_pct)
 
 
@@ -395,5 +407,5 @@ def kind_of(name: str, options: Mapping[str, Any]) -> Kind:
     name_of_scheme = options.get("scheme")
     scheme = SCHEMES.get(name_of_scheme) if isinstance(name_of_scheme, str) else None
     if kind is ARCHLOCK and scheme and not scheme.locks:
-        return replace(kind, uses_budget=False)  # it gives nothing up, whatever the budget
+        return replace(kind, uses_budget=False)  # a scheme that does not lock gives nothing up, whatever the budget is
     return kind

@@ -1,8 +1,8 @@
 """NSGA-II (Deb et al., 2002) by pymoo: the conventional multi-objective search for a lock, which looks at the target.
 
-It maximises the validation accuracy on the source and minimises that on the target, and looks up both of every
-architecture it evaluates: a search under the honesty rules of this package has the former look-ups only. Importing this
-module without pymoo raises a ``StudyError``.
+It maximises validation accuracy on the source and minimises validation accuracy on the target. It looks up both for
+every architecture that it evaluates, where a search under this package's honesty rules looks up only the source.
+Importing this module without pymoo raises a ``StudyError``.
 """
 
 from __future__ import annotations
@@ -31,17 +31,17 @@ try:
 except ImportError as err:
     raise StudyError(f"NSGA-II needs pymoo ({err}); install it with: pip install 'naslib_archlock[studies]'") from err
 
-# Chosen in favour of this baseline, by the lock score over all pairs of both benchmarks at 200 look-ups and budgets of
-# 2 and 5 %: its mean is 0.32, beside 0.24 with a population of 40 and the usual crossover rate of 0.9. Children of
-# unlike parents are like neither, and the architectures that are best on the source are not reached.
+# These values favour this baseline. They were chosen by the lock score over all pairs of both benchmarks, at 200
+# look-ups and budgets of 2 and 5 %: the mean is 0.32, and 0.24 with a population of 40 and the usual crossover rate of
+# 0.9. A child of very different parents resembles neither, and the search then misses the best source architectures.
 POPULATION_SIZE = 10
 CROSSOVER_RATE = 0.25
 
-Config.warnings["not_compiled"] = False  # pymoo prints that it runs without its compiled modules
+Config.warnings["not_compiled"] = False  # otherwise pymoo prints that it runs without its compiled modules
 
 
 def pick(job: Job) -> Picks:
-    """The least accurate on the target, by validation accuracy, of those within the source budget.
+    """Pick the architectures within the source budget that have the lowest validation accuracy on the target.
 
     The budget is counted from the best source accuracy looked up. Raises: ConfigError.
     """
@@ -101,11 +101,11 @@ class LockProblem(ElementwiseProblem):
         self.unseen.remove(arch)
         self.target[arch] = self._job.benchmark.accuracy(arch, task=str(self._job.target), split="val")
         source = self.source.validation_accuracy(arch)
-        assert source is not None  # no more are asked for than look-ups remain
+        assert source is not None  # the search never asks for more architectures than look-ups remain
         out["F"] = [-source, self.target[arch]]
 
 
-# pymoo's own operators read an op as a number, where the next one is nearer than the last.
+# pymoo's own operators treat an op code as a number, as if neighbouring codes were similar ops.
 
 
 class DistinctSampling(Sampling):
@@ -142,7 +142,7 @@ class ToRepresentative(Repair):
 
 
 class SeenElimination(DefaultDuplicateElimination):
-    """Drops what is disconnected or was looked up, even if it died; pymoo itself compares with the living only."""
+    """Drop disconnected and known architectures, also dead ones; pymoo itself compares with the living only."""
 
     def __init__(self, problem: LockProblem) -> None:
         super().__init__()

@@ -1,6 +1,6 @@
 """What the results of a study say: lock scores with intervals, what a lock costs and does, and paired tests.
 
-All work on the frame of ``studies.results``: one row a method, space, source, target, budget and seed.
+All functions take the frame of ``study_results``: one row for each method, space, source, target, budget and seed.
 
 Intervals are 95% percentile bootstrap intervals of a mean over task pairs. A seed is one repetition of the whole
 study, so a resample draws seeds for all pairs at once: a method that does not look at the target makes the same picks
@@ -35,10 +35,11 @@ _TEST_COLUMNS = [
 
 
 class Statistics(NamedTuple):
-    """Three tables, by space and budget, then in the order of the study's methods. NaN is what too few runs can say.
+    """Three tables, by space and budget, then in the order of the study's methods. A NaN means that there are too few
+    runs.
 
     ``summary``, a row for each space, budget and method (means over pairs of the means over seeds):
-        n_pairs, n_seeds; n_runs: those that there are;
+        n_pairs, n_seeds; n_runs: the number of runs;
         lock_score; lock_score_low, lock_score_high: interval over pairs and seeds; lock_score_seeds_low,
         lock_score_seeds_high: over seeds; lock_score_top5: mean over a run's (at most) five picks;
         outside_budget_pct: share of runs whose pick is outside the budget, in %;
@@ -65,10 +66,10 @@ def analyse(results: pd.DataFrame, methods: Sequence[str], reference: str, compa
     """The statistics of a study.
 
     Args:
-        results: of ``read_results``.
+        results: the frame that ``read_results`` returned.
         methods: the order to list them in.
         reference: the method that target drops are measured against.
-        compare_with: the one that paired tests compare the others with.
+        compare_with: the method that paired tests compare the others with.
     Raises: UnknownNameError: if one of the two has no results.
     """
     found = [method for method in methods if (results["method"] == method).any()]
@@ -193,15 +194,14 @@ class Setting:
 
 
 class Bootstrap:
-    """Resampled means of ``pairs x seeds`` values; the same resamples for whatever it is given.
+    """Resampled means of ``pairs x seeds`` values. All values are resampled in the same way.
 
-    Values of a method without randomness are ``pairs x 1``. A NaN is a run that is missing: a mean over seeds is over
-    those that are there.
+    Values of a method without randomness are ``pairs x 1``. A NaN is a missing run, and means leave it out.
     """
 
     def __init__(self, n_pairs: int, n_seeds: int, n_resamples: int = N_RESAMPLES) -> None:
         rng = stream(0, "bootstrap")
-        # how often each pair, and each seed, is drawn in each resample: means are then products of matrices
+        # These count how often a resample draws each pair and each seed, so that means are matrix products.
         self._pairs = rng.multinomial(n_pairs, np.full(n_pairs, 1 / n_pairs), size=n_resamples)
         self._seeds = rng.multinomial(n_seeds, np.full(n_seeds, 1 / n_seeds), size=n_resamples)
 
@@ -219,7 +219,7 @@ class Bootstrap:
         return _interval(_weighted_mean(np.broadcast_to(is_there, self._pairs.shape), self._seed_means(values)))
 
     def of_each_pair(self, values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Ends of the interval over seeds of each pair; NaN for those with fewer than two."""
+        """Ends of the interval over seeds of each pair; NaN for a pair with fewer than two seeds."""
         low, high = np.full((2, len(values)), np.nan)
         rows = np.isfinite(values).sum(axis=1) >= 2
         if rows.any():
@@ -227,7 +227,7 @@ class Bootstrap:
         return low, high
 
     def _seed_means(self, values: np.ndarray) -> np.ndarray:
-        """Mean over the drawn seeds, ``resamples x pairs``; NaN where none of those drawn is there."""
+        """Mean over the drawn seeds, ``resamples x pairs``; NaN where no drawn seed has a value."""
         values = np.broadcast_to(values, (len(values), self._seeds.shape[1]))
         is_there = np.isfinite(values)
         with np.errstate(invalid="ignore"):
@@ -236,7 +236,7 @@ class Bootstrap:
 
 
 def _weighted_mean(weights: np.ndarray, values: np.ndarray) -> np.ndarray:
-    """Row by row, over the values that are there."""
+    """The weighted mean of each row over the values that are not NaN."""
     is_there = np.isfinite(values)
     with np.errstate(invalid="ignore"):
         means: np.ndarray = (weights * np.where(is_there, values, 0)).sum(axis=1) / (weights * is_there).sum(axis=1)
@@ -269,6 +269,6 @@ def signed_rank_p(differences: np.ndarray) -> float:
 def holm(p: np.ndarray) -> np.ndarray:
     """Holm's step-down correction of p values; a NaN stays and does not count."""
     adjusted = np.full(len(p), np.nan)
-    order = np.argsort(p)[: np.isfinite(p).sum()]  # NaN sort last
+    order = np.argsort(p)[: np.isfinite(p).sum()]  # argsort puts NaN last
     adjusted[order] = np.maximum.accumulate(p[order] * np.arange(len(order), 0, -1)).clip(max=1)
     return adjusted

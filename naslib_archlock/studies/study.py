@@ -68,7 +68,7 @@ class Method:
 
     @property
     def kind(self) -> Kind:
-        """What carries it out."""
+        """The kind of method that carries it out."""
         return kind_of(self.kind_name, self.options)
 
 
@@ -77,13 +77,13 @@ class Study:
     """A checked study.
 
     Attributes:
-        name: of its output folder.
-        about: a sentence.
+        name: the name of its output folder.
+        about: a sentence on what it asks.
         source_queries: look-ups of source validation accuracy that each method may make.
         budgets: source budgets in % of the best source validation accuracy.
-        seeds: their number.
+        seeds: the number of seeds.
         reference: the method that target drops are measured against.
-        compare_with: the one that paired tests compare the others with.
+        compare_with: the method that paired tests compare the others with.
         spaces: search space -> its task pairs, or None for all that its benchmark has.
         methods: label -> method.
         meaning: what the figures of its benchmarks mean (``Benchmark.meaning``).
@@ -189,7 +189,7 @@ class Study:
         }
         content.update(budgets=list(self.budgets), notes=list(self.notes))
         order = ("name", "about", "source_queries", "budgets", "seeds", "reference", "compare_with", "spaces")
-        # a study of from-scratch figures does not say so, as none did before there were others
+        # the file of a study of from-scratch figures leaves the meaning out, so that older files stay as they are
         meaning = ("meaning",) if self.meaning != FROM_SCRATCH else ()
         ordered = {key: content[key] for key in (*order, "methods", *meaning, "notes")}
         return yaml.safe_dump(ordered, sort_keys=False, default_flow_style=None, allow_unicode=True, width=120)
@@ -199,7 +199,7 @@ def _check_budgets(budgets: Sequence[float]) -> None:
     if not budgets:
         raise StudyError("budgets must hold at least one source budget in %")
     for budget in budgets:
-        if not 0 <= budget <= 100:  # not so for NaN either
+        if not 0 <= budget <= 100:  # this refuses NaN, too
             raise StudyError(f"budgets: {budget} must lie in [0, 100] %")
         if budgets.count(budget) > 1:
             raise StudyError(f"budgets: {budget:g} occurs {budgets.count(budget)} times")
@@ -322,7 +322,7 @@ def _text(raw: Any, where: str) -> str:
 
 
 def _prose(raw: Any, where: str) -> str:
-    """Text of any number of lines, as one."""
+    """Text of any number of lines, joined into one line."""
     return _text(" ".join(raw.split()) if isinstance(raw, str) else raw, where)
 
 

@@ -1,7 +1,7 @@
-"""Running a study: what is missing, in parallel; each run's picks are kept as soon as they are made.
+"""Running a study: missing runs are made in parallel, and the picks of each run are kept as soon as they are made.
 
-A run's file holds what the method picked, and no accuracy. Picks are scored when all are there: only then are test
-accuracies read.
+The file of a run holds what the method picked, and no accuracy. Test accuracies are read only when all picks are there
+and are scored.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ RESULTS, STUDY = "results.csv", "study.yaml"
 
 
 class Done(NamedTuple):
-    """A study that was run: its results, and how many runs it has and how many were made now."""
+    """A study that was run: its results, the number of its runs, and how many were made by this call."""
 
     results: pd.DataFrame
     n_runs: int
@@ -59,7 +59,7 @@ class Done(NamedTuple):
 def tables_of(space: SearchSpace, tables: str) -> str:
     """The folder of plain tables to read a space from, or an empty string.
 
-    The embedded benchmark needs no table, so one is read only where it is there.
+    The embedded benchmark needs no table, so its table is read only if there is one.
     """
     if tables and space.is_embedded:
         try:
@@ -162,9 +162,11 @@ def run_study(study: Study, out: Path, tables: str = "", workers: Workers | None
 
 @contextmanager
 def _alone_in(out: Path) -> Iterator[None]:
-    """Refuse a second process in the folder. The lock is the system's, so it goes with a process that is killed."""
+    """Refuse a second process in the folder. The operating system frees the lock of a process that is killed."""
     path = out / ".lock"
-    if path.is_symlink():  # filelock empties the file that it locks, before its 3.20.1 also one that a link leads to
+    if (
+        path.is_symlink()
+    ):  # filelock empties the file that it locks; before version 3.20.1 it also emptied the target of a link
         raise OutputError(f"{path} is a link, and not what 'archlock compare' made; remove it")
     lock = filelock.FileLock(path, timeout=0)
     try:
@@ -195,14 +197,14 @@ class _Runs:
         self._study, self._out, self._tables, self._workers = study, out, tables, workers
         self._kept = KeptResults(out / "runs")
         self._settings: dict[tuple[str, str], Any] = {}
-        self._rankers: dict[Path, bytes] = {}  # the content of the file of each
+        self._rankers: dict[Path, bytes] = {}  # path -> the content of the ranker's file
 
     def file(self, run: Run) -> Path:
         """The file that keeps what the run picked."""
         return self._kept.file(_file_name(run))
 
     def settings(self, run: Run) -> Any:
-        """All that the result of a run depends on beside its place in the grid, in JSON types."""
+        """Everything that a run's result depends on besides its place in the grid, in JSON types."""
         key = (run.method, run.space)
         if key not in self._settings:
             with _named(f"method {run.method!r}"):
@@ -210,7 +212,7 @@ class _Runs:
         return self._settings[key]
 
     def read(self, runs: list[Run]) -> dict[Run, Made | None]:
-        """What is kept of runs; None for one that has to be made."""
+        """The kept results of runs; None for a run that has to be made."""
         names = {run: _file_name(run) for run in runs}
         found = self._kept.read({name: self._made_with(run) for run, name in names.items()})
         return {run: _made_from(found[name], run) if name in found else None for run, name in names.items()}
@@ -231,7 +233,7 @@ class _Runs:
         return digest([run, self.settings(run)])
 
     def train_rankers(self, runs: list[Run]) -> None:
-        """Train what several runs need once, before them. Rankers travel with calls: workers may not see the folder."""
+        """Train each ranker once, before the runs that share it. Calls carry it: workers may not see the folder."""
         first: dict[Path, Run] = {}
         for run in runs:
             path = self._ranker_file(run)
@@ -241,7 +243,7 @@ class _Runs:
 
         def keep(run: Run, content: bytes) -> None:
             path = self._ranker_file(run)
-            assert path is not None  # it is one of those above
+            assert path is not None  # ``missing`` holds only runs that have a file
             make_folder(path.parent)
             write_bytes(path, content)
             self._rankers[path] = content
@@ -353,7 +355,7 @@ def _at_work(study: Study, run: Run, tables: str, settings: Any) -> Iterator[Job
 
 
 def _make(study: Study, run: Run, tables: str, settings: Any, ranker: bytes | None) -> Made:
-    """Make one run; ``ranker``: the content of the file of the one that it needs, if any."""
+    """Make one run; ``ranker`` is the content of the ranker file that it needs, if any."""
     with _at_work(study, run, tables, settings) as job:
         kind = study.methods[run.method].kind
         path = kind.ranker_file(job)
@@ -365,12 +367,12 @@ def _make(study: Study, run: Run, tables: str, settings: Any, ranker: bytes | No
 
 
 def _train(study: Study, run: Run, tables: str, settings: Any) -> bytes:
-    """Train the ranker of a run; the content of its file."""
+    """Train the ranker of a run, and return the content of its file."""
     with _at_work(study, run, tables, settings) as job:
         kind = study.methods[run.method].kind
         kind.train_ranker(job)
         path = kind.ranker_file(job)
-        assert path is not None  # else it would not be asked for
+        assert path is not None  # only a run that needs a ranker gets here
         return path.read_bytes()
 
 
