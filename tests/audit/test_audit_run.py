@@ -47,6 +47,7 @@ def test_cells_of_one_function_are_attacked_once(tmp_path):
     assert len(list(tmp_path.glob("*-0-10.json"))) == 1
 
 
+@pytest.mark.slow
 def test_two_processes_give_the_figures_of_one_and_what_is_done_is_not_done_again(tmp_path, monkeypatch):
     cells = {"rotation": [CELL, OTHER], "noise": [CELL]}
     one = run_audit(quick(), cells, tmp_path / "one", LocalProcesses(1))

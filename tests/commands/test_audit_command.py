@@ -46,6 +46,7 @@ def test_a_search_is_made_and_audited_and_the_same_again(tmp_path, capsys, monke
     assert files_in(out) == before
 
 
+@pytest.mark.slow
 def test_settings_of_an_audit_are_not_those_of_the_search(tmp_path, capsys):
     assert main(["search", "--config-file", "naslib_archlock/configs/digits.yaml", "out_dir", str(tmp_path)]) == 0
     run = tmp_path / "digits" / "digit" / "archlock" / "tu" / "0"
@@ -61,6 +62,7 @@ def test_settings_of_an_audit_are_not_those_of_the_search(tmp_path, capsys):
     assert (tmp_path / "here" / "audit.json").is_file()
 
 
+@pytest.mark.slow
 def test_scheme_s_has_nothing_found_to_compare(tmp_path, capsys):
     assert audit(tmp_path, "--jobs", "1", "archlock.scheme", "s") == 0
     assert "Against" not in capsys.readouterr().out

@@ -212,6 +212,7 @@ def slow_runs(out: Path) -> list[Path]:
     return sorted(out.glob("runs/S_*.json"))
 
 
+@pytest.mark.slow
 def test_ctrl_c(started, compare, study, tmp_path):
     """As a terminal sends it: to all processes of the group."""
     child = started(tmp_path / "out")
@@ -230,6 +231,7 @@ def test_ctrl_c(started, compare, study, tmp_path):
     assert json.loads(out.splitlines()[-1])["made"] == N_RUNS + N_SLOW - n_done
 
 
+@pytest.mark.slow
 def test_two_at_once_and_kill(started, compare, study, tmp_path):
     """The second is refused at once; the first is killed with no chance to tidy up, and the second then goes on."""
     child = started(tmp_path / "out")

@@ -13,6 +13,9 @@ from pathlib import Path
 
 import pytest
 
+#: The page's whole study runs here several times: two minutes of one core.
+pytestmark = pytest.mark.slow
+
 REPO = Path(__file__).parents[2]
 
 

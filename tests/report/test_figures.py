@@ -184,6 +184,7 @@ for figure in all_figures(found).values():
 """
 
 
+@pytest.mark.slow
 def test_the_same_figures_have_the_same_bytes_in_every_process(statistics, child_environment, request):
     folder = request.path.parent
     command = [sys.executable, "-c", DRAW, str(folder)]
