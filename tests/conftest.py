@@ -22,8 +22,8 @@ import numpy as np
 import pytest
 from browser import chromium
 from hypothesis import settings
-from toy import write_digit_folders, write_tables
 
+from experiments.toy import write_digit_folders, write_tables
 from naslib_archlock.config.load import load_config
 from naslib_archlock.config.sections import Config
 from naslib_archlock.errors import NaslibError

@@ -17,8 +17,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from toy import SPACE, write_tables
 
+from experiments.toy import SPACE, write_tables
 from naslib_archlock.commands import main as cli
 from naslib_archlock.config.load import load_config
 from naslib_archlock.config.sections import Config

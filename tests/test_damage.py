@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from damage import MISSED, NOTICED, flip, kinds, spread
 
+from experiments.faults.damage import MISSED, NOTICED, flip, kinds, spread
 from naslib_archlock.commands import main as cli
 from naslib_archlock.store import checkpoint
 
@@ -94,7 +94,7 @@ def test_the_checkpoint_of_a_training(toy_args, tmp_path, monkeypatch, fast_trai
 
 
 def test_runs_and_rankers_of_a_study(tmp_path, toy_tables, monkeypatch, capsys):
-    from killing import commands, contents
+    from experiments.faults.killing import commands, contents
 
     monkeypatch.chdir(tmp_path)
     (command,) = (c for c in commands(toy_tables, tmp_path, tmp_path / "study.yaml") if c.name == "compare")

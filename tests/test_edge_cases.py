@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 import pytest
-from toy import SPACE
 
+from experiments.toy import SPACE
 from naslib_archlock.benchmarks.lock_score import LockScale, Scored, WithinBudget
 from naslib_archlock.benchmarks.source_oracle import budget_floor
 from naslib_archlock.benchmarks.table import TableBenchmark

@@ -9,7 +9,16 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from killing import Command, by_steps, commands, kill_at_operations, kill_at_random, proxies, run_whole
+
+from experiments.faults.killing import (
+    Command,
+    by_steps,
+    commands,
+    kill_at_operations,
+    kill_at_random,
+    proxies,
+    run_whole,
+)
 
 pytestmark = pytest.mark.slow  # every kill is one more process that begins, and one that goes on
 

@@ -18,8 +18,9 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from damage import flip, kinds, spread
-from killing import (
+from experiments.common import write_results
+from experiments.faults.damage import flip, kinds, spread
+from experiments.faults.killing import (
     Command,
     Kill,
     by_steps,
@@ -29,9 +30,7 @@ from killing import (
     proxies,
     run_whole,
 )
-from toy import write_digit_folders, write_tables
-
-from experiments.common import write_results
+from experiments.toy import write_digit_folders, write_tables
 from naslib_archlock.errors import NaslibError
 from naslib_archlock.plugin.compat import naslib_home
 

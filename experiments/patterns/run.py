@@ -18,6 +18,7 @@ import numpy as np
 
 from experiments.common import write_results
 from experiments.patterns import estimates
+from experiments.patterns.cell_drawings import cell_grid
 from experiments.patterns.estimates import FEATURES, Estimate
 from experiments.patterns.measure import (
     ALONE,
@@ -42,7 +43,6 @@ from naslib_archlock.benchmarks.benchmark import Benchmark
 from naslib_archlock.benchmarks.digits_benchmark import digits_benchmark
 from naslib_archlock.benchmarks.table import find_table, read_table
 from naslib_archlock.errors import ArchLockError
-from naslib_archlock.report.cell_drawings import cell_grid
 from naslib_archlock.report.pictures import png
 from naslib_archlock.report.text import table
 from naslib_archlock.spaces.known import NASBENCH201, TRANSBENCH101_MICRO

@@ -59,15 +59,6 @@ PRESETS = {"default": TrainSettings(), "paper": PAPER}
 # What a preset says about the network; the kind of network has a default for each setting that is not given.
 MODEL_PRESETS: dict[str, dict[str, Any]] = {"default": {}, "paper": {"antisymmetric": False}}
 
-# The rows of the paper's table of ranker sizes, with its pair accuracy in %.
-PAPER_SIZES = (
-    ((256, 64, 32), "sgd", 85),
-    ((256, 64, 32, 16), "sgd", 83),
-    ((256, 64, 32, 16), "adam", 87),
-    ((128, 64, 32, 16), "adam", 88),
-    ((128, 64, 32, 16, 8), "adam", 87),
-)
-
 
 def parse_widths(key: str, text: str) -> tuple[int, ...]:
     """Widths of layers from text such as ``"128,64,32,16"``.

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from toy import write_tables
 
+from experiments.toy import write_tables
 from naslib_archlock.benchmarks import table as module
 from naslib_archlock.benchmarks.benchmark import FROM_SCRATCH
 from naslib_archlock.benchmarks.lock_score import LockScale

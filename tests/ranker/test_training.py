@@ -11,13 +11,14 @@ import torch
 from linear_tasks import DIM, TINY, file_of, info_for, linear_score, linear_task, sample, train
 from scipy.stats import kendalltau
 
+from experiments.ranker_accuracy.run import PAPER_SIZES
 from naslib_archlock.config.load import load_config
 from naslib_archlock.errors import ConfigError, RankerError, UnknownNameError
 from naslib_archlock.proxies.votes import Votes
 from naslib_archlock.proxies.zero_cost import ZeroCostScores
 from naslib_archlock.ranker import training
 from naslib_archlock.ranker.model_kinds import build_model
-from naslib_archlock.ranker.train_settings import MODEL_PRESETS, PAPER, PAPER_SIZES, TrainSettings
+from naslib_archlock.ranker.train_settings import MODEL_PRESETS, PAPER, TrainSettings
 from naslib_archlock.ranker.training import PairSampler, TrainingTask, train_ranker
 from naslib_archlock.spaces.cells import cell_index, computed_function, one_hot
 from naslib_archlock.spaces.known import NASBENCH201, TRANSBENCH101_MICRO

@@ -4,11 +4,12 @@ import pytest
 import torch
 from random_networks import DIM, make_model, sample, vectors
 
+from experiments.ranker_accuracy.run import PAPER_SIZES
 from naslib_archlock.config.sections import ArchLockSection
 from naslib_archlock.errors import ConfigError, RankerError
 from naslib_archlock.ranker.models import mlp
 from naslib_archlock.ranker.models.mlp import PairMLP
-from naslib_archlock.ranker.train_settings import PAPER_SIZES, parse_widths
+from naslib_archlock.ranker.train_settings import parse_widths
 from naslib_archlock.spaces.cells import one_hot
 
 

@@ -5,8 +5,8 @@ import itertools
 import pytest
 from matplotlib.figure import Figure
 
+from experiments.patterns.cell_drawings import _NODES, cell_grid, draw_cell
 from naslib_archlock.errors import CellError
-from naslib_archlock.report.cell_drawings import _NODES, cell_grid, draw_cell
 from naslib_archlock.report.pictures import png
 from naslib_archlock.spaces.cells import AVG_POOL, CONV_1X1, CONV_3X3, EDGES, NONE, SKIP
 

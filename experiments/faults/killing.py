@@ -23,7 +23,7 @@ import numpy as np
 
 _OPERATIONS = ("os.rename", "os.remove", "os.rmdir", "os.mkdir")  # names of audit events; os.replace is a rename
 _COUNT = "operations on files: "
-_REPO = Path(__file__).resolve().parents[1]
+_REPO = Path(__file__).resolve().parents[2]
 _DEADLINE = 600.0
 
 

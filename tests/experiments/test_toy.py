@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from toy import TASKS, write_tables
 
+from experiments.toy import TASKS, write_tables
 from naslib_archlock.benchmarks.table import find_table, read_table
 from naslib_archlock.errors import OutputError
 from naslib_archlock.proxies.zero_cost import read_zero_cost

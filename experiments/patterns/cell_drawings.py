@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from ..spaces.cells import AVG_POOL, CONV_1X1, CONV_3X3, EDGES, NONE, SKIP, Cell, as_cell
+from naslib_archlock.spaces.cells import AVG_POOL, CONV_1X1, CONV_3X3, EDGES, NONE, SKIP, Cell, as_cell
 
 # No two edges cross: the third node lies inside the triangle of the others.
 _NODES = ((0.0, 0.0), (1.5, 1.8), (1.5, 0.72), (3.0, 0.0))
