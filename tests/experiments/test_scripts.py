@@ -19,7 +19,7 @@ MODULES = sorted(
 
 
 def test_every_script_imports_only_the_package_and_experiments():
-    """In a process of its own: the folders of the tests, which pytest puts on the path, are not on the path of users."""
+    """In a fresh process, because pytest puts the folders of the tests on the path, and users have no such path."""
     program = f"import importlib\nfor name in {MODULES}: importlib.import_module(name)"
     done = subprocess.run([sys.executable, "-c", program], cwd=EXPERIMENTS.parent, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
