@@ -21,16 +21,11 @@ FILES = sorted(PACKAGE.rglob("*.py"))
 FOLDER_FILES = [path for path in FILES if path.parent != PACKAGE]
 
 
-def imported_modules(path: Path, when_loaded: bool = False) -> Iterator[str]:
-    """Yield the full names of all modules that a file imports.
-
-    Args:
-        path: a file of the package.
-        when_loaded: leave out imports inside functions, and those that only type checkers see.
-    """
+def imported_modules(path: Path) -> Iterator[str]:
+    """Yield the full names of all modules that a file imports, also inside functions and for type checkers alone."""
     package = ["naslib_archlock", *path.relative_to(PACKAGE).parent.parts]
     tree = ast.parse(path.read_text(encoding="utf-8"))
-    for node in tree.body if when_loaded else ast.walk(tree):
+    for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
@@ -72,11 +67,11 @@ def test_every_file_name_occurs_once():
 
 
 def graph() -> dict[str, set[str]]:
-    """Which file imports which when it is loaded, by module name."""
+    """Which file imports which, by module name."""
     names = {".".join(["naslib_archlock", *path.relative_to(PACKAGE).with_suffix("").parts]): path for path in FILES}
     found: dict[str, set[str]] = {}
     for name, path in names.items():
-        imported = set(imported_modules(path, when_loaded=True))
+        imported = set(imported_modules(path))
         imported |= {module.rpartition(".")[0] for module in imported}
         found[name] = (imported & set(names)) - {name}
     return found

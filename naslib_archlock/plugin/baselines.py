@@ -26,7 +26,7 @@ from ..compute.threads import single_threaded
 from ..errors import ConfigError, unknown
 from ..spaces.known import NASBENCH201, TRANSBENCH101_MICRO
 from ..spaces.space import SearchSpace
-from ..studies.methods import Job, Picks, first_distinct
+from ..studies.jobs import Job, Picks, first_distinct
 from .compat import load_naslib
 
 load_naslib()

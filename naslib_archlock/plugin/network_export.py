@@ -213,7 +213,6 @@ def _save_programs(module: nn.Module, images: Tensor) -> dict[str, bytes]:
 
 HAS_PROGRAMS = torch.__version__ >= "2.6"  # the programs of 2.5 cannot be trained: BatchNorm stops the gradient
 _SAVERS = {"torchscript": _save_script, "torch.export": _save_programs}
-EXPORT_FORMATS = tuple(_SAVERS)
 
 
 def _unrolled(network: Any) -> fx.GraphModule:

@@ -8,136 +8,32 @@ from __future__ import annotations
 
 import glob
 import zlib
-from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
-from ..benchmarks.benchmark import Benchmark
 from ..benchmarks.lock_score import SOURCE_RULES, TARGET_RULES, LockScale, WithinBudget
 from ..benchmarks.naslib_provider import naslib
 from ..compute.versions import library_versions
 from ..config.keys import Role, keys_of, names_with
 from ..config.load import config_from
 from ..config.sections import ArchLockSection, Config, NaslibSearchSection
-from ..errors import ArchLockError, RankerError, StudyError, nearest, unknown
+from ..errors import ArchLockError, RankerError, StudyError, unknown
 from ..locking.find_ranker import find_ranker
 from ..locking.knowledge import Knowledge, zero_cost_files
 from ..locking.prepare import prepare, run, strategy_of
 from ..locking.schemes import SCHEMES, get_scheme
 from ..ranker.ranker import Ranker
-from ..spaces.cells import Cell
 from ..spaces.known import SPACES, get_space
-from ..spaces.space import SearchSpace
 from ..store.cache import content_hash
 from ..store.digests import digest
 from ..store.files import make_folder
 from ..strategies.strategy import RANKS
-
-N_PICKS = 5
-
-
-class Picks(NamedTuple):
-    """What a method chose.
-
-    Attributes:
-        archs: best first, at most five, of different functions.
-        source_queries, target_queries: architectures whose source validation accuracy, and whose accuracy on the
-            target, it looked up.
-    """
-
-    archs: list[Cell]
-    source_queries: int
-    target_queries: int = 0
-
-
-@dataclass(frozen=True)
-class Job:
-    """What a method is given to choose for.
-
-    Attributes:
-        benchmark: answers for all accuracies.
-        source: the source task.
-        target: the target task; None for a method that does not use it.
-        budget_pct: the source budget in %; None for a method that does not use it.
-        seed: makes the method's random numbers.
-        source_queries: the number of look-ups of source validation accuracy that it may make.
-        tables: the folder of plain tables; empty for NASLib's files and for the embedded benchmark.
-        options: the method's own options, checked.
-        rankers: the folder that keeps trained rankers, so that runs can share them.
-    """
-
-    benchmark: Benchmark
-    source: str
-    target: str | None
-    budget_pct: float | None
-    seed: int
-    source_queries: int
-    tables: str
-    options: Mapping[str, Any]
-    rankers: Path
-
-
-@dataclass(frozen=True)
-class Kind:
-    """A kind of method.
-
-    Attributes:
-        name: in the study's file.
-        about: what it does, in a line.
-        pick: chooses architectures for a job.
-        uses_target, uses_budget: whether its picks depend on them. A method that uses neither is run once for a source,
-            and its picks are scored for all targets and budgets.
-        is_random: whether its picks depend on the seed; otherwise one seed is enough.
-        spaces: the search spaces that it works on.
-        options: name -> allowed values, for each option that it needs.
-    """
-
-    name: str
-    about: str
-    pick: Callable[[Job], Picks]
-    uses_target: bool = True
-    uses_budget: bool = True
-    is_random: bool = True
-    spaces: Collection[str] = tuple(SPACES)
-    options: Mapping[str, Collection[str]] = field(default_factory=dict)
-
-    def check_options(self, options: Mapping[str, Any]) -> None:
-        """Check the options of a method.
-
-        Raises:
-            StudyError, UnknownNameError: that name the nearest right option, or the allowed values.
-        """
-        self._check_names(options, self.options)
-        for name, allowed in self.options.items():
-            if name not in options:
-                raise StudyError(f"method {self.name} needs the option {name}: one of {', '.join(allowed)}")
-            if options[name] not in allowed:
-                raise unknown(name, options[name], allowed, f"method {self.name}")
-
-    def _check_names(self, options: Mapping[str, Any], known: Collection[str]) -> None:
-        for name in options:
-            if name not in known:
-                hint = nearest(name, known) or f"; it takes {', '.join(known) or 'none'}"
-                raise StudyError(f"unknown option {name!r} of method {self.name}{hint}")
-
-    def check_here(self) -> None:
-        """Raises: NaslibError, StudyError: if something that the method needs is not installed."""
-
-    def settings(self, job: Job) -> dict[str, Any]:
-        """Everything that picks depend on besides benchmark, source, target, budget and seed, in JSON types."""
-        return {"kind": self.name, "options": dict(job.options), "source_queries": job.source_queries}
-
-    def ranker_file(self, job: Job) -> Path | None:
-        """The file of the ranker that the job needs; None for a job that needs no trained ranker."""
-        return None
-
-    def train_ranker(self, job: Job) -> None:
-        """Train the ranker of ``ranker_file`` and keep it there."""
-
+from .jobs import N_PICKS, Job, Kind, Picks, first_distinct
 
 # -- ArchLock ----------------------------------------------------------------------------------------------------------
 
@@ -262,13 +158,6 @@ def _pick_by_search(job: Job) -> Picks:
     run(search, config.search.epochs)
     best_first = [evaluated.arch for evaluated in search.top(len(search.history))]
     return Picks(first_distinct(job.benchmark.space, best_first), search.oracle.queries)
-
-
-def first_distinct(space: SearchSpace, archs: Sequence[Cell], n: int = N_PICKS) -> list[Cell]:
-    """The first ``n`` architectures that compute different functions."""
-    functions = space.index(space.representatives(archs))
-    first = np.sort(np.unique(functions, return_index=True)[1])[:n]
-    return [archs[i] for i in first.tolist()]
 
 
 def digests(paths: Sequence[Path]) -> list[list[str]]:

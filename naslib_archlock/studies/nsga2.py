@@ -16,7 +16,7 @@ from ..compute.seeding import global_generators
 from ..errors import ConfigError, StudyError
 from ..spaces.cells import N_SLOTS, Cell
 from ..spaces.space import SearchSpace
-from .methods import Job, Picks, first_distinct
+from .jobs import Job, Picks, first_distinct
 
 try:
     from pymoo.algorithms.moo.nsga2 import NSGA2

@@ -15,7 +15,8 @@ from ..benchmarks.benchmark import FROM_SCRATCH
 from ..errors import ArchLockError, StudyError, named, nearest, shown, unknown
 from ..spaces.known import get_space
 from ..store.reading import UnreadableError, read_yaml
-from .methods import Kind, kind_of
+from .jobs import Kind
+from .methods import kind_of
 
 ALL = "all"
 _MOST_SEEDS = 10_000

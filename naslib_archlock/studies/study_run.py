@@ -36,7 +36,8 @@ from ..spaces.space import SearchSpace
 from ..store.digests import digest
 from ..store.files import make_folder, write_bytes, write_text
 from ..store.kept_results import KeptResults
-from .methods import N_PICKS, Job, Picks, digests
+from .jobs import N_PICKS, Job, Picks
+from .methods import digests
 from .study import Run, Study
 from .study_results import to_csv, to_frame
 

@@ -19,7 +19,7 @@ from naslib_archlock.benchmarks.table import find_table, read_table
 from naslib_archlock.errors import ConfigError, UnknownNameError
 from naslib_archlock.plugin.naslib_benchmark import NaslibBenchmark
 from naslib_archlock.spaces.known import TRANSBENCH101_MICRO, get_space
-from naslib_archlock.studies.methods import Job, first_distinct
+from naslib_archlock.studies.jobs import Job, first_distinct
 
 SPACES = ("nasbench201", "transbench101_micro")
 OPTIMIZERS = ("rs", "re", "ls", "bananas", "npenas")

@@ -21,7 +21,8 @@ from naslib_archlock.ranker.train_settings import PRESETS
 from naslib_archlock.spaces.cells import cell_index
 from naslib_archlock.spaces.features import cell_flops, conv_weights
 from naslib_archlock.spaces.known import DIGITS, TRANSBENCH101_MICRO
-from naslib_archlock.studies.methods import ARCHLOCK, KINDS, N_PICKS, Job, config_of, first_distinct, kind_of
+from naslib_archlock.studies.jobs import N_PICKS, Job
+from naslib_archlock.studies.methods import ARCHLOCK, KINDS, config_of, kind_of
 
 EVOLUTION = {"strategy": "evolution", "epochs": 8, "opponents": 16}
 TRAINED = {**EVOLUTION, "hidden": "32,16", "reference_cells": 32}
@@ -110,16 +111,6 @@ def test_a_budget_that_leaves_fewer_than_five(job):
     assert distinct_functions(within.archs[within.within].tolist()) == 2
     for name in RULES:
         assert len(KINDS[name].pick(replace(job, budget_pct=0.0)).archs) == 2
-
-
-def test_the_first_of_each_function():
-    skip = (1,) * 6
-    dead_edge = (3, 0, 0, 1, 0, 0)  # the convolution leads nowhere, so the cell is its skip
-    assert (
-        cell_index(DIGITS.representatives([dead_edge]))[0]
-        == cell_index(DIGITS.representatives([(0, 0, 0, 1, 0, 0)]))[0]
-    )
-    assert first_distinct(DIGITS, [skip, dead_edge, skip, (0, 0, 0, 1, 0, 0)]) == [skip, dead_edge]
 
 
 # -- ArchLock ----------------------------------------------------------------------------------------------------------

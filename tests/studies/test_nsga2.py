@@ -19,7 +19,7 @@ from naslib_archlock.errors import ArchLockError, ConfigError
 from naslib_archlock.spaces.cells import Cell, cell_index
 from naslib_archlock.spaces.known import DIGITS, TRANSBENCH101_MACRO, TRANSBENCH101_MICRO
 from naslib_archlock.spaces.space import SearchSpace
-from naslib_archlock.studies.methods import Job
+from naslib_archlock.studies.jobs import Job
 
 pytest.importorskip("pymoo")
 

@@ -19,7 +19,8 @@ from naslib_archlock.errors import OutputError, StudyError, TableError
 from naslib_archlock.spaces.known import DIGITS
 from naslib_archlock.store import sealed
 from naslib_archlock.studies import study_run as running
-from naslib_archlock.studies.methods import KINDS, Picks
+from naslib_archlock.studies.jobs import Picks
+from naslib_archlock.studies.methods import KINDS
 from naslib_archlock.studies.study import Study, load_study, study_from
 from naslib_archlock.studies.study_results import SCHEMA, read_results
 from naslib_archlock.studies.study_run import Done, resolve, run_study
