@@ -17,7 +17,7 @@ from naslib_archlock.config.load import load_config
 from naslib_archlock.embedding import task2vec
 from naslib_archlock.errors import RankerError
 from naslib_archlock.locking.prepare import open_benchmark, prepare
-from naslib_archlock.locking.run_folder import RunFolder
+from naslib_archlock.locking.run_folder import open_run_folder
 from naslib_archlock.networks.fit import FitSettings
 from naslib_archlock.proxies.votes import Votes
 from naslib_archlock.proxies.zero_cost import ZeroCostScores
@@ -147,14 +147,16 @@ def _cached() -> Iterator[Kind]:
 def _state(base: Path, tables: Path) -> Kind:
     values = ["search_space", "transbench101_micro", "dataset", "class_scene", "archlock.tables", str(tables)]
     config = load_config(None, [*values, "out_dir", str(base / "run"), "search.epochs", "30"])
-    search = prepare(config, open_benchmark(config)).search
+    benchmark = open_benchmark(config)
+    search = prepare(config, benchmark).search
     start = search.state()
     for _ in range(6):
         search.step()
-    run = RunFolder(config, resume=False, overwrite=False)
-    run.begin()
-    run.keep_state(search.state())
-    run = RunFolder(config, resume=True, overwrite=False)
+    with open_run_folder(config, benchmark, resume=False) as run:
+        run.begin()
+        run.keep_state(search.state())
+    with open_run_folder(config, benchmark, resume=True) as run:
+        pass
 
     def read() -> Any:
         search.restore(start)

@@ -18,6 +18,7 @@ import numpy as np
 from ..errors import UnknownNameError, unknown
 from ..spaces.cells import Cell
 from ..spaces.space import SearchSpace
+from ..store.digests import digest
 from .source_oracle import SourceOracle
 
 FROM_SCRATCH = (
@@ -73,16 +74,37 @@ class Benchmark(ABC):
         """
         key = (task, split, pretrained_on)
         if key not in self._columns_read:
-            archs = map(tuple, self.space.all().tolist())
-            column = np.array([self.accuracy(a, task=task, split=split, pretrained_on=pretrained_on) for a in archs])
+            column = self._column_of_all(task, split, pretrained_on)
             column.setflags(write=False)
             self._columns_read[key] = column
         return self._columns_read[key]
+
+    def _column_of_all(self, task: str, split: str, pretrained_on: str | None) -> np.ndarray:
+        """The new array that ``accuracies`` returns. A benchmark that holds arrays has a quicker way."""
+        archs = map(tuple, self.space.all().tolist())
+        return np.array([self.accuracy(a, task=task, split=split, pretrained_on=pretrained_on) for a in archs])
 
     @cached_property
     def _columns_read(self) -> dict[tuple[str, str, str | None], np.ndarray]:
         """The arrays that ``accuracies`` has returned. It is no attribute of an ``__init__`` that subclasses forget."""
         return {}
+
+    def digest(self, task: str, *splits: str) -> str:
+        """A digest of all that accuracies on a task come from: here, of the accuracies of all architectures.
+
+        A run keeps it, so that it is not continued after the figures have changed.
+
+        Args:
+            task: One of ``tasks``.
+            splits: ``train``, ``val`` or ``test``.
+
+        Returns:
+            64 hexadecimal digits.
+
+        Raises:
+            UnknownNameError: As ``accuracy`` does.
+        """
+        return digest([task, *splits], [self.accuracies(task, split) for split in splits])
 
     @property
     def meaning(self) -> str:

@@ -127,12 +127,19 @@ class TableBenchmark(Benchmark):
         return self._notes
 
     def accuracy(self, arch: Cell, *, task: str, split: str, pretrained_on: str | None = None) -> float:
+        return float(self._column(task, split, pretrained_on)[self._row[self.space.index(arch)[0]]])
+
+    def _column_of_all(self, task: str, split: str, pretrained_on: str | None) -> np.ndarray:
+        return self._column(task, split, pretrained_on)[self._row[self.space.index(self.space.all())]]
+
+    def _column(self, task: str, split: str, pretrained_on: str | None) -> np.ndarray:
+        """The accuracies in the order of the table. Raises: UnknownNameError."""
         self.check_task(task, pretrained_on)
         name = task if pretrained_on is None else f"{pretrained_on}{FINE_TUNED}{task}"
         if f"{name}/{split}" not in self._columns:
             splits = [known for known in SPLITS if f"{name}/{known}" in self._columns]
             raise unknown("split", split, splits, f"the table of {self.space.name}, task {name}")
-        return float(self._columns[f"{name}/{split}"][self._row[self.space.index(arch)[0]]])
+        return self._columns[f"{name}/{split}"]
 
 
 def _text(space: SearchSpace, cell: np.ndarray) -> str:

@@ -78,6 +78,13 @@ class TrainedBenchmark(Benchmark):
     def cache_in(self, folder: Path) -> None:
         self._folder = folder
 
+    def digest(self, task: str, *splits: str) -> str:
+        """See ``Benchmark.digest``: here it is of the images, which this reads. Raises also: ImageError."""
+        self.check_task(task)
+        if task not in self._digests:
+            self._digests[task] = digest_of(*self._images(task).values())
+        return self._digests[task]
+
     def accuracy(self, arch: Cell, *, task: str, split: str, pretrained_on: str | None = None) -> float:
         """See ``Benchmark.accuracy``. Raises also: ImageError: If the folder cannot be read, or a split is empty."""
         self.check_task(task, pretrained_on)
@@ -95,7 +102,7 @@ class TrainedBenchmark(Benchmark):
         settings = digest(
             {
                 "arch": self.space.to_str(cell),
-                "images": self._digest(task),
+                "images": self.digest(task),
                 "settings": asdict(self._settings),
                 "seed": self._seed,
                 "versions": library_versions(),
@@ -113,11 +120,6 @@ class TrainedBenchmark(Benchmark):
         images = self._images(task)
         print(f"training {self.space.to_str(cell)} on {task_name(task)}", file=sys.stderr)  # the user waits seconds
         return fit_and_score(self.space.network_cell(cell), images, self._settings, [self._seed])[0]
-
-    def _digest(self, task: str) -> str:
-        if task not in self._digests:
-            self._digests[task] = digest_of(*self._images(task).values())
-        return self._digests[task]
 
     def _images(self, task: str) -> Mapping[str, LabelledImages]:
         if task not in self._splits:

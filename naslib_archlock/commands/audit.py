@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import argparse
 import json
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..errors import ConfigError
 from .options import OVERRIDES, add_config_options, add_jobs_option
+
+if TYPE_CHECKING:
+    from ..benchmarks.benchmark import Benchmark
+    from ..config.sections import Config
 
 # Without a config file, the audit is one of the embedded benchmark, which needs nothing else.
 _DEFAULT = ("search_space", "digits", "dataset", "digit")
@@ -28,21 +33,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Attack what a search found, and write figures and a picture. The search is made first if it is not finished."""
-    import pandas as pd
-
-    from ..audit.attacked_cells import cells_to_attack
-    from ..audit.audit_results import by_role, chosen_attacks, summarise
-    from ..audit.audit_run import archs_of, run_audit
-    from ..compute.devices import find_device
-    from ..compute.parts import LocalProcesses
     from ..config.load import load_config
     from ..locking.prepare import open_benchmark, report_targets
-    from ..locking.run_folder import RunFolder, is_same_run
-    from ..report.audit_report import audit_picture, audit_text
+    from ..locking.run_folder import open_run_folder
     from ..report.text import summary
-    from ..store.files import make_folder, write_bytes, write_text
-    from ..studies.study_results import to_records
-    from ..tasks.names import task_name
+    from ..store.locks import alone_in
     from .make_run import make_run
 
     given = args.overrides if args.config_file else [*_DEFAULT, *args.overrides]
@@ -51,13 +46,40 @@ def run(args: argparse.Namespace) -> int:
     targets = report_targets(config, benchmark.tasks)
     if not targets:
         raise ConfigError("there is no target to attack: name some with archlock.target")
-    result = make_run(config, benchmark, RunFolder(config, resume=is_same_run(config), overwrite=False))
-    print(summary(result, benchmark.space, benchmark.meaning))
-    out: Path = args.out or config.save / "audit"
-    make_folder(out)
+    with open_run_folder(config, benchmark, resume=None) as run_folder:
+        result = make_run(config, benchmark, run_folder)
+        print(summary(result, benchmark.space, benchmark.meaning))
+        out: Path = args.out or run_folder.folder / "audit"
+        with alone_in(out):
+            about = _audit(config, benchmark, result, targets, out, args.jobs)
+    if args.json:
+        print(json.dumps(about))
+    return 0
+
+
+def _audit(
+    config: Config, benchmark: Benchmark, result: dict[str, Any], targets: Sequence[str], out: Path, jobs: int | None
+) -> dict[str, Any]:
+    """Attack the cells of a result, print what came of it, and write it to a folder.
+
+    Returns:
+        the content of ``audit.json``.
+    """
+    import pandas as pd
+
+    from ..audit.attacked_cells import cells_to_attack
+    from ..audit.audit_results import by_role, chosen_attacks, summarise
+    from ..audit.audit_run import archs_of, run_audit
+    from ..compute.devices import find_device
+    from ..compute.parts import LocalProcesses
+    from ..report.audit_report import audit_picture, audit_text
+    from ..store.files import write_bytes, write_text
+    from ..studies.study_results import to_records
+    from ..tasks.names import task_name
+
     roles = cells_to_attack(config, benchmark, result)
     cells = [cell for some in roles.values() for cell in some]
-    workers = LocalProcesses(args.jobs or (0 if find_device(config.archlock.device) == "cpu" else 1))
+    workers = LocalProcesses(jobs or (0 if find_device(config.archlock.device) == "cpu" else 1))
     on_source, attacks = run_audit(config, dict.fromkeys(targets, cells), out / "parts", workers)
     archs = {role: archs_of(benchmark.space, some) for role, some in roles.items()}
     figures = by_role(chosen_attacks(attacks), {task_name(target): archs for target in targets})
@@ -80,6 +102,4 @@ def run(args: argparse.Namespace) -> int:
     print(f"\nAudit of {config.search_space}, source {about['source']}, scheme {about['scheme']}, seed {config.seed}")
     print(audit_text(figures, source_figures, about["source"]))
     print(f"written to {out}: audit.json, attacks.csv, audit.png")
-    if args.json:
-        print(json.dumps(about))
-    return 0
+    return about

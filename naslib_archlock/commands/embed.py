@@ -23,15 +23,21 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Write ``TASK.npy`` for each task, as rankers read them, and print the distances between the tasks."""
+    from ..store.locks import alone_in
+
+    with alone_in(args.out):
+        return _embed(args)
+
+
+def _embed(args: argparse.Namespace) -> int:
     from ..embedding.embedding_file import embedding_bytes
     from ..embedding.probes import load_probe
     from ..embedding.task2vec import Task2VecSettings, cached_task2vec, ranker_input
-    from ..store.files import make_folder, write_bytes
+    from ..store.files import write_bytes
     from ..tasks.read import read_task
 
     settings = Task2VecSettings(probe=args.probe, method=args.method, seed=args.seed)
     size = max(load_probe(args.probe).size)
-    make_folder(args.out)
     vectors, seconds = {}, {}
     for task in args.tasks:
         images = read_task(task, size, args.max_images, args.seed, args.skip_unreadable)

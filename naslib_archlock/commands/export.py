@@ -31,6 +31,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Write NASLib's network of a cell: its weights, a module that needs only torch, and a description."""
+    from ..store.locks import alone_in
+
+    with alone_in(args.out):
+        return _export(args)
+
+
+def _export(args: argparse.Namespace) -> int:
     from ..plugin.network_export import export_network
     from ..spaces.known import get_space
 
@@ -80,12 +87,13 @@ def found_by_run(folder: Path) -> tuple[SearchSpace, Cell, int]:
     Raises:
         ConfigError: if the folder does not hold a result.
     """
+    from ..locking.run_folder import read_result
     from ..spaces.known import get_space
-    from ..store.reading import UnreadableError, parse_json, read_regular, read_yaml
+    from ..store.reading import UnreadableError, read_yaml
     from ..tasks.names import is_image_folder
 
     try:
-        result = parse_json(read_regular(folder / "result.json"))
+        result = read_result(folder)
         config = read_yaml(folder / "config.yaml")
         space = get_space(result["search_space"])
         arch, dataset = space.from_str(result["arch"]), config["dataset"]

@@ -43,6 +43,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Write ``zc_<space>.json``, the scores of sampled cells on every task, and ``TASK.npy``, the embeddings."""
+    from ..store.locks import alone_in
+
+    with alone_in(args.out):
+        return _score(args)
+
+
+def _score(args: argparse.Namespace) -> int:
     from ..compute.seeding import stream
     from ..embedding.embedding_file import embedding_bytes
     from ..embedding.task2vec import Task2VecSettings, cached_task2vec, ranker_input
@@ -50,7 +57,7 @@ def run(args: argparse.Namespace) -> int:
     from ..proxies.votes import parse_proxies
     from ..proxies.zero_cost import PROXIES, encode_zero_cost, zero_cost_file_name
     from ..spaces.known import get_space
-    from ..store.files import check_free, make_folder, remove_folder, write_bytes, write_new
+    from ..store.files import check_free, remove_folder, write_bytes, write_new
 
     space = get_space(args.space)
     proxies = tuple(parse_proxies(args.proxies)) if args.proxies else PROXIES
@@ -60,7 +67,6 @@ def run(args: argparse.Namespace) -> int:
     if args.image_size % 4:
         raise ConfigError(f"--image-size {args.image_size} must be a multiple of 4: NASLib's networks halve it twice")
     workers = workers_of(args, default_jobs=2)
-    make_folder(args.out)
     cells = space.sample(args.cells, stream(args.seed, "cells"))
     tasks = sampled_tasks(args)
     print(f"{len(tasks)} tasks x {len(cells)} cells x {len(proxies)} proxies, {workers}")

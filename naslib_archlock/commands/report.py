@@ -28,6 +28,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Write the report of a study's results, and print its summary of each space and budget."""
+    from ..store.locks import alone_in
+
+    _found(args.results, "study.yaml")  # a folder that holds no study must not become one that holds a lock
+    with alone_in(args.out or args.results):
+        return _report(args)
+
+
+def _report(args: argparse.Namespace) -> int:
     from ..report.study_report import study_report
     from ..store.files import make_folder, write_bytes
     from ..studies.statistics import analyse

@@ -31,7 +31,7 @@ def run(args: argparse.Namespace) -> int:
     """Search, print the summary, and write the result, the configuration and pictures to the run's folder."""
     from ..config.load import load_config
     from ..locking.prepare import open_benchmark
-    from ..locking.run_folder import RunFolder
+    from ..locking.run_folder import open_run_folder
     from ..report.text import summary
     from .make_run import make_run
 
@@ -39,8 +39,8 @@ def run(args: argparse.Namespace) -> int:
     given = [str(part) for option in options.items() if option[1] is not None for part in option]
     config = load_config(args.config_file, [*given, *args.overrides])
     benchmark = open_benchmark(config)
-    run_folder = RunFolder(config, args.resume, args.overwrite)
-    result = make_run(config, benchmark, run_folder)
+    with open_run_folder(config, benchmark, args.resume, args.overwrite) as run_folder:
+        result = make_run(config, benchmark, run_folder)
     print(summary(result, benchmark.space, benchmark.meaning))
     print(f"written to {run_folder.folder}: {', '.join(run_folder.files())}")
     if args.json:

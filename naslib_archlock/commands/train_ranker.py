@@ -24,6 +24,13 @@ def run(args: argparse.Namespace) -> int:
 
     If the process is killed, the same command continues from the checkpoint beside the output file.
     """
+    from ..store.locks import alone_at
+
+    with alone_at(args.out):
+        return _train(args)
+
+
+def _train(args: argparse.Namespace) -> int:
     from dataclasses import replace
 
     from ..config.load import load_config
@@ -32,13 +39,12 @@ def run(args: argparse.Namespace) -> int:
     from ..ranker.ranker import Ranker
     from ..report.text import table
     from ..store.checkpoint import beside
-    from ..store.files import check_free, make_folder, write_new
+    from ..store.files import check_free, write_new
     from .progress import training_bar
 
     config = load_config(args.config_file, args.overrides)
     checkpoint = beside(args.out)
     check_free(args.out, args.overwrite, checkpoint)
-    make_folder(args.out.absolute().parent)
     tables, left_out = Knowledge(config).training_tables()
     with training_bar(config) as progress:
         ranker, report = train_on_scores(config, tables, left_out, progress, lambda: checkpoint)

@@ -17,6 +17,7 @@ from ..proxies.votes import parse_proxies
 from ..ranker.model_kinds import MODEL_KINDS
 from ..ranker.train_settings import MODEL_PRESETS, OPTIMIZERS, PRESETS, TrainSettings, parse_widths
 from ..spaces.known import SPACES, get_space
+from ..store.digests import digest
 from ..store.files import is_file_name
 from ..strategies.base import SearchSettings
 from ..strategies.strategy import STRATEGIES
@@ -315,7 +316,13 @@ class Config:
     )
     out_dir: str = key(
         "run",
-        "The folder for results. A search writes to `{search_space}/{dataset}/{optimizer}/{scheme}/{seed}` in it.",
+        "The folder for results. A search writes to `{search_space}/{dataset}/{optimizer}/{scheme}/{seed}` in it. If "
+        "that folder holds a run with another configuration, it writes to a folder `run-DIGEST` below.",
+        Role.RUN,
+    )
+    run_name: str = key(
+        "",
+        "A folder of the run's own below `{scheme}/{seed}`. Runs with different names can be made at the same time.",
         Role.RUN,
     )
     search: NaslibSearchSection = field(default_factory=NaslibSearchSection)
@@ -327,6 +334,8 @@ class Config:
         get_space(self.search_space)
         if not is_file_name(self.optimizer):
             raise ConfigError(f"optimizer {self.optimizer!r} names an output folder: a plain name, without / or \\")
+        if self.run_name and not is_file_name(self.run_name):
+            raise ConfigError(f"run_name {self.run_name!r} names an output folder: a plain name, without / or \\")
         if "\0" in self.dataset or not is_file_name(task_name(self.dataset)):
             raise ConfigError(f"dataset {self.dataset!r} names an output folder, and so needs a plain name of its own")
         if self.dataset in self.archlock.targets:
@@ -347,14 +356,31 @@ class Config:
 
     @property
     def save(self) -> Path:
-        """The folder of the run, laid out as NASLib does."""
+        """The folder of the run, laid out as NASLib does; ``run_name``, if there is one, is a folder below."""
         parts = (self.search_space, task_name(self.dataset), self.optimizer, self.archlock.scheme, str(self.seed))
-        return Path(self.out_dir).joinpath(*parts)
+        return Path(self.out_dir).joinpath(*parts, self.run_name)
+
+    def difference_digest(self) -> str:
+        """A digest of the keys of a search that differ from their defaults, 64 hexadecimal digits.
+
+        The places of outputs do not count. A new key with a default leaves it as it was.
+        """
+        return digest(sorted(set(_flat(self)) - set(_flat(Config()))))
 
     def to_yaml(self) -> str:
         """Write out the configuration of a search with all its defaults; ``load_config`` and NASLib read it back."""
         of_search = {name: value for name, value in asdict(self).items() if name != "audit"}
         return yaml.safe_dump(of_search, sort_keys=False)
+
+
+def _flat(config: Config) -> list[tuple[str, str]]:
+    """The keys of a search with their sections, and their values as text."""
+    of_search = {name: value for name, value in asdict(config).items() if name not in ("audit", "out_dir", "run_name")}
+    return [
+        (f"{section}.{name}" if isinstance(values, dict) else section, repr(value))
+        for section, values in of_search.items()
+        for name, value in (values.items() if isinstance(values, dict) else [("", values)])
+    ]
 
 
 # Name -> class of each section, as ``Config`` declares them.

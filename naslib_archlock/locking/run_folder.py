@@ -5,28 +5,104 @@ from __future__ import annotations
 import hashlib
 import json
 import warnings
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ..benchmarks.benchmark import Benchmark
 from ..config.sections import Config
-from ..errors import ArchLockError, OutputError, RankerError, shown
-from ..spaces.known import get_space
+from ..errors import OutputError, RankerError
 from ..store import checkpoint, sealed
-from ..store.files import make_folder, remove_folder, write_bytes, write_text
+from ..store.files import make_folder, remove_file, remove_folder, write_bytes, write_text
+from ..store.locks import alone_in
 from ..store.reading import UnreadableError, parse_json, parse_yaml, read_regular, read_yaml
 from ..strategies.base import Search
+from .inputs import input_digests, measured_digests
 
 if TYPE_CHECKING:
     from ..ranker.ranker import Ranker
 
 
-def is_same_run(config: Config) -> bool:
-    """Whether the folder that a config names holds a run with the same configuration."""
+_RESULT, _TIMINGS, _CONFIG, _SEAL = "result.json", "timings.json", "config.yaml", "run.json"
+
+
+@contextmanager
+def open_run_folder(
+    config: Config, benchmark: Benchmark, resume: bool | None, overwrite: bool = False
+) -> Iterator[RunFolder]:
+    """Give a run its folder, and lock it until the run ends.
+
+    The folder is ``config.save``. If that holds a run with another configuration, the run gets a folder below it, whose
+    name is a digest of the keys that differ from the defaults. A run that has a ``run_name`` is not moved.
+
+    Args:
+        config: the configuration of the run.
+        benchmark: the benchmark that the configuration names.
+        resume: whether an earlier run is continued; None if it is, where there is one.
+        overwrite: whether a run with another configuration may be replaced.
+
+    Raises:
+        OutputError: if the folder cannot be written, another process writes in it, it holds a run that may not be
+            replaced, or it holds no run to resume.
+    """
+    if resume and not config.save.exists():
+        raise OutputError(f"{config.save} holds no run to resume; run without --resume")
+    inputs = input_digests(config, benchmark)
+    with alone_in(config.save, "choose another out_dir or run_name"):
+        folder = config.save
+        others = folder / f"run-{config.difference_digest()[:8]}"
+        may_move = not config.run_name and not is_same_run(config, folder)
+        if may_move and (is_same_run(config, others) or (holds_run(folder) and not overwrite and not resume)):
+            folder = others
+        yield RunFolder(folder, config, benchmark, inputs, resume, overwrite)
+
+
+def is_same_run(config: Config, folder: Path) -> bool:
+    """Whether a folder holds a run with this configuration."""
     try:
-        return bool(read_yaml(config.save / "config.yaml") == parse_yaml(config.to_yaml()))
+        return bool(read_yaml(folder / _CONFIG) == parse_yaml(config.to_yaml()))
     except UnreadableError:
         return False
+
+
+def holds_run(folder: Path) -> bool:
+    """Whether a folder holds anything of a run that would be lost if another run replaced it."""
+    ranker = folder / "ranker.safetensors"
+    return any(
+        path.exists()
+        for path in (folder / _RESULT, folder / "state.json", ranker, checkpoint.beside(ranker), folder / "networks")
+    )
+
+
+def read_result(folder: Path, *names: str) -> dict[str, Any]:
+    """The result of a run as the run wrote it.
+
+    Args:
+        folder: the folder of the run. One that NASLib's runners wrote has no digests to compare with.
+        names: files to read; by default, ``result.json`` alone.
+    Returns:
+        the content of all the files.
+    Raises:
+        UnreadableError: if a file is missing, or was changed after the run.
+    """
+    found: dict[str, Any] = {}
+    is_sealed, digests = (folder / _SEAL).exists(), _read_seal(folder).get("files", {})
+    for name in names or (_RESULT,):
+        content = read_regular(folder / name)
+        if is_sealed and hashlib.sha256(content).hexdigest() != digests.get(name):
+            raise UnreadableError(f"{name} was changed after the run, or {_SEAL} was")
+        found.update(parse_json(content))
+    return found
+
+
+def _read_seal(folder: Path) -> dict[str, Any]:
+    """The content of ``run.json``: the digests of the inputs, and of the files once they are written; {} without it."""
+    try:
+        content = sealed.read(folder / _SEAL)
+    except (OSError, sealed.DamagedError):
+        return {}
+    return content if isinstance(content, dict) else {}
 
 
 class RunFolder:
@@ -34,42 +110,57 @@ class RunFolder:
 
     A run that was killed at any moment continues from the files in the folder: its ranker or the checkpoint of the
     ranker's training, the state of the search, and the metrics of networks that it trained. The run is finished as
-    soon as ``result.json`` exists.
+    soon as ``result.json`` exists. ``run.json`` holds digests of all that the run reads and of its result: a run whose
+    inputs have changed begins anew.
 
     Attributes:
         folder: the folder itself.
         networks: the folder below it for the metrics of networks that the run trains.
     """
 
-    _FILES = ("result.json", "config.yaml", "timings.json", "search.png", "lock.png", "ranker.safetensors")
+    _FILES = (_RESULT, _CONFIG, _TIMINGS, "search.png", "lock.png", "ranker.safetensors")
 
-    def __init__(self, config: Config, resume: bool, overwrite: bool) -> None:
-        """Create the folder, and check that the run may use it.
+    def __init__(
+        self,
+        folder: Path,
+        config: Config,
+        benchmark: Benchmark,
+        inputs: Mapping[str, str],
+        resume: bool | None,
+        overwrite: bool,
+    ) -> None:
+        """Create the folder, and check that the run may use it. The caller holds the lock (``open_run_folder``).
 
         Args:
-            config: the configuration of the run.
-            resume: whether an earlier run with this configuration is continued.
-            overwrite: whether a run with another configuration may be replaced.
+            folder: the folder of the run.
+            inputs: the digests of ``input_digests``.
+            config, benchmark, resume, overwrite: as ``open_run_folder`` takes them.
 
         Raises:
             OutputError: if the folder cannot be written, holds another run that may not be replaced, or holds no run
                 to resume.
         """
-        self.folder = config.save
+        self.folder = folder
         self.networks = self.folder / "networks"
-        self._config, self._resume = config, resume
+        self._config, self._benchmark, self._inputs = config, benchmark, dict(inputs)
         self._state, self._ranker = self.folder / "state.json", self.folder / "ranker.safetensors"
         self._training = checkpoint.beside(self._ranker)
         self._ranker_digest: str | None = None
-        self._is_same = is_same_run(config)
-        parts = (self.folder / "result.json", self._state, self._ranker, self._training, self.networks)
-        if any(path.exists() for path in parts) and not self._is_same and (resume or not overwrite):
+        is_same = is_same_run(config, folder)
+        if holds_run(folder) and not is_same and (resume or not overwrite):
             raise OutputError(
                 f"{self.folder} holds a run with another configuration (see its config.yaml); "
-                "choose another out_dir, or give --overwrite to replace it"
+                "choose another out_dir or run_name, or replace it with 'archlock search --overwrite'"
             )
-        if resume and not self._is_same:
+        if resume and not is_same:
             raise OutputError(f"{self.folder} holds no run to resume; run without --resume")
+        changed = _changed(_read_seal(folder).get("inputs"), self._inputs) if is_same else []
+        self._resume = is_same and resume is not False and not changed
+        self._is_begun = is_same and not changed
+        if changed and resume is not False and holds_run(folder):
+            warnings.warn(
+                f"{', '.join(changed)} changed since the run in {folder} began; the run begins anew", stacklevel=2
+            )
         make_folder(self.folder)
 
     def begin(self) -> None:
@@ -78,15 +169,16 @@ class RunFolder:
         Raises:
             OutputError: if a file cannot be removed or written.
         """
-        if not self._is_same:
+        if not self._is_begun:
             # This run must not take a file of another run for its own. The other run's result is removed first:
             # without its result but with its config.yaml, the folder is that run, interrupted.
-            for name in self._FILES:
-                if name != "config.yaml":
-                    (self.folder / name).unlink(missing_ok=True)
+            for name in (*self._FILES, _SEAL):
+                if name != _CONFIG:
+                    remove_file(self.folder / name)
             self.tidy()
-            self._is_same = True
-        write_text(self.folder / "config.yaml", self._config.to_yaml())
+            self._is_begun = True
+            sealed.write(self.folder / _SEAL, {"inputs": self._inputs})
+        write_text(self.folder / _CONFIG, self._config.to_yaml())
 
     def begin_training(self) -> Path:
         """Call ``begin``, and return the file for the checkpoint of the ranker's training."""
@@ -96,21 +188,22 @@ class RunFolder:
     def result(self) -> dict[str, Any] | None:
         """The result and the timings of the run to resume, or None if it is not finished.
 
-        If a file is damaged, this warns, and the run counts as not finished.
+        If a file was changed after the run, or what was measured has changed, this warns, and the run counts as not
+        finished.
         """
-        path = self.folder / "result.json"
+        path = self.folder / _RESULT
         if not self._resume or not path.exists():
             return None
         try:
-            result, timings = (parse_json(read_regular(self.folder / name)) for name in (path.name, "timings.json"))
-            space = get_space(self._config.search_space)
-            for found in (result, result["s"]):
-                if tuple(found["cell"]) != space.from_str(found["arch"]):
-                    raise ValueError(f"{shown(found['cell'])} is not {shown(found['arch'])}")
-            return {**result, **timings}
-        except (UnreadableError, ArchLockError, LookupError, TypeError, ValueError) as err:
-            warnings.warn(f"{path} or timings.json cannot be used ({err}); the run is made again", stacklevel=2)
+            result = read_result(self.folder, _RESULT, _TIMINGS)
+        except UnreadableError as err:
+            warnings.warn(f"{path} cannot be used ({err}); the run is made again", stacklevel=2)
             return None
+        changed = _changed(_read_seal(self.folder).get("measured"), measured_digests(self._config, self._benchmark))
+        if changed:
+            warnings.warn(f"{', '.join(changed)} changed since {path} was written; it is made again", stacklevel=2)
+            return None
+        return result
 
     def ranker(self) -> Ranker | None:
         """The ranker of the run to resume, or None if there is none. If it is damaged, this warns."""
@@ -134,7 +227,7 @@ class RunFolder:
             content = ranker.to_bytes()
             self._ranker_digest = hashlib.sha256(content).hexdigest()
             write_bytes(self._ranker, content)
-        self._training.unlink(missing_ok=True)
+        remove_file(self._training)
 
     def keep_state(self, state: dict[str, Any]) -> None:
         """Write the state of the search, with a digest of the ranker that it was made with.
@@ -173,8 +266,15 @@ class RunFolder:
         """
         for name, picture in pictures.items():
             write_bytes(self.folder / name, picture)
-        for name, content in (("timings.json", timings), ("result.json", result)):
-            write_text(self.folder / name, json.dumps(content, indent=2) + "\n")
+        files = {
+            name: (json.dumps(content, indent=2) + "\n").encode()
+            for name, content in ((_TIMINGS, timings), (_RESULT, result))
+        }
+        write_bytes(self.folder / _TIMINGS, files[_TIMINGS])
+        measured = measured_digests(self._config, self._benchmark)
+        digests = {name: hashlib.sha256(content).hexdigest() for name, content in files.items()}
+        sealed.write(self.folder / _SEAL, {"inputs": self._inputs, "measured": measured, "files": digests})
+        write_bytes(self.folder / _RESULT, files[_RESULT])
 
     def tidy(self) -> None:
         """Remove the files that only an interrupted run needs.
@@ -182,11 +282,18 @@ class RunFolder:
         Raises:
             OutputError: if a folder cannot be removed.
         """
-        self._state.unlink(missing_ok=True)
-        self._training.unlink(missing_ok=True)
+        remove_file(self._state)
+        remove_file(self._training)
         if self.networks.exists():
             remove_folder(self.networks)
 
     def files(self) -> list[str]:
         """The names of the run's files that exist."""
         return [name for name in self._FILES if (self.folder / name).is_file()]
+
+
+def _changed(before: Any, now: Mapping[str, str]) -> list[str]:
+    """The names of the inputs whose digests differ."""
+    if not isinstance(before, dict):
+        return [_SEAL]  # it is missing or damaged
+    return [name for name in dict.fromkeys([*now, *before]) if before.get(name) != now.get(name)]

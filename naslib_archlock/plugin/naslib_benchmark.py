@@ -105,6 +105,12 @@ class NaslibBenchmark(Benchmark):
             return self._query(op_indices, task, split)
         return float(self._column(task, split)[self.space.index(arch)[0]])
 
+    def _column_of_all(self, task: str, split: str, pretrained_on: str | None) -> np.ndarray:
+        self.check_task(task, pretrained_on)
+        if split not in SPLITS or task in self._given:
+            return super()._column_of_all(task, split, pretrained_on)
+        return self._column(task, split)[self.space.index(self.space.all())]
+
     def _column(self, task: str, split: str) -> np.ndarray:
         """The accuracies on a split of a task by ``space.index``; NaN where the space has no such architecture."""
         if (task, split) not in self._columns:

@@ -68,6 +68,15 @@ def remove_folder(path: Path) -> None:
         raise OutputError(f"{path} cannot be removed: {err.strerror or err}") from err
 
 
+def remove_file(path: Path) -> None:
+    """Remove a file, if it is there. Raises: OutputError: if it cannot be removed, or is a folder."""
+    try:
+        path.unlink(missing_ok=True)
+    except OSError as err:
+        what = "is a folder where a file belongs" if path.is_dir() else f"cannot be removed: {err.strerror or err}"
+        raise OutputError(f"{path} {what}; remove it, or choose another output folder") from err
+
+
 def check_free(path: Path, overwrite: bool, unfinished: Path) -> None:
     """Refuse to replace a file that was there before.
 

@@ -6,9 +6,8 @@ accuracy of every architecture, and ``ceiling`` and ``oracle`` know the target's
 
 from __future__ import annotations
 
-import glob
 import zlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -22,14 +21,14 @@ from ..compute.versions import library_versions
 from ..config.keys import Role, keys_of, names_with
 from ..config.load import config_from
 from ..config.sections import ArchLockSection, Config, NaslibSearchSection
-from ..errors import ArchLockError, RankerError, StudyError, unknown
+from ..errors import RankerError, StudyError, unknown
 from ..locking.find_ranker import find_ranker
-from ..locking.knowledge import Knowledge, zero_cost_files
+from ..locking.inputs import digests, files_read
+from ..locking.knowledge import Knowledge
 from ..locking.prepare import prepare, run, strategy_of
 from ..locking.schemes import SCHEMES, get_scheme
 from ..ranker.ranker import Ranker
 from ..spaces.known import SPACES, get_space
-from ..store.cache import content_hash
 from ..store.digests import digest
 from ..store.files import make_folder
 from ..strategies.strategy import RANKS
@@ -74,7 +73,7 @@ class ArchLock(Kind):
             "kind": self.name,
             "options": {**section, "search": asdict(config.search)},
             "source_queries": job.source_queries,
-            "files": digests(_files(config)),
+            "files": digests(files_read(config)),
         }
         if self.ranker_file(job) is not None:
             settings["training"] = asdict(config.archlock.train_settings)
@@ -90,7 +89,7 @@ class ArchLock(Kind):
             "seed": config.seed,
             "section": {k: v for k, v in asdict(config.archlock).items() if k in _OF_RANKER},
             "training": asdict(config.archlock.train_settings),
-            "files": digests(_files(config)),
+            "files": digests(files_read(config)),
             "versions": library_versions(),
         }
         return job.rankers / f"{digest(depends_on)[:16]}.safetensors"
@@ -139,37 +138,12 @@ def _hidden(config: Config) -> list[str]:
     return list(get_scheme(config.archlock.scheme).hidden(config.archlock.targets))
 
 
-def _files(config: Config) -> list[Path]:
-    """The files that a search may read beside the benchmark."""
-    section, files = config.archlock, []
-    if section.ranker:
-        files.append(Path(section.ranker))
-    if section.embedding not in ("", "proxies", "task2vec"):
-        files += [Path(name) for name in sorted(glob.glob(section.embedding.replace("{task}", "*")))]
-    try:
-        return files + zero_cost_files(config)
-    except ArchLockError:  # a search that needs these files reports that they are missing
-        return files
-
-
 def _pick_by_search(job: Job) -> Picks:
     config = config_of(job)
     search = prepare(config, job.benchmark, ARCHLOCK.ranker(job)).search
     run(search, config.search.epochs)
     best_first = [evaluated.arch for evaluated in search.top(len(search.history))]
     return Picks(first_distinct(job.benchmark.space, best_first), search.oracle.queries)
-
-
-def digests(paths: Sequence[Path]) -> list[list[str]]:
-    """The name of each file and a hash of its content, which is empty if there is no such file."""
-    return [[path.name, _digest(path)] for path in paths]
-
-
-def _digest(path: Path) -> str:
-    try:
-        return content_hash(path)[:16]
-    except OSError:
-        return ""
 
 
 # -- from whole tables -------------------------------------------------------------------------------------------------

@@ -17,7 +17,6 @@ from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import filelock
 import pandas as pd
 
 from .. import data
@@ -29,15 +28,16 @@ from ..benchmarks.table import find_table
 from ..benchmarks.tabular import tabular_benchmark
 from ..compute.parts import LocalProcesses, Workers, in_parallel
 from ..compute.threads import single_threaded, single_threaded_blas
-from ..errors import ArchLockError, OutputError, RankerError, StudyError, TableError
+from ..errors import ArchLockError, RankerError, StudyError, TableError
+from ..locking.inputs import digests
 from ..ranker.ranker import Ranker
 from ..spaces.known import get_space
 from ..spaces.space import SearchSpace
 from ..store.digests import digest
 from ..store.files import make_folder, write_bytes, write_text
 from ..store.kept_results import KeptResults
+from ..store.locks import alone_in
 from .jobs import N_PICKS, Job, Picks
-from .methods import digests
 from .study import Run, Study
 from .study_results import to_csv, to_frame
 
@@ -147,8 +147,8 @@ def run_study(study: Study, out: Path, tables: str = "", workers: Workers | None
         StudyError: if a run fails, which it names; runs that are finished are kept.
         ClusterError.
     """
-    make_folder(out / "runs")
-    with _alone_in(out):
+    with alone_in(out):
+        make_folder(out / "runs")
         folder = _Runs(study, out, tables, workers or LocalProcesses())
         runs = study.runs()
         found = folder.read(runs)
@@ -159,29 +159,6 @@ def run_study(study: Study, out: Path, tables: str = "", workers: Workers | None
         write_text(out / RESULTS, to_csv(frame))
         write_text(out / STUDY, study.to_yaml())
     return Done(frame, len(runs), len(missing))
-
-
-@contextmanager
-def _alone_in(out: Path) -> Iterator[None]:
-    """Refuse a second process in the folder. The operating system frees the lock of a process that is killed."""
-    path = out / ".lock"
-    if (
-        path.is_symlink()
-    ):  # filelock empties the file that it locks; before version 3.20.1 it also emptied the target of a link
-        raise OutputError(f"{path} is a link, and not what 'archlock compare' made; remove it")
-    lock = filelock.FileLock(path, timeout=0)
-    try:
-        lock.acquire()
-    except filelock.Timeout as err:
-        raise OutputError(
-            f"another 'archlock compare' is at work in {out}; wait for its end, or choose another folder with --out"
-        ) from err
-    except OSError as err:
-        raise OutputError(f"{path} cannot be locked: {err.strerror or err}") from err
-    try:
-        yield
-    finally:
-        lock.release()
 
 
 class Made(NamedTuple):

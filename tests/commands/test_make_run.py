@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -20,6 +21,7 @@ from naslib_archlock.benchmarks.source_oracle import SourceOracle
 from naslib_archlock.locking import result
 from naslib_archlock.locking.run_folder import RunFolder
 from naslib_archlock.store import checkpoint, sealed
+from naslib_archlock.store.locks import LOCK, alone_in
 from naslib_archlock.store.sealed import seal
 from naslib_archlock.strategies.base import Search
 from naslib_archlock.strategies.bayesian import BayesianSearch
@@ -48,7 +50,7 @@ def test_a_disk_that_fills_up_leaves_no_result(fails, toy_args, folder, monkeypa
     monkeypatch.setattr(files.os, "replace", full)
     assert "result.json cannot be written: No space left on device" in fails("search", *toy_args)
     assert not (folder / "result.json").exists()
-    assert not list(folder.glob(".*"))
+    assert [path.name for path in folder.glob(".*")] == [LOCK]
 
 
 @pytest.mark.parametrize("step", ["fsync", "replace"])
@@ -75,27 +77,61 @@ def test_a_disk_that_is_full_at_any_write_ends_in_an_error_and_loses_nothing(
         assert run("search", *args, "out_dir", tmp_path / "whole").code == 0
     whole = tmp_path / "whole" / folder.relative_to(tmp_path / "out")
     n_writes = len(calls)
-    assert n_writes == 8  # the config, three states, two pictures, timings, the result
+    assert n_writes == 10  # the digests (twice), the config, three states, two pictures, timings, the result
     for full_at in range(1, n_writes + 1):  # noqa: B007  # it is read by full
         calls.clear()
         with monkeypatch.context() as patch:
             patch.setattr(files.os, step, full)
             err = fails("search", *args, "--overwrite")
         assert "cannot be written: No space left on device" in err
-        assert not list(folder.glob(".*"))
+        assert [path.name for path in folder.glob(".*")] == [LOCK]
         resume = ["--resume"] if (folder / "config.yaml").exists() else []
         assert run("search", *args, *resume).code == 0
         assert (folder / "result.json").read_bytes() == (whole / "result.json").read_bytes()
         shutil.rmtree(folder)
 
 
-def test_another_runs_result_is_kept(run, fails, toy_args, folder):
+def files_in(folder: Path) -> dict[str, bytes]:
+    """The content of each file of a run; the timings, and the digests of them, differ from run to run."""
+    return {
+        path.name: path.read_bytes()
+        for path in folder.iterdir()
+        if path.is_file() and path.name not in ("timings.json", "run.json", LOCK)
+    }
+
+
+def test_a_run_with_another_configuration_gets_a_folder_of_its_own(run, toy_args, folder, tmp_path):
     assert run("search", *toy_args).code == 0
-    before = {path.name: path.read_bytes() for path in folder.iterdir()}
-    err = fails("search", *toy_args, "archlock.cosine", "0.5")
-    assert f"{folder} holds a run with another configuration" in err
+    before = files_in(folder)
+    other = [*toy_args, "archlock.cosine", "0.5"]
+    for _ in range(2):  # the second time, it finds its folder again
+        assert run("search", *other).code == 0
+        (below,) = (path for path in folder.iterdir() if path.is_dir())
+    assert re.fullmatch("run-[0-9a-f]{8}", below.name)
+    assert files_in(folder) == before
+    assert f"this run is finished, in {below}" in run("search", "--resume", *other).out
+    assert run("search", *other, "out_dir", tmp_path / "alone").code == 0
+    alone = files_in(tmp_path / "alone" / folder.relative_to(tmp_path / "out"))
+    assert {**files_in(below), "config.yaml": b""} == {**alone, "config.yaml": b""}
+
+
+def test_a_run_with_a_name_is_not_moved(run, fails, toy_args, folder):
+    named = [*toy_args, "run_name", "mine"]
+    assert run("search", *named).code == 0
+    before = files_in(folder / "mine")
+    err = fails("search", *named, "archlock.cosine", "0.5")
+    assert f"{folder / 'mine'} holds a run with another configuration" in err
     assert "--overwrite" in err
-    assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
+    assert files_in(folder / "mine") == before
+    assert "run_name 'a/b' names an output folder" in fails("search", *toy_args, "run_name", "a/b")
+
+
+def test_a_folder_in_which_another_process_is_at_work_is_refused(fails, toy_args, folder):
+    with alone_in(folder):
+        err = fails("search", *toy_args)
+        assert f"another archlock command (process {os.getpid()} on " in err
+        assert f"is at work on {folder}; wait for its end, or choose another out_dir or run_name" in err
+    assert list(folder.iterdir()) == [folder / LOCK]
 
 
 def test_overwrite_replaces_it(run, toy_args, folder):
@@ -126,17 +162,17 @@ def test_another_runs_half_trained_ranker_is_kept(fails, run, toy_args, folder, 
     monkeypatch.setattr("naslib_archlock.store.checkpoint.SECONDS", 0.0)
     monkeypatch.setattr("naslib_archlock.ranker.training.pair_accuracy", interrupt)
     assert run("search", *args).code == 130
-    before = {path.name: path.read_bytes() for path in folder.iterdir()}
+    before = files_in(folder)
     assert set(before) == {".ranker.safetensors.checkpoint", "config.yaml"}
-    assert "--overwrite" in fails("search", *args, "archlock.cosine", "0.5")
-    assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
+    assert run("search", *args, "archlock.cosine", "0.5").code == 130
+    assert files_in(folder) == before
 
 
 def test_the_same_run_may_be_run_again(run, toy_args, folder):
     results = []
     for _ in range(2):
         assert run("search", *toy_args).code == 0
-        results.append({p.name: p.read_bytes() for p in folder.iterdir() if p.name != "timings.json"})
+        results.append(files_in(folder))
     assert results[0] == results[1]
 
 
@@ -144,7 +180,7 @@ def test_the_same_run_may_be_run_again(run, toy_args, folder):
 def test_a_folder_with_an_unreadable_config_is_another_run(run, fails, toy_args, folder, content):
     assert run("search", *toy_args).code == 0
     (folder / "config.yaml").write_bytes(content)
-    assert "holds a run with another configuration" in fails("search", *toy_args)
+    assert "holds a run with another configuration" in fails("search", "--resume", *toy_args)
 
 
 # -- interruption ------------------------------------------------------------------------------------------------------
@@ -218,7 +254,7 @@ def test_an_interrupted_run_resumes_to_the_same_result(
     assert f"state saved in {folder}; go on with --resume" in err
     assert "Traceback" not in err
     ranker = ["ranker.safetensors"] if strategy != "bayesian" else []
-    assert sorted(os.listdir(folder)) == ["config.yaml", *ranker, "state.json"]
+    assert sorted(files_in(folder)) == ["config.yaml", *ranker, "state.json"]
     resumed = run("search", "--resume", "--json", *args)
     assert resumed.code == 0
     assert not (folder / "state.json").exists()
@@ -273,7 +309,7 @@ def test_a_run_that_got_no_further_than_its_config_begins_at_the_beginning(
     with monkeypatch.context() as patch:
         patch.setattr(RunFolder, "restore", interrupt)
         assert run("search", *toy_args).code == 130
-    assert os.listdir(folder) == ["config.yaml"]
+    assert list(files_in(folder)) == ["config.yaml"]
     assert run("search", "--resume", *toy_args).code == 0
     assert run("search", *toy_args, "out_dir", tmp_path / "whole").code == 0
     whole = tmp_path / "whole" / folder.relative_to(tmp_path / "out")
@@ -349,13 +385,13 @@ def test_nothing_of_another_configurations_run_is_taken_for_this_ones(run, fails
     with monkeypatch.context() as patch:
         patch.setattr("naslib_archlock.commands.make_run.finish", interrupt)
         assert run("search", *ranked_args).code == 130
-    assert sorted(os.listdir(folder)) == ["config.yaml", "ranker.safetensors"]
+    assert sorted(files_in(folder)) == ["config.yaml", "ranker.safetensors"]
     other = [*ranked_args, "archlock.cosine", "0.5"]
-    assert "holds a run with another configuration" in fails("search", *other)
+    assert "holds a run with another configuration" in fails("search", "--resume", *other)
     with monkeypatch.context() as patch:
         patch.setattr(RunFolder, "keep_ranker", interrupt)
         assert run("search", "--overwrite", *other).code == 130
-    assert os.listdir(folder) == ["config.yaml"]
+    assert list(files_in(folder)) == ["config.yaml"]
 
 
 def test_another_runs_state_is_not_resumed(run, fails, toy_args, folder, monkeypatch):
@@ -363,7 +399,7 @@ def test_another_runs_state_is_not_resumed(run, fails, toy_args, folder, monkeyp
         interrupted_at(5, patch)
         assert run("search", *toy_args).code == 130
     state = (folder / "state.json").read_bytes()
-    for options in (["--resume"], ["--resume", "--overwrite"], []):
+    for options in (["--resume"], ["--resume", "--overwrite"]):
         assert "holds a run with another" in fails("search", *options, *toy_args, "archlock.cosine", "0.5")
         assert (folder / "state.json").read_bytes() == state
     assert run("search", "--resume", *toy_args).code == 0
@@ -384,9 +420,9 @@ def test_an_overwrite_that_stops_at_any_moment_mixes_no_two_runs(run, ranked_arg
     """Either the old run is there, and goes on to what it was; or nothing of it is."""
     other = [*ranked_args, "archlock.strategy", "bayesian"]  # it keeps no ranker
     assert run("search", *ranked_args).code == 0
-    old = {path.name: path.read_bytes() for path in folder.iterdir() if path.name != "timings.json"}
+    old = files_in(folder)
     assert run("search", "--overwrite", *other).code == 0
-    new = {path.name: path.read_bytes() for path in folder.iterdir() if path.name != "timings.json"}
+    new = files_in(folder)
     operations: list[Any] = []
     unlink, replace = Path.unlink, os.replace
 
@@ -400,7 +436,7 @@ def test_an_overwrite_that_stops_at_any_moment_mixes_no_two_runs(run, ranked_arg
         return operation
 
     goes_on = []
-    for stop_at in range(1, 10):  # noqa: B007  # it is read by operation
+    for stop_at in range(1, 12):  # noqa: B007  # it is read by operation
         shutil.rmtree(folder)
         assert run("search", *ranked_args).code == 0
         operations.clear()
@@ -411,9 +447,9 @@ def test_an_overwrite_that_stops_at_any_moment_mixes_no_two_runs(run, ranked_arg
         is_old = (folder / "config.yaml").read_bytes() == old["config.yaml"]
         goes_on.append(is_old)
         assert run("search", "--resume", *(ranked_args if is_old else other)).code == 0
-        found = {path.name: path.read_bytes() for path in folder.iterdir() if path.name != "timings.json"}
+        found = files_in(folder)
         assert found == (old if is_old else new)
-    assert goes_on == [True] * 8 + [False]
+    assert goes_on == [True] * 10 + [False]
 
 
 def test_ctrl_c_while_training(run, ranked_args, folder, monkeypatch):

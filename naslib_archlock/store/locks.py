@@ -1,0 +1,76 @@
+"""One folder, one writer: a command that writes holds a lock, and a second command is told who holds it."""
+
+from __future__ import annotations
+
+import os
+import platform
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from datetime import datetime
+from pathlib import Path
+
+from ..errors import OutputError
+from .files import make_folder
+
+LOCK = ".lock"
+HOLDER = ".lock-holder"  # the text that a second command shows; the lock itself is emptied by whoever tries to take it
+_LONGEST_HOLDER = 200
+
+
+@contextmanager
+def alone_in(folder: Path, else_do: str = "choose another folder with --out") -> Iterator[None]:
+    """Create a folder and hold its lock. The operating system frees the lock of a process that is killed.
+
+    Args:
+        folder: the folder that is written to.
+        else_do: what a user can do instead of waiting, for the message.
+    Raises:
+        OutputError: if the folder cannot be written, or another process holds the lock, which the message names.
+    """
+    make_folder(folder)
+    with _locked(folder / LOCK, folder / HOLDER, folder, else_do):
+        yield
+
+
+@contextmanager
+def alone_at(file: Path) -> Iterator[None]:
+    """``alone_in`` for a single file. Other files of its folder may be written meanwhile. Raises: OutputError."""
+    make_folder(file.absolute().parent)
+    beside = file.absolute().parent / f".{file.name}"
+    with _locked(Path(f"{beside}{LOCK}"), Path(f"{beside}{HOLDER}"), file, "choose another file with --out"):
+        yield
+
+
+@contextmanager
+def _locked(path: Path, holder: Path, what: Path, else_do: str) -> Iterator[None]:
+    import filelock  # commands that write nothing start without it
+
+    if path.is_symlink():
+        # filelock empties the file that it locks; before version 3.20.1 it also emptied the target of a link
+        raise OutputError(f"{path} is a link, and no lock of this program; remove it")
+    lock = filelock.FileLock(path, timeout=0)
+    try:
+        lock.acquire()
+    except filelock.Timeout as err:
+        raise OutputError(f"{_said_in(holder)} is at work on {what}; wait for its end, or {else_do}") from err
+    except OSError as err:
+        raise OutputError(f"{path} cannot be locked: {err.strerror or err}") from err
+    try:
+        with suppress(OSError):  # the text is a courtesy
+            text = f"process {os.getpid()} on {platform.node()}, since {datetime.now():%Y-%m-%d %H:%M:%S}"
+            holder.write_text(text, encoding="utf-8")
+        yield
+    finally:
+        with suppress(OSError):
+            holder.unlink()
+        lock.release()
+
+
+def _said_in(holder: Path) -> str:
+    """Who holds a lock, as far as that is known."""
+    try:
+        with holder.open(encoding="utf-8", errors="replace") as f:
+            text = f.read(_LONGEST_HOLDER)
+        return f"another archlock command ({''.join(c for c in text if c.isprintable())})"
+    except OSError:  # it is just about to be written
+        return "another archlock command"
