@@ -27,13 +27,13 @@ Measure = Callable[..., Any]
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption("--all", action="store_true", help="also what takes more than a minute a run, once each")
-    parser.addoption("--rounds", type=int, default=5, help="runs that a median is taken of (default 5)")
+    parser.addoption("--all", action="store_true", help="also run, once each, benchmarks that take more than a minute")
+    parser.addoption("--rounds", type=int, default=5, help="number of runs per median (default 5)")
     parser.addoption(
         "--tables",
         default=os.environ.get("ARCHLOCK_TABLES", ""),
         metavar="DIR",
-        help="folder of plain tables and zc_*.json files (default: $ARCHLOCK_TABLES, else what is there without)",
+        help="folder of plain tables and zc_*.json files (default: $ARCHLOCK_TABLES, else NASLib's and embedded data)",
     )
 
 
@@ -41,7 +41,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     if not config.getoption("--all"):
         for item in items:
             if item.get_closest_marker("slow"):
-                item.add_marker(pytest.mark.skip(reason="takes more than a minute a run: make bench-all"))
+                item.add_marker(pytest.mark.skip(reason="takes more than a minute per run: make bench-all"))
 
 
 def pytest_benchmark_update_machine_info(machine_info: dict[str, Any]) -> None:

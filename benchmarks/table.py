@@ -215,7 +215,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("measured", type=Path, help="JSON file of pytest-benchmark")
     parser.add_argument("--keep", action="store_true", help="write results.json, growth.png and the page")
-    parser.add_argument("--folder", type=Path, default=Path(__file__).resolve().parent, help="where (default: here)")
+    parser.add_argument(
+        "--folder", type=Path, default=Path(__file__).resolve().parent, help="folder to write to (default: here)"
+    )
     args = parser.parse_args(arguments)
     try:
         results = summarise(read_json(args.measured))

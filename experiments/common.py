@@ -37,7 +37,7 @@ def options(description: str, folder: str, tables: bool = True, seeds: int = 5) 
 
 def add_worker_options(parser: argparse.ArgumentParser) -> None:
     """Add the options that say where calls run (``workers``)."""
-    parser.add_argument("--jobs", type=int, metavar="N", help="processes at once (default 2)")
+    parser.add_argument("--jobs", type=int, metavar="N", help="number of processes (default 2)")
     add_cluster_options(parser)
 
 

@@ -26,7 +26,7 @@ def imported_modules(path: Path, when_loaded: bool = False) -> Iterator[str]:
 
     Args:
         path: a file of the package.
-        when_loaded: leave out imports inside functions, and those that only type checkers see.
+        when_loaded: leave out imports inside functions, and imports that only type checkers see.
     """
     package = ["naslib_archlock", *path.relative_to(PACKAGE).parent.parts]
     tree = ast.parse(path.read_text(encoding="utf-8"))

@@ -76,8 +76,8 @@ def _calls(names: list[str], n: int, seed: int) -> Iterator[tuple[str, tuple[int
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("kinds", nargs="*", metavar="KIND", help=f"some of: {', '.join(TARGETS)} (default: all)")
-    parser.add_argument("--inputs", type=int, default=DEFAULT_N, metavar="N", help=f"of a kind (default {DEFAULT_N})")
+    parser.add_argument("kinds", nargs="*", metavar="KIND", help=f"kinds of input (default: all): {', '.join(TARGETS)}")
+    parser.add_argument("--inputs", type=int, default=DEFAULT_N, metavar="N", help=f"per kind (default {DEFAULT_N})")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--out", type=Path, default=Path(__file__).parent / "results.json")
     add_worker_options(parser)

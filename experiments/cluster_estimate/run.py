@@ -129,7 +129,7 @@ def lines(pairs: list[list[str]]) -> str:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--cells", type=int, default=12, help="to measure on (default 12)")
+    parser.add_argument("--cells", type=int, default=12, help="number of cells to measure (default 12)")
     parser.add_argument("--out", type=Path, default=Path(__file__).parent / "results.json")
     args = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:

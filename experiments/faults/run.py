@@ -47,9 +47,11 @@ BY_OPERATION = "search, bayesian"  # killed before each of its file operations, 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description="Kill commands, and change bytes of files.")
-    parser.add_argument("--kills", type=int, default=300, help="at random moments (default 300)")
-    parser.add_argument("--bytes", type=int, default=10**9, metavar="N", help="so many of each file (default: all)")
-    parser.add_argument("--only", choices=("bytes", "kills"), help="of results.json, the other part stays as it is")
+    parser.add_argument("--kills", type=int, default=300, help="number of kills at random moments (default 300)")
+    parser.add_argument(
+        "--bytes", type=int, default=10**9, metavar="N", help="bytes to change in each file (default: all)"
+    )
+    parser.add_argument("--only", choices=("bytes", "kills"), help="run one part; results.json keeps the other")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--out", type=Path, default=FOLDER / "results.json")
     args = parser.parse_args()

@@ -67,7 +67,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--runner", default="bbo", choices=("bbo", "nas"))
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--tables", type=Path, help="plain tables, for true test accuracies of nasbench201")
+    parser.add_argument("--tables", type=Path, help="folder of plain tables, for true test accuracies of nasbench201")
     parser.add_argument("--out", type=Path, default=Path(__file__).parent / "results.json")
     args = parser.parse_args()
     results: dict[str, Any] = {}

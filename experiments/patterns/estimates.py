@@ -37,7 +37,7 @@ from naslib_archlock.spaces.cells import ENCODING_DIM, one_hot
 from naslib_archlock.spaces.features import features
 
 LEAST_CELLS = 30  # the least cells for estimates: a linear model of the ops has up to 24 free numbers
-LEAST_WITH_OP = 3  # an effect is estimated if at least so many cells have the op on the edge
+LEAST_WITH_OP = 3  # the least cells with an op on an edge to estimate its effect
 RIDGE = 1.0  # weighs as much as one cell per op: little among hundreds of cells, enough to solve a population of 30
 
 # The label of each feature in the results -> its name in ``spaces.features``.

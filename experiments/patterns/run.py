@@ -58,9 +58,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--tables", type=Path, metavar="DIR", help="folder of plain tables (default: digits only)")
     parser.add_argument("--resamples", type=int, default=1000, help="bootstrap resamples (default 1000)")
-    parser.add_argument("--seed", type=int, default=0, help="of the bootstrap and of cross-validation (default 0)")
+    parser.add_argument("--seed", type=int, default=0, help="seed of the bootstrap and of cross-validation (default 0)")
     parser.add_argument(
-        "--out", type=Path, help="folder of results and pictures (default: this one, or build/patterns without tables)"
+        "--out",
+        type=Path,
+        help="folder for results and pictures (default: the script's, or build/patterns without tables)",
     )
     args = parser.parse_args()
     if args.resamples < 10:

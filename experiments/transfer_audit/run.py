@@ -167,10 +167,12 @@ def difference_table(rows: list[dict[str, Any]], figure: str) -> str:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--seeds", type=int, default=3, help="networks of every cell (default 3)")
-    parser.add_argument("--sources", nargs="+", choices=DIGITS.tasks, default=DIGITS.tasks, help="default: all six")
+    parser.add_argument("--seeds", type=int, default=3, help="number of networks per cell (default 3)")
     parser.add_argument(
-        "--parts", type=Path, default=Path("build/transfer_audit"), help="folder that keeps what is done"
+        "--sources", nargs="+", choices=DIGITS.tasks, default=DIGITS.tasks, help="source tasks (default: all)"
+    )
+    parser.add_argument(
+        "--parts", type=Path, default=Path("build/transfer_audit"), help="folder that keeps finished parts"
     )
     parser.add_argument("--out", type=Path, default=HERE, help="folder to write to")
     add_worker_options(parser)
