@@ -71,7 +71,7 @@ def test_another_seed_is_another_audit(tmp_path):
     ("source", "targets"), [("edges", ("rotation",)), ("digit", ("noise", "rotation")), ("digit", ("jigsaw",))]
 )
 def test_parts_of_another_source_or_of_other_targets_are_not_taken(tmp_path, monkeypatch, source, targets):
-    """Parts are named by the places of their targets."""
+    """The names of parts hold the positions of targets, so other targets could have parts of the same name."""
     monkeypatch.setattr(audit_run, "_attacked", lambda *_: {"source": {"val": [], "test": []}, "attacks": []})
     audit(tmp_path, quick(), rotation=[CELL], noise=[CELL])
     with pytest.raises(OutputError, match="parts of work with other settings"):
@@ -93,7 +93,7 @@ def test_images_of_other_channels_are_refused(tmp_path, digit_images):
 
 
 def test_folders_of_images_are_audited(tmp_path, digit_images):
-    """And weights that know some digits help with others."""
+    """An audit of folders of images works, and weights that know some digits help with others."""
     source, target = str(digit_images["low"]), str(digit_images["high"])
     config = load_config(
         None,
@@ -104,7 +104,7 @@ def test_folders_of_images_are_audited(tmp_path, digit_images):
         ],
     )  # fmt: skip
     on_source, attacks = run_audit(config, {target: [(3, 2, 1, 3, 1, 2)]}, tmp_path, LocalProcesses(1))
-    assert on_source["test"].min() > 40  # of five classes
+    assert on_source["test"].min() > 40  # there are five classes
     means = attacks.groupby("attack")["test"].mean()
     assert means["probe, then all"] > means["scratch"]
     assert set(attacks["target"]) == {"high"}

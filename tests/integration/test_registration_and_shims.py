@@ -1,4 +1,4 @@
-"""``register()``, and the shims of ``plugin/compat.py``, which change nothing where nothing is wrong."""
+"""``register()``, and the shims of ``plugin/compat.py``, which change nothing if nothing is wrong."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ def test_a_missing_requirement_is_named_with_what_to_do(monkeypatch):
 
 
 class SetSpace:
-    """A predictor that only notes which space it is told."""
+    """A predictor that only records which search space it gets."""
 
     def set_ss_type(self, name: str) -> None:
         self.ss_type = name

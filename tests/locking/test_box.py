@@ -1,4 +1,4 @@
-"""What comes with the package: which ranker a search gets, and what that ranker has seen."""
+"""Files that come with the package: which ranker a search gets, and what that ranker has seen."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ DEFAULT_VOTERS = parse_proxies(load_config(None).archlock.proxies)
 
 
 def prepared(*overrides: str) -> Prepared:
-    """A search on ranks on the embedded benchmark."""
+    """A prepared search on ranks, on the embedded benchmark."""
     strategy = ["archlock.strategy", "evolution"]
     config = load_config(None, ["search_space", "digits", "dataset", "digit", *strategy, *overrides])
     return prepare(config, open_benchmark(config))
@@ -57,7 +57,7 @@ def test_where_no_ranker_in_the_box_may_be_used_one_is_trained_on_what_is_left()
         "jigsaw",
         "autoencoder",
     }
-    assert trained_on(prepared().ranker) == {"digit"}  # all others are targets
+    assert trained_on(prepared().ranker) == {"digit"}  # all other tasks are targets
 
 
 @pytest.mark.usefixtures("fast_training")
@@ -91,7 +91,7 @@ def test_the_images_and_scores_of_an_unknown_target_are_not_read(monkeypatch, sc
 
 
 def test_the_demo(tmp_path, capsys):
-    """What ``make demo`` runs, on one target: a lock that was not seen in the making, measured beside that of S."""
+    """The search of ``make demo`` on one target, which it does not see; the report compares it with scheme S."""
     args = ["search", "--json", "search_space", "digits", "dataset", "digit", "archlock.target", "jigsaw"]
     assert main([*args, "out_dir", str(tmp_path)]) == 0
     out = capsys.readouterr().out
@@ -106,12 +106,12 @@ def test_the_demo(tmp_path, capsys):
         "timings.json",
         "search.png",
         "lock.png",
-    }  # no ranker
+    }  # there is no ranker
     assert (folder / "lock.png").read_bytes().startswith(b"\x89PNG")
 
 
 def test_the_demo_with_the_ranker_in_the_box(tmp_path, capsys):
-    """The same by the paper's search, which ranks."""
+    """The same search with the paper's method, which ranks."""
     args = ["search", "--json", "search_space", "digits", "dataset", "digit", "archlock.target", "jigsaw"]
     keys = ["archlock.strategy", "evolution", "search.epochs", "50", "out_dir", str(tmp_path)]
     assert main([*args, *keys]) == 0

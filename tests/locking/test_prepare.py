@@ -108,7 +108,7 @@ def test_a_seed_gives_the_same_search_and_another_seed_another(toy_config, strat
 
 
 def test_each_purpose_draws_its_own_numbers():
-    """So that more simulated targets, say, do not change the opponents or the search."""
+    """For example, more simulated targets must not change the opponents or the search."""
     draws = {
         purpose: tuple(stream(seed, purpose).random(3))
         for seed in (0, 1)
@@ -129,7 +129,7 @@ def test_more_simulated_targets_do_not_change_the_newcomers(ranked_config, toy_r
 
 
 def test_the_lock_gives_up_no_more_of_the_source_than_allowed(toy_config, toy_ranker):
-    """And what it gives up it puts to use: it is fitter, by the ranker's word, than what scheme S finds."""
+    """It also uses what it gives up: by the ranker's estimate, it is fitter than the cell of scheme S."""
     budget = 3.0
     config = toy_config(
         "archlock.scheme", "tk", "archlock.target", "autoencoder", "archlock.source_budget_pct", str(budget),
@@ -172,7 +172,7 @@ def test_by_default_a_search_of_cells_is_bayesian_where_it_can_be(toy_config, ma
     ):
         config = toy_config(*overrides)
         assert strategy_of(config, open_benchmark(config)).name == expected
-        for strategy in ("evolution", "exhaustive"):  # as it is told
+        for strategy in ("evolution", "exhaustive"):  # the strategies that the config names
             config = toy_config(*overrides, "archlock.strategy", strategy)
             assert strategy_of(config, open_benchmark(config)).name == strategy
 
@@ -194,7 +194,7 @@ def test_macro_architectures_are_no_cells(toy_config, macro_tables, scheme):
     )
     with pytest.raises(ConfigError, match="features of a cell, which transbench101_macro does not have; choose evol"):
         prepared_by(toy_config(*keys, "archlock.scheme", scheme))
-    search = run(toy_config(*keys, "archlock.scheme", "s", "search.epochs", "30")).search  # nothing of cells is asked
+    search = run(toy_config(*keys, "archlock.scheme", "s", "search.epochs", "30")).search  # it needs no features
     assert len(search.history) == 30
 
 
@@ -229,7 +229,7 @@ MICRO_TASKS = ("class_scene", "class_object", "normal", "autoencoder")
         ("transbench101_micro", "tk", "normal", ("class_object", "autoencoder")),
         ("transbench101_micro", "tk", "normal,class_object", ("autoencoder",)),
         ("transbench101_micro", "tk", "normal,class_object,autoencoder", ()),
-        ("transbench101_micro", "tu", "normal", ()),  # all tasks are on the same images
+        ("transbench101_micro", "tu", "normal", ()),  # all tasks have the same images
         ("transbench101_micro", "tu", "", ()),
         ("nasbench201", "tk", "cifar100", ("ImageNet16-120",)),
         ("nasbench201", "tu", "cifar100", ("ImageNet16-120",)),
@@ -273,14 +273,14 @@ def test_an_unknown_target_on_other_images_is_also_expected_to_be_like_further_t
     archs, model = NASBENCH201.distinct(), TargetModel(NASBENCH201, knows_other_tasks=True)
     benchmark = open_benchmark(config)
     accuracy = [benchmark.accuracy(tuple(a), task="ImageNet16-120", split="val") for a in archs.tolist()]
-    n_functions = len(archs) + 1  # the disconnected cell is one, too; made to be the worst
+    n_functions = len(archs) + 1  # the disconnected cell is also a function, and is set to be the worst
     percentile = (rankdata(accuracy) + 0.5) / n_functions
-    # the mean over cells of one function is rounded, so equal functions may differ by half a rank
+    # The mean over cells of one function is rounded, so the ranks of equal functions may differ by 0.5.
     np.testing.assert_allclose(target_fitness(config), -model.predict(archs, percentile), atol=0.01)
 
 
 def expected_by_likeness(config: Config, targets: Sequence[str], further: Sequence[str]) -> np.ndarray:
-    """The mean over targets of what the model says, each by further tasks weighed by their likeness to it."""
+    """The mean over targets of the model's predictions; further tasks are weighted by similarity to the target."""
     space, benchmark = TRANSBENCH101_MICRO, open_benchmark(config)
     row = np.isin(cell_index(space.all()), cell_index(space.distinct()))
     percentile = np.stack([percentiles(space, benchmark.accuracies(task, "val"))[row] for task in further])
@@ -345,7 +345,7 @@ def test_a_bayesian_run_on_real_tables(shared_data: Path, toy_config, space, sou
     best = max(search.oracle.known.values())
     assert best - 0.02 * abs(best) <= result["source_val"] <= best
     assert result["targets"][target] == benchmark.accuracy(tuple(result["cell"]), task=target, split="test")
-    assert result["s"]["source_val"] >= max(e.source_val for e in search.history[:20])  # where both begin
+    assert result["s"]["source_val"] >= max(e.source_val for e in search.history[:20])  # both begin with these
 
 
 # -- the ranker's tasks ------------------------------------------------------------------------------------------------
@@ -365,7 +365,7 @@ def test_tasks_to_train_on(toy_config):
     assert (names(tables), names(left_out)) == (["normal"], [])
     tables, _ = knowledge.Knowledge(toy_config(), hidden=["normal"]).training_tables()
     assert names(tables) == ["class_scene", "class_object", "autoencoder"]
-    # a hidden task may be left out once more
+    # The config may also leave out a task that is hidden already.
     tables, left_out = knowledge.Knowledge(toy_config("archlock.leave_out", "normal"), ["normal"]).training_tables()
     assert (names(tables), names(left_out)) == (["class_scene", "class_object", "autoencoder"], [])
 
@@ -393,7 +393,7 @@ def test_voters_without_any_score_are_refused(ranked_config):
         ConfigError, match=r"none of zen, grasp has scores of transbench101_micro task class_scene; it has .*nwot"
     ):
         prepared_by(ranked_config("archlock.proxies", "zen,grasp:-1"))
-    prepared_by(ranked_config("archlock.proxies", "zen,nwot"))  # the one votes alone
+    prepared_by(ranked_config("archlock.proxies", "zen,nwot"))  # only one of the two votes
 
 
 # -- zero-cost files ---------------------------------------------------------------------------------------------------

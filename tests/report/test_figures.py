@@ -20,12 +20,12 @@ LONG = [f"a label that goes on and on, far longer than any picture has room for,
 
 @pytest.fixture(scope="module")
 def statistics() -> Statistics:
-    """Of a small study on the embedded benchmark, budgets 2% and 5%."""
+    """The statistics of a small study on the embedded benchmark, at budgets 2% and 5%."""
     return analyse(digits_results(), METHODS, REFERENCE, COMPARE_WITH)
 
 
 def many_methods(statistics: Statistics) -> Statistics:
-    """The same figures under sixteen more, long names."""
+    """The same figures under sixteen more names, all long."""
 
     def multiply(frame: pd.DataFrame) -> pd.DataFrame:
         some = frame[frame["method"] == "ceiling"]
@@ -35,7 +35,7 @@ def many_methods(statistics: Statistics) -> Statistics:
 
 
 def one_budget(statistics: Statistics) -> Statistics:
-    """The figures of budget 2%, where the method compared with has a long name."""
+    """The figures at budget 2%; the method to compare with has a long name."""
     return Statistics(*(rows_of(frame, "digits", 2.0).replace(COMPARE_WITH, LONG[0]) for frame in statistics))
 
 
@@ -52,12 +52,12 @@ def panels(figure: Figure) -> list:
 
 
 def overlaps(figure: Figure) -> list[tuple[str, str]]:
-    """Pairs of tick labels, titles and legend entries that lie over each other, and texts that stick out."""
+    """The pairs of tick labels, titles and legend entries that overlap, and the texts that stick out."""
     figure.draw_without_rendering()
     whole = figure.bbox
     groups = [legend.get_texts() for legend in figure.legends]
     for axis in figure.axes:
-        low, high = axis.get_xlim()  # matplotlib keeps ticks beyond the ends that it does not draw
+        low, high = axis.get_xlim()  # matplotlib also has ticks beyond the ends, which it does not draw
         ticks = [text for text in axis.get_xticklabels() if low <= text.get_position()[0] <= high]
         groups += [[*ticks, axis.title], axis.get_yticklabels()]
     found = []
@@ -99,7 +99,7 @@ def test_pairs_are_drawn_one_panel_a_method_with_their_figures(statistics):
     for axis, method in zip(panels(figure), METHODS):
         expected = sorted(f"{x:.2f}".replace("-0.00", "0.00") for x in rows[rows["method"] == method]["lock_score"])
         assert sorted(text.get_text() for text in axis.texts) == expected
-        assert np.isnan(axis.images[0].get_array().filled(np.nan)).sum() == 1  # noise, edges was not run
+        assert np.isnan(axis.images[0].get_array().filled(np.nan)).sum() == 1  # the pair noise, edges was not run
 
 
 def test_costs_beyond_three_budgets_stand_at_the_edge(statistics):

@@ -1,4 +1,4 @@
-"""Searches that are driven from outside: what they ask for, what they take, and several asks at once."""
+"""Searches that are driven from outside: their asks, the accuracies that they take, and several asks at once."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ ACCURACY = np.random.default_rng(7).uniform(50, 60, DIGITS.index_size)
 
 
 class MadeUpRanks(ExpectedFitness):
-    """A fitness that also knows source ranks, as searches on ranks want it."""
+    """A fitness that also has source ranks, as searches on ranks need it."""
 
     def evaluate(self, archs: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         return self.of(archs), self.source_ranks(archs)
@@ -62,7 +62,7 @@ def test_asking_and_telling_one_by_one_is_stepping(kind):
 @settings(max_examples=20)
 @given(st.sampled_from(KINDS), st.integers(0, 100), st.integers(1, 30))
 def test_several_asks_at_once_stay_within_the_look_ups(kind, seed, at_once):
-    """And are different architectures, unless a search wants one again; whatever the order they are told in."""
+    """They are also different architectures, unless a search wants one again, in any order of telling."""
     search, rng = new_search(kind, seed=seed), np.random.default_rng(seed)
     while not search.is_finished:
         asked = []
@@ -73,7 +73,7 @@ def test_several_asks_at_once_stay_within_the_look_ups(kind, seed, at_once):
         for i in rng.permutation(len(asked)):
             search.tell(asked[i], accuracy(asked[i]))
     assert len(search.oracle.known) <= N_QUERIES
-    if kind is not ExhaustiveSearch:  # which stops where nothing fitter can be within the budget
+    if kind is not ExhaustiveSearch:  # this search stops when nothing fitter can lie within the budget
         assert len(search.oracle.known) == N_QUERIES
     assert search.is_within_budget(search.best())
 
@@ -103,7 +103,7 @@ def test_an_accuracy_is_a_finite_number(value):
     arch = search.ask()
     with pytest.raises(SearchError, match="finite number is needed"):
         search.tell(arch, value)
-    search.tell(arch, 50.0)  # it may be told again
+    search.tell(arch, 50.0)  # an architecture may be told again
 
 
 def test_an_architecture_keeps_the_first_accuracy_that_it_was_told():

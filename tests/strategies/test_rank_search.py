@@ -21,7 +21,7 @@ from naslib_archlock.strategies.exhaustive import ExhaustiveSearch
 SPACE = TRANSBENCH101_MICRO
 seeds = st.integers(0, 2**16)
 budgets = st.sampled_from([0.0, 0.5, 2.0, 10.0, 100.0])
-SIGNS = st.sampled_from([1.0, -1.0])  # of the metric: accuracies, and room_layout's negative loss
+SIGNS = st.sampled_from([1.0, -1.0])  # the sign of the metric: accuracies, and room_layout's negative loss
 
 
 class FakeFitness:
@@ -37,12 +37,12 @@ class FakeFitness:
         return self._source_rank(archs)
 
     def source_rank_at(self, pct: float) -> float:
-        """Source ranks are spread over [0, 1] here."""
+        """Here, source ranks are spread over [0, 1]."""
         return pct / 100
 
 
 class SmallSpace(CellSpace):
-    """Some 30 cells of the TransNAS space, to compare with brute force."""
+    """Some 30 cells of the TransNAS space, few enough for brute force."""
 
     def distinct(self) -> np.ndarray:
         return SPACE.distinct()[5::29]
@@ -52,13 +52,13 @@ SMALL = SmallSpace("small", 4, TRANSBENCH101_MICRO._notation, ())
 
 
 def numbers_by_cell(seed: int, low: float = 0.0, high: float = 1.0) -> Callable[[np.ndarray], np.ndarray]:
-    """A random number for each cell; the same for the same seed."""
+    """A random number for each cell; a seed always gives the same numbers."""
     values = np.random.default_rng(seed).uniform(low, high, 5**6)
     return lambda archs: values[cell_index(archs)]
 
 
 class World:
-    """A made-up setting: fitness, source rank and source accuracy of every cell, and a count of look-ups."""
+    """A made-up setting: fitness, source rank and source accuracy of every cell, and a count of queries."""
 
     def __init__(self, seed: int, sign: float = 1.0, source_rank_is_true: bool = False) -> None:
         self.fitness = numbers_by_cell(seed)
@@ -94,7 +94,7 @@ def test_the_floor_by_hand(known, budget_pct, floor):
     search = World(0).search(RegularizedEvolution, 10, source_budget_pct=budget_pct)
     search.oracle.known = dict(zip(map(tuple, SPACE.distinct().tolist()), known))
     assert search.source_floor() == pytest.approx(floor)
-    assert search.is_within_budget(Evaluated((0,) * 6, 0.0, 1.0, known[0]))  # the best one always is
+    assert search.is_within_budget(Evaluated((0,) * 6, 0.0, 1.0, known[0]))  # the best one is always within
     assert search.is_within_budget(Evaluated((0,) * 6, 0.0, 1.0, floor + 1e-9))
     assert not search.is_within_budget(Evaluated((0,) * 6, 0.0, 1.0, floor - 1e-9))
     assert not search.is_within_budget(Evaluated((0,) * 6, 0.0, 1.0, None))
@@ -117,7 +117,7 @@ def test_the_choice_by_hand():
 
 
 def test_the_first_by_hand():
-    """Those within the budget by fitness, then the others by source accuracy; equals in the order of the look-ups."""
+    """Cells within the budget come first, by fitness, then the others by source accuracy; ties keep their order."""
     search = World(0).search(RegularizedEvolution, 10, source_budget_pct=10.0)
     cells = [tuple(cell) for cell in SPACE.distinct()[:6].tolist()]
     judged = [(0, 1.0, 95.0), (1, 2.0, 100.0), (2, 9.0, 70.0), (1, 2.0, 100.0), (3, 1.0, 91.0), (4, 9.0, 80.0)]
@@ -154,7 +154,7 @@ def test_the_choice_is_the_fittest_within_the_budget(seed, budget, sign, queries
 
 @given(seeds, st.integers(1, 40), SIGNS, st.sampled_from([RegularizedEvolution, ExhaustiveSearch]))
 def test_without_a_budget_the_most_accurate_cell_looked_up_is_chosen(seed, queries, sign, kind):
-    """That is scheme S: it gives nothing up."""
+    """Scheme S does this, because it gives up no source accuracy."""
     search = run(World(seed, sign).search(kind, queries, seed=seed, source_budget_pct=0.0), 30)
     assert search.best().source_val == max(search.oracle.known.values())
 
@@ -207,7 +207,7 @@ def test_an_oracle_answers_nothing_new_once_exhausted():
 
 @given(seeds, budgets, SIGNS)
 def test_exhaustive_search_equals_brute_force(seed, budget, sign):
-    """With all look-ups and a source rank that finds the best cell: the fittest of all cells within the budget."""
+    """With all queries and a source rank that finds the best cell, it finds the fittest cell within the budget."""
     world = World(seed, sign, source_rank_is_true=True)
     search = world.search(ExhaustiveSearch, len(SMALL.distinct()), SMALL, source_budget_pct=budget)
     search.step()
@@ -253,7 +253,7 @@ def test_exhaustive_search_is_over_after_one_step():
 
 
 def closeness(arch: Cell) -> Callable[[np.ndarray], np.ndarray]:
-    """Number of edges that agree with ``arch``: a fitness with a slope to climb."""
+    """The number of edges that agree with ``arch``: a fitness that a search can climb."""
     return lambda archs: (np.asarray(archs) == np.array(arch)).sum(axis=1).astype(float)
 
 
@@ -286,7 +286,7 @@ def test_children_are_mutants_of_the_population_and_the_oldest_dies(seed, space)
 
 @given(seeds, SIGNS)
 def test_the_winner_of_a_tournament_has_the_child(seed, sign):
-    """Of a tournament of all: a member within the budget beats fitter ones outside."""
+    """In a tournament of all members, a member within the budget beats fitter ones outside."""
     world = World(seed, sign)
     search = run(world.search(RegularizedEvolution, 50, seed=seed, population_size=4, sample_size=200, screening=1), 4)
     within = [e for e in search.population if e.source_val >= search.source_floor()]
@@ -344,7 +344,7 @@ def test_a_restored_evolution_goes_on_as_if_never_interrupted(seed, at, queries)
     assert second.oracle.known == whole.oracle.known
     assert second.best() == whole.best()
     assert second.state() == whole.state()
-    assert not set(world.asked) & set(first.oracle.known)  # what was looked up is not looked up again
+    assert not set(world.asked) & set(first.oracle.known)  # known cells are not queried again
 
 
 def test_a_restored_exhaustive_search_is_over():
