@@ -1,17 +1,20 @@
-"""Searches that are driven from outside: what they ask for, what they take, and several asks at once."""
+"""What all searches share: asking and telling, several asks at once, look-ups, and the choice within the budget."""
 
 from __future__ import annotations
+
+import json
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from worlds import SIGNS, SPACE, World, budgets, run, seeds
 
 from naslib_archlock.benchmarks.source_oracle import SourceOracle
 from naslib_archlock.errors import ConfigError, SearchError
 from naslib_archlock.spaces.cells import Cell
 from naslib_archlock.spaces.known import DIGITS
-from naslib_archlock.strategies.base import Search, SearchSettings
+from naslib_archlock.strategies.base import Evaluated, Search, SearchSettings
 from naslib_archlock.strategies.bayesian import BayesianSearch
 from naslib_archlock.strategies.evolution import RegularizedEvolution
 from naslib_archlock.strategies.exhaustive import ExhaustiveSearch
@@ -106,14 +109,6 @@ def test_an_accuracy_is_a_finite_number(value):
     search.tell(arch, 50.0)  # it may be told again
 
 
-def test_an_architecture_keeps_the_first_accuracy_that_it_was_told():
-    oracle = SourceOracle(accuracy, 1)
-    assert oracle.record((1,) * 6, 50.0) == 50.0
-    assert oracle.record((1,) * 6, 70.0) == 50.0
-    with pytest.raises(ConfigError, match="used up"):
-        oracle.record((2,) * 6, 50.0)
-
-
 @pytest.mark.parametrize("kind", KINDS)
 def test_what_was_asked_for_and_not_told_is_forgotten_with_the_process(kind):
     search = new_search(kind)
@@ -128,3 +123,106 @@ def test_what_was_asked_for_and_not_told_is_forgotten_with_the_process(kind):
         arch = resumed.ask()
         resumed.tell(arch, accuracy(arch))
     assert 3 < len(resumed.oracle.known) <= N_QUERIES
+
+
+# -- the choice, within the source budget ------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("known", "budget_pct", "floor"),
+    [([90.0, 80.0], 2.0, 88.2), ([90.0, 80.0], 0.0, 90.0), ([-0.5, -0.8], 10.0, -0.55), ([0.4, 0.1], 5.0, 0.38),
+     ([0.0, -1.0], 5.0, 0.0)],
+)  # fmt: skip
+def test_the_floor_by_hand(known, budget_pct, floor):
+    search = World(0).search(RegularizedEvolution, 10, source_budget_pct=budget_pct)
+    search.oracle.known = dict(zip(map(tuple, SPACE.distinct().tolist()), known))
+    assert search.source_floor() == pytest.approx(floor)
+    assert search.is_within_budget(Evaluated((0,) * 6, 0.0, 1.0, known[0]))  # the best one always is
+    assert search.is_within_budget(Evaluated((0,) * 6, 0.0, 1.0, floor + 1e-9))
+    assert not search.is_within_budget(Evaluated((0,) * 6, 0.0, 1.0, floor - 1e-9))
+    assert not search.is_within_budget(Evaluated((0,) * 6, 0.0, 1.0, None))
+
+
+def test_the_choice_by_hand():
+    search = World(0).search(RegularizedEvolution, 10, source_budget_pct=10.0)
+    cells = [tuple(cell) for cell in SPACE.distinct()[:5].tolist()]
+    search.history = [
+        Evaluated(cells[0], 1.0, 1.0, 95.0),
+        Evaluated(cells[1], 2.0, 1.0, 91.0),  # the fittest within 10% of 100
+        Evaluated(cells[2], 9.0, 1.0, 89.0),  # fitter, but outside
+        Evaluated(cells[3], -5.0, 1.0, 100.0),
+        Evaluated(cells[4], 99.0, 1.0, 50.0),  # the fittest of all, and the furthest outside
+    ]
+    search.oracle.known = {e.arch: e.source_val for e in search.history}
+    assert search.best() == search.history[1]
+    order = sorted(search.history, key=search.merit, reverse=True)
+    assert [e.arch for e in order] == [cells[1], cells[0], cells[3], cells[2], cells[4]]
+
+
+def test_the_first_by_hand():
+    """Those within the budget by fitness, then the others by source accuracy; equals in the order of the look-ups."""
+    search = World(0).search(RegularizedEvolution, 10, source_budget_pct=10.0)
+    cells = [tuple(cell) for cell in SPACE.distinct()[:6].tolist()]
+    judged = [(0, 1.0, 95.0), (1, 2.0, 100.0), (2, 9.0, 70.0), (1, 2.0, 100.0), (3, 1.0, 91.0), (4, 9.0, 80.0)]
+    search.history = [Evaluated(cells[i], fitness, None, val) for i, fitness, val in judged]
+    search.oracle.known = {e.arch: e.source_val for e in search.history}
+    assert [e.arch for e in search.top(10)] == [cells[i] for i in (1, 0, 3, 4, 2)]
+    assert search.top(3) == search.top(10)[:3]
+    assert search.top(0) == []
+    assert search.top(1) == [search.best()]
+
+
+@given(seeds, budgets, SIGNS, st.sampled_from([RegularizedEvolution, ExhaustiveSearch]))
+def test_the_first_are_distinct_and_in_order_of_merit(seed, budget, sign, kind):
+    search = run(World(seed, sign).search(kind, 30, seed=seed, source_budget_pct=budget, screening=2), 30)
+    everything = search.top(len(search.history))
+    assert {e.arch for e in everything} == {e.arch for e in search.history}
+    assert len({e.arch for e in everything}) == len(everything)
+    assert all(search.merit(a) >= search.merit(b) for a, b in zip(everything, everything[1:]))
+    assert everything[0] == search.best()
+
+
+@given(seeds, budgets, SIGNS, st.integers(1, 40), st.sampled_from([RegularizedEvolution, ExhaustiveSearch]))
+def test_the_choice_is_the_fittest_within_the_budget(seed, budget, sign, queries, kind):
+    world = World(seed, sign)
+    search = run(world.search(kind, queries, seed=seed, source_budget_pct=budget, screening=3), 30)
+    best_seen = max(search.oracle.known.values())
+    floor = best_seen - abs(best_seen) * budget / 100
+    within = [e for e in search.history if e.source_val is not None and e.source_val >= floor]
+    chosen = search.best()
+    assert chosen in within
+    assert chosen.fitness == max(e.fitness for e in within)
+    assert chosen.source_val == world.accuracy(np.array([chosen.arch]))[0]
+
+
+@given(seeds, st.integers(1, 40), SIGNS, st.sampled_from([RegularizedEvolution, ExhaustiveSearch]))
+def test_without_a_budget_the_most_accurate_cell_looked_up_is_chosen(seed, queries, sign, kind):
+    """That is scheme S: it gives nothing up."""
+    search = run(World(seed, sign).search(kind, queries, seed=seed, source_budget_pct=0.0), 30)
+    assert search.best().source_val == max(search.oracle.known.values())
+
+
+@given(seeds, st.integers(0, 50), st.sampled_from([RegularizedEvolution, ExhaustiveSearch]))
+def test_an_architecture_is_looked_up_once_and_never_more_than_allowed(seed, queries, kind):
+    world = World(seed)
+    search = run(world.search(kind, queries, seed=seed, screening=2), 60)
+    assert len(world.asked) == len(set(world.asked)) == search.oracle.queries <= queries
+    assert search.oracle.known == {arch: world.look_up(arch) for arch in search.oracle.known}
+    if queries == 0:
+        assert all(e.source_val is None for e in search.history)
+
+
+def test_a_state_does_not_change_with_the_search():
+    search = run(World(0).search(RegularizedEvolution, 0), 5)
+    state = search.state()
+    text = json.dumps(state)
+    run(search, 5)
+    assert json.dumps(state) == text
+
+
+@pytest.mark.parametrize(
+    "settings", [{"population_size": 0}, {"sample_size": 0}, {"screening": 0}, {"source_budget_pct": -1.0}]
+)
+def test_impossible_settings_are_refused(settings):
+    with pytest.raises(ConfigError, match=next(iter(settings))):
+        SearchSettings(**settings)
