@@ -33,14 +33,17 @@ def test_a_folder_is_split_by_class_into_60_20_and_20_percent(digit_images):
     assert splits["train"].images.shape[2:] == (8, 8)
 
 
-def test_the_images_are_those_that_the_config_draws(digit_images):
-    """Of a folder with more than it takes."""
+@pytest.mark.parametrize("n_images", [30, 2000])
+def test_the_seed_draws_images_of_a_large_folder_and_splits_all_of_a_small_one(digit_images, n_images):
     folder = str(digit_images["low"])
     first, again, other = (
-        splits_of.__wrapped__(load_config(None, ["dataset", folder, "archlock.max_images", "30", "seed", seed]), folder)
+        splits_of.__wrapped__(
+            load_config(None, ["dataset", folder, "archlock.max_images", str(n_images), "seed", seed]), folder
+        )
         for seed in "001"
     )
-    assert sum(len(images) for images in first.values()) == 30
+    n_here = len(list(digit_images["low"].rglob("*.png")))
+    assert sum(len(images) for images in first.values()) == min(n_images, n_here)
     assert torch.equal(first["train"].images, again["train"].images)
     assert not torch.equal(first["train"].images, other["train"].images)
 

@@ -71,5 +71,7 @@ def test_nothing_is_done_where_torchvision_is_imported_already(not_imported, tmp
 @pytest.mark.parametrize("error", [RuntimeError("no such file"), ImportError("no torchvision::nms")])
 def test_any_other_fault_comes_through_as_it_is(not_imported, tmp_path, monkeypatch, error):
     monkeypatch.syspath_prepend(package(tmp_path, f"raise {error!r}"))
+    before = list(torchvision_import._KEEP_ALIVE)
     with pytest.raises(type(error), match=str(error)):
         declare_torchvision_operators()
+    assert before == torchvision_import._KEEP_ALIVE

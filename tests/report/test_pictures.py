@@ -57,8 +57,11 @@ def test_files_hold_no_date_and_no_version():
         assert b"atplotlib" not in data.replace(b"matplotlib.axis", b"")
 
 
-def test_the_same_picture_has_the_same_bytes_and_settings_stay_as_they_were(monkeypatch):
-    monkeypatch.setitem(matplotlib.rcParams, "svg.hashsalt", "the user's")
-    for write in (png, svg):
-        assert write(drawn("one")) == write(drawn("one")) != write(drawn("two"))
-    assert matplotlib.rcParams["svg.hashsalt"] == "the user's"
+@pytest.mark.parametrize("salt", [None, "the user's"])
+def test_the_same_picture_has_the_same_bytes_and_settings_stay_as_they_were(monkeypatch, salt):
+    expected = png(drawn("one")), svg(drawn("one"))
+    monkeypatch.setitem(matplotlib.rcParams, "svg.hashsalt", salt)
+    assert (png(drawn("one")), svg(drawn("one"))) == expected
+    assert png(drawn("two")) != expected[0]
+    assert svg(drawn("two")) != expected[1]
+    assert matplotlib.rcParams["svg.hashsalt"] == salt
