@@ -97,18 +97,8 @@ def test_a_ranker_trained_on_part_of_the_target_is_refused(scored, digit_images,
     assert {task.partition("/")[2].partition("~")[0] for task in trained} == {"low"}
 
 
-def test_export_of_a_string_and_its_mistakes(naslib, tmp_path, capsys):
+def test_export_of_a_string(naslib, tmp_path):
     out = str(tmp_path / "n")
     string = "|nor_conv_3x3~0|+|none~0|skip_connect~1|+|nor_conv_1x1~0|none~1|skip_connect~2|"
-    for args, expected in (
-        ([string], "give --space"),
-        ([string, "--space", "digits"], "give --classes"),
-        ([string, "--space", "transbench101_micro", "--classes", "3"], "is not a TransNAS-Bench-101 cell"),
-        ([str(tmp_path), "--classes", "3"], "does not hold the result"),
-        ([string, "--space", "digits", "--classes", "3", "--format", "onnx"], "onnx"),
-    ):
-        assert main(["export", *args, "--out", out]) == 2
-        assert expected in capsys.readouterr().err
-        assert not Path(out).exists()
     assert main(["export", string, "--space", "digits", "--classes", "3", "--out", out]) == 0
     assert torch.jit.load(f"{out}/network.pt")(torch.zeros(2, 3, 32, 32)).shape == (2, 3)

@@ -12,8 +12,6 @@ from PIL import Image
 
 from naslib_archlock.commands.main import main
 from naslib_archlock.config.load import load_config
-from naslib_archlock.embedding.embedding_file import read_embedding
-from naslib_archlock.locking.find_ranker import box_names, rankers_in_the_box
 from naslib_archlock.locking.prepare import open_benchmark, prepare
 from naslib_archlock.ranker.ranker import Ranker
 
@@ -119,31 +117,6 @@ def test_a_known_target_is_read(digit_images, tmp_path):
         one.step()
         histories.append(one.history)
     assert histories[0] != histories[1]
-
-
-def test_embed_writes_what_rankers_read(digit_images, tmp_path, capsys):
-    folders = [str(digit_images[name]) for name in ("low", "high")]
-    assert main(["embed", "--out", str(tmp_path / "e"), "--json", *folders, "noise"]) == 0
-    out = capsys.readouterr().out
-    assert "Task2Vec distances" in out
-    assert json.loads(out.splitlines()[-1])["tasks"] == ["low", "high", "noise"]
-    ranker = next(iter(rankers_in_the_box()))
-    vectors = [read_embedding(f"{tmp_path}/e/{{task}}.npy", task) for task in ("low", "high", "noise")]
-    assert {len(v) for v in vectors} == {ranker.info.embedding_dim}
-    # So a search with the file equals a search with the images.
-    histories = []
-    for more in ([], ["archlock.embedding", f"{tmp_path}/e/{{task}}.npy", "archlock.ranker", str(box())]):
-        config = load_config(None, search(tmp_path, digit_images["low"], *more)[2:])
-        one = prepare(config, open_benchmark(config)).search
-        one.step()
-        histories.append(one.history)
-    assert histories[0] == histories[1]
-
-
-def box() -> Path:
-    from naslib_archlock.data import checked_path
-
-    return checked_path(box_names()[0])
 
 
 # -- bad input: exit code 2, one line that says what to do, and nothing written ----------------------------------------

@@ -109,25 +109,6 @@ def test_a_mistake_in_the_config_is_a_message(launch, shipped_config):
 # -- without a process of its own --------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
-    ("text", "message"),
-    [
-        ("optimizers = {}\n", "does not assign a dictionary to supported_optimizers or supported_predictors"),
-        ("supported_optimizers = dict()\n", "does not assign a dictionary"),
-        ("supported_optimizers = {\n", "cannot be read"),
-        (None, "cannot be read"),
-    ],
-)
-def test_a_script_that_is_no_runner(text, message, tmp_path, capsys):
-    script = tmp_path / "script.py"
-    if text is not None:
-        script.write_text(text)
-    assert cli.main(["naslib", str(script), "--config-file", "x.yaml"]) == 2
-    error = capsys.readouterr().err
-    assert message in error
-    assert str(script) in error
-
-
 def run_script(path: Path, **names: Any) -> dict[str, Any]:
     exec(launcher.compile_runner(path), names)
     return names

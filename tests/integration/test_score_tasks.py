@@ -237,7 +237,7 @@ def test_a_killed_run_is_continued_to_the_same_bytes(tmp_path, whole, child_envi
     code = f"""
 import pathlib, sys
 sys.path[:0] = [{str(Path(__file__).parent)!r}]
-import test_proxies_in_parts as module
+import test_score_tasks as module
 module.score_in_small_parts(pathlib.Path({str(tmp_path)!r}), jobs=2)
 """
     child = subprocess.Popen([sys.executable, "-c", code], env=child_environment, start_new_session=True)
