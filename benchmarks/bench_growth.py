@@ -1,4 +1,4 @@
-"""How times grow: with the cells that are ranked, the tasks that they are ranked for, and the population."""
+"""How running times grow with the number of cells ranked, the number of tasks, and the population size."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ POPULATION = "population of evolution: filled, then as many children"
 
 @pytest.mark.parametrize("n", [100, 300, 1000, 4000, 15625])
 def bench_cells(measure_growth: Measure, n: int) -> None:
-    """Functions in turn: above 4,930 cells some come again."""
+    """Ranks ``n`` random cells; several of them may compute the same function."""
     ranker, opponents, task = random_ranker(), random_cells(NASBENCH201, 128), random_embeddings(1)
     cells = np.random.default_rng(0).permutation(NASBENCH201.all())[:n]
     measure_growth(CELLS, n, lambda: ranker.win_rates(cells, task, opponents))

@@ -1,4 +1,4 @@
-"""Opening a benchmark and reading the validation accuracy of every cell on one task."""
+"""Times to open a benchmark and read the validation accuracy of every cell on one task."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def bench_naslib_file_baseline(measure: Measure, dataset_api: Callable[[str], An
 
 def bench_naslib_file(measure: Measure, dataset_api: Callable[[str], Any]) -> None:
     dataset_api("nasbench201")
-    open_and_read(NASBENCH201)  # the first time
+    open_and_read(NASBENCH201)  # the first call writes the cache
     measure(FILES, "ours", "archlock, a second time", lambda: open_and_read(NASBENCH201))
 
 
@@ -72,13 +72,13 @@ def bench_naslib_open(measure: Measure, dataset_api: Callable[[str], Any]) -> No
     def open_and_look_up() -> float:
         return tabular_benchmark(NASBENCH201).accuracy(FIRST, task="cifar10", split="val")
 
-    open_and_look_up()  # the first time
+    open_and_look_up()  # the first call writes the cache
     measure(OPEN, "ours", "archlock, a second time", open_and_look_up)
 
 
 @pytest.fixture(scope="module")
 def table(tables: str, tmp_path_factory: pytest.TempPathFactory) -> tuple[SearchSpace, Path]:
-    """A folder with a table: that of NAS-Bench-201 if it is here, else the embedded benchmark written as one."""
+    """A folder with a table: of NAS-Bench-201 if there is one, else the embedded benchmark written as a table."""
     if (Path(tables) / "nasbench201.csv.gz").is_file():
         return NASBENCH201, Path(tables)
     folder, benchmark = tmp_path_factory.mktemp("tables"), digits_benchmark()
@@ -104,5 +104,5 @@ def bench_table_baseline(measure: Measure, table: tuple[SearchSpace, Path]) -> N
 
 def bench_table(measure: Measure, table: tuple[SearchSpace, Path]) -> None:
     space, folder = table
-    open_and_read(space, str(folder))  # the first time
+    open_and_read(space, str(folder))  # the first call writes the cache
     measure(table_work(space), "ours", "archlock, a second time", lambda: open_and_read(space, str(folder)))

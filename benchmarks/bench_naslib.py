@@ -1,4 +1,4 @@
-"""NASLib's optimizers and zero-cost proxies, beside ours under NASLib's own machinery."""
+"""NASLib's optimizers and zero-cost proxies, compared with ours under NASLib's own Trainer."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from naslib_archlock.proxies.zero_cost import PROXIES
 from naslib_archlock.spaces.known import NASBENCH201
 
 STEPS = ("search.epochs", 100)
-CELL = (3, 3, 4, 1, 3, 1)  # the example of the paper
+CELL = (3, 3, 4, 1, 3, 1)  # the paper's example
 ZERO_COST = "all 13 proxies of one nasbench201 cell, 32 images"
 
 OPTIMIZERS = [

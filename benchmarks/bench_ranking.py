@@ -1,4 +1,4 @@
-"""Ranking cells: comparisons by the network, and the rate at which it multiplies."""
+"""Ranking cells: the time of the network's comparisons, and its rate of multiply-adds."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from stand_ins import PlainProduct, one_batch, one_pair_at_a_time, unfactored_wi
 from naslib_archlock.ranker.ranker import Ranker
 from naslib_archlock.spaces.known import NASBENCH201, TRANSBENCH101_MICRO
 
-N_TASKS, N_OPPONENTS = 11, 128  # a source and 10 targets; the default sample of opponents
+N_TASKS, N_OPPONENTS = 11, 128  # one source and 10 targets; the default number of opponents
 
 PAIRS = "scores of 31 cells on 16 tasks (7,440 pairs)"
 RATE = "win rates of 4,930 cells, 11 tasks, 128 opponents"
 WHOLE = "win rates of all 15,625 nasbench201 cells, 11 tasks, 128 opponents"
 ALL_PAIRS = "all pairs of the 871 distinct TransNAS cells, 11 tasks"
 
-# Multiply-adds of one comparison behind the first layer: an antisymmetric network passes both orders of a pair.
+# Multiply-adds of one comparison after the first layer. An antisymmetric network computes both orders of a pair.
 A_COMPARISON = 2 * sum(a * b for a, b in zip(WIDTHS, (*WIDTHS[1:], 1)))
 
 
@@ -54,7 +54,7 @@ def bench_pairs(measure: Measure, ranker: Ranker, few: Any) -> None:
 
 
 def bench_rate_baseline(measure: Measure) -> None:
-    """On a part: a rate does not depend on how much is multiplied."""
+    """Measures a part of the rows, because the rate does not depend on the number of rows."""
     n_rows = len(distinct(NASBENCH201)) * N_TASKS * N_OPPONENTS
     product = PlainProduct((*WIDTHS, 1), n_rows // N_TASKS)
     measure(
@@ -82,7 +82,7 @@ def bench_whole_baseline(measure: Measure, ranker: Ranker, embeddings: np.ndarra
 
 
 def bench_whole(measure: Measure, ranker: Ranker, embeddings: np.ndarray) -> None:
-    """By representatives, as rankings are made: most of them several times."""
+    """Ranks the representatives of all cells, as a search does; most of them occur several times."""
     cells, opponents = NASBENCH201.representatives(NASBENCH201.all()), random_cells(NASBENCH201, N_OPPONENTS)
     measure(WHOLE, "ours", "Ranker.win_rates", lambda: ranker.win_rates(cells, embeddings, opponents))
 

@@ -1,4 +1,4 @@
-"""Searches, after imports: the reference script's setting, and the default search."""
+"""Times of whole searches without imports: at the reference script's settings, and at our defaults."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ from naslib_archlock.ranker.ranker import Ranker
 from naslib_archlock.spaces.known import get_space
 from naslib_archlock.strategies.base import Search
 
-# Population 10, 40 steps, 1 + 15 embeddings, lambda 2; ours keeps the whole history.
+# Population 10, 40 steps, 1 + 15 embeddings, lambda 2. The script keeps a short history, ours keeps all of it.
 REFERENCE = (
     "archlock.strategy", "evolution", "archlock.scheme", "tu", "archlock.n_targets", ReleasedScript.TARGETS,
     "archlock.trade_off", ReleasedScript.TRADE_OFF, "search.population_size", ReleasedScript.POPULATION,
     "search.sample_size", ReleasedScript.POPULATION, "search.epochs", ReleasedScript.STEPS,
 )  # fmt: skip
-PART = 10  # the script is measured on one of so many fillings and as many of its later steps
+PART = 10  # the script is measured on one tenth of its fillings and of its later steps
 
 
 def reference_work(space: str) -> str:
@@ -46,7 +46,7 @@ def advance(search: Search, config: Config) -> Search:
 
 @pytest.fixture(params=["nasbench201", "digits"])
 def space(request: pytest.FixtureRequest, spaces: tuple[str, ...]) -> str:
-    """A search space whose figures are here."""
+    """A search space whose accuracies are available here."""
     if request.param not in spaces:
         pytest.skip(f"neither tables (--tables DIR) nor NASLib's files of {request.param} are here")
     return request.param
@@ -57,7 +57,7 @@ def space(request: pytest.FixtureRequest, spaces: tuple[str, ...]) -> str:
 
 @pytest.fixture
 def script(ranker_of: Callable[[str], Ranker], tables: str, space: str) -> ReleasedScript:
-    """The script with the ranker and the embedding that ours gets."""
+    """The script, with the same ranker and embeddings as our search."""
     ranker, config, rng = ranker_of(space), config_of(space, tables), np.random.default_rng(0)
     source = Knowledge(config).embedding(config.dataset, ranker.info)
     embeddings = np.vstack([source, simulate_targets(source, ReleasedScript.TARGETS, 0.9, rng)])
@@ -65,7 +65,7 @@ def script(ranker_of: Callable[[str], Ranker], tables: str, space: str) -> Relea
 
 
 def bench_reference_pairs(measure: Measure, script: ReleasedScript, space: str) -> None:
-    """Its later steps alone, which need no NASLib."""
+    """Only the script's later steps, which need no NASLib."""
     n_steps = (script.STEPS - script.POPULATION) // PART
 
     def later_steps() -> None:
@@ -81,7 +81,7 @@ def bench_reference_pairs(measure: Measure, script: ReleasedScript, space: str) 
 def bench_reference_script(
     measure: Measure, script: ReleasedScript, space: str, dataset_api: Callable[[str], Any]
 ) -> None:
-    """With the graphs that it clones."""
+    """The script's steps with NASLib's graphs, which it clones."""
     if space != "nasbench201":
         pytest.skip("NASLib has no graphs of the embedded benchmark")
     api = dataset_api(space)
@@ -112,7 +112,7 @@ def bench_reference(measure: Measure, ranker_of: Callable[[str], Ranker], tables
 
 
 def bench_reference_prepared(measure: Measure, ranker_of: Callable[[str], Ranker], tables: str, space: str) -> None:
-    """With what comes before the first step: the embedding is made of zero-cost scores that a file holds."""
+    """Includes the preparation before the first step: the embedding is computed from a file of zero-cost scores."""
     config, ranker = config_of(space, tables, *REFERENCE), ranker_of(space)
     benchmark = open_benchmark(config)
     measure(
@@ -130,7 +130,7 @@ def bench_reference_under_trainer(
     run_under_trainer: Callable[..., Any],
     tmp_path: Path,
 ) -> None:
-    """NASLib's Trainer adds queries for its log, its files, and at the end the comparison with scheme S."""
+    """NASLib's Trainer adds queries for its log, writes files, and compares with scheme S at the end."""
     if space != "nasbench201":
         pytest.skip("NASLib does not know the embedded benchmark")
     api, path = dataset_api(space), tmp_path / "ranker.safetensors"
@@ -146,7 +146,7 @@ def bench_reference_under_trainer(
 
 
 def bench_default_baseline(measure: Measure, tables: str, space: str) -> None:
-    """The paper's way: train a ranker on what scheme TU may see, then evolution on ranks."""
+    """The paper's method: train a ranker on what scheme TU may see, then run evolution on ranks."""
     config = config_of(space, tables, "archlock.strategy", "evolution")
     benchmark = open_benchmark(config)
     hidden = report_targets(config, benchmark.tasks)

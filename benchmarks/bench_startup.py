@@ -1,4 +1,4 @@
-"""Whole processes: what a user waits for."""
+"""Times of whole commands, as a user waits for them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Training the ranker."""
+"""Times to train the ranker."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def bench_steps(measure: Measure, tasks: list[TrainingTask]) -> None:
 def bench_default_compiled(
     measure: Measure, tasks: list[TrainingTask], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    """Whether torch.compile pays: it is compiled once for one training."""
+    """Shows whether torch.compile pays; one compilation serves one training."""
     monkeypatch.setenv("TORCHINDUCTOR_CACHE_DIR", str(tmp_path))
     original = training._initial_model
 

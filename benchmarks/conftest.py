@@ -1,4 +1,4 @@
-"""What all measurements share: options, where tables are, and the fixtures that time a function."""
+"""What all benchmarks share: options, the folder of tables, and the fixtures that time a function."""
 
 from __future__ import annotations
 
@@ -27,13 +27,13 @@ Measure = Callable[..., Any]
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption("--all", action="store_true", help="also what takes more than a minute a run, once each")
-    parser.addoption("--rounds", type=int, default=5, help="runs that a median is taken of (default 5)")
+    parser.addoption("--all", action="store_true", help="also run, once each, benchmarks that take more than a minute")
+    parser.addoption("--rounds", type=int, default=5, help="number of runs per median (default 5)")
     parser.addoption(
         "--tables",
         default=os.environ.get("ARCHLOCK_TABLES", ""),
         metavar="DIR",
-        help="folder of plain tables and zc_*.json files (default: $ARCHLOCK_TABLES, else what is there without)",
+        help="folder of plain tables and zc_*.json files (default: $ARCHLOCK_TABLES, else NASLib's and embedded data)",
     )
 
 
@@ -41,20 +41,20 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     if not config.getoption("--all"):
         for item in items:
             if item.get_closest_marker("slow"):
-                item.add_marker(pytest.mark.skip(reason="takes more than a minute a run: make bench-all"))
+                item.add_marker(pytest.mark.skip(reason="takes more than a minute per run: make bench-all"))
 
 
 def pytest_benchmark_update_machine_info(machine_info: dict[str, Any]) -> None:
-    """What a figure depends on; kept with the results."""
+    """Add what the times depend on; it is kept with the results."""
     try:
         cores = len(os.sched_getaffinity(0))
-    except AttributeError:  # not on every system
+    except AttributeError:  # some systems have no such function
         cores = os.cpu_count() or 1
     machine_info["measured_on"] = {
         "cpu": machine_info["cpu"].get("brand_raw", platform.processor()),
         "cores": cores,
         "threads": torch.get_num_threads(),
-        "load": round(os.getloadavg()[2], 1) if hasattr(os, "getloadavg") else None,  # of the last 15 minutes
+        "load": round(os.getloadavg()[2], 1) if hasattr(os, "getloadavg") else None,  # over the last 15 minutes
         "python": platform.python_version(),
         "torch": str(torch.__version__),
         "numpy": np.__version__,
@@ -68,9 +68,14 @@ def pytest_benchmark_update_machine_info(machine_info: dict[str, Any]) -> None:
 def measure(benchmark: Any, request: pytest.FixtureRequest) -> Measure:
     """``measure(work, side, name, function)`` times a function and returns its result.
 
-    Args: work: what is done, by which baselines and ours are matched; side: ``"baseline"`` or ``"ours"``; name: how it
-        is done; setup: called before each run, returns the function's arguments; share: the part of the work that
-        ``function`` does, by which the table divides; once: one run without a warm-up; multiply_adds: of one run.
+    Args:
+        work: what is done; the table puts baselines and ours with the same work side by side.
+        side: ``"baseline"`` or ``"ours"``.
+        name: how it is done.
+        setup: is called before each run and returns the function's arguments.
+        share: the share of the work that ``function`` does; the table divides the time by it.
+        once: whether to run only once, without a warm-up.
+        multiply_adds: the number of multiply-adds in one run.
     """
 
     def run(
@@ -112,11 +117,11 @@ def _timed(
 ) -> Any:
     def prepared() -> tuple[tuple[Any, ...], dict[str, Any]]:
         gc.unfreeze()
-        gc.collect()  # NASLib's graphs hold one another: those of an earlier run would be collected in this one
-        gc.freeze()  # nor does a collection go through what other measurements have left, as if this one were alone
+        gc.collect()  # NASLib's graphs form cycles, so this run would have to collect the graphs of the last one
+        gc.freeze()  # garbage collections in this run skip the objects that other benchmarks have left
         return setup(), {}
 
-    # pytest-benchmark profiles one more run
+    # pytest-benchmark adds one run to profile, so one run is enough.
     once = once or request.config.getoption("benchmark_cprofile") is not None
     rounds, warm_ups = (1, 0) if once else (request.config.getoption("--rounds"), 1)
     return benchmark.pedantic(function, setup=prepared, rounds=rounds, warmup_rounds=warm_ups, iterations=1)
@@ -127,7 +132,7 @@ def _timed(
 
 @pytest.fixture(scope="session")
 def tables(request: pytest.FixtureRequest) -> str:
-    """The folder of plain tables that was named, or nothing."""
+    """The folder of tables given as an option, or an empty string."""
     folder = request.config.getoption("--tables")
     if folder and not Path(folder).is_dir():
         raise pytest.UsageError(f"--tables {folder} is no folder; name one with <space>.csv.gz and zc_<space>.json")
@@ -136,7 +141,7 @@ def tables(request: pytest.FixtureRequest) -> str:
 
 @pytest.fixture(scope="session")
 def naslib() -> Any:
-    """NASLib, with this package registered in it; skips where it cannot be used."""
+    """NASLib, with this package registered in it; skips if NASLib cannot be used."""
     from naslib_archlock.plugin.compat import load_naslib
 
     try:
@@ -149,7 +154,7 @@ def naslib() -> Any:
 
 @pytest.fixture(scope="session")
 def dataset_api(naslib: Any) -> Callable[[str], Any]:
-    """What NASLib's ``get_dataset_api`` returns for the source task of a space; skips without the file."""
+    """A function that opens NASLib's benchmark file for the source task of a space; skips without the file."""
     from naslib.utils import get_dataset_api
 
     loaded: dict[str, Any] = {}
@@ -167,7 +172,7 @@ def dataset_api(naslib: Any) -> Callable[[str], Any]:
 
 @pytest.fixture(scope="session")
 def spaces(tables: str) -> tuple[str, ...]:
-    """The search spaces that can be measured on here: the embedded one, and NAS-Bench-201 where its figures are."""
+    """The search spaces that can be measured here: digits, and NAS-Bench-201 if its accuracies are available."""
     in_tables = any((Path(tables) / f"nasbench201{suffix}").is_file() for suffix in (".csv.gz", ".csv"))
     has_nasbench201 = in_tables if tables else _naslib_has_nasbench201()
     return ("nasbench201", "digits") if has_nasbench201 else ("digits",)
@@ -186,7 +191,7 @@ def _naslib_has_nasbench201() -> bool:
 
 @pytest.fixture(scope="session")
 def ranker_of(tables: str) -> Callable[[str], Ranker]:
-    """A ranker that scheme TU may use on the source task of a space, trained once."""
+    """A function that returns a ranker for the source task of a space, trained once on what scheme TU may see."""
     trained: dict[str, Ranker] = {}
 
     def train(space: str) -> Ranker:
@@ -201,9 +206,9 @@ def ranker_of(tables: str) -> Callable[[str], Ranker]:
 
 @pytest.fixture
 def run_under_trainer(naslib: Any, tmp_path: Path) -> Callable[..., Any]:
-    """Runs an optimizer by name under NASLib's own Trainer, from the shipped config of a space and overrides.
+    """A function that runs an optimizer under NASLib's own Trainer, with the shipped config of a space and overrides.
 
-    Search spaces are built anew for each run, as NASLib's runners do; the benchmark file is loaded already.
+    Each run builds the search space anew, as NASLib's runners do. The benchmark file is loaded before.
     """
     from naslib import optimizers, utils
     from naslib.defaults.trainer import Trainer

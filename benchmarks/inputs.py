@@ -1,4 +1,4 @@
-"""What is measured on: configurations, and inputs whose values are made up where time does not depend on them."""
+"""The inputs of the benchmarks: configurations, and made-up values where the time does not depend on the values."""
 
 from __future__ import annotations
 
@@ -16,26 +16,26 @@ from naslib_archlock.ranker.training import TrainingTask
 from naslib_archlock.spaces.known import NASBENCH201
 from naslib_archlock.spaces.space import SearchSpace
 
-EMBEDDING_DIM = 2048  # numbers in the paper's task embeddings
-WIDTHS = (128, 64, 32, 16)  # of the default ranker
+EMBEDDING_DIM = 2048  # the length of the paper's task embeddings
+WIDTHS = (128, 64, 32, 16)  # the layer widths of the default ranker
 N_TASKS, CELLS_A_TASK = 10, 1000
 
 _SOURCES = {"nasbench201": "cifar10", "transbench101_micro": "class_scene", "digits": "digit"}
 
 
 def source_task(space: str) -> str:
-    """The source task that measurements on a space take."""
+    """The source task of the benchmarks on a space."""
     return _SOURCES[space]
 
 
 def config_of(space: str, tables: str, *overrides: object) -> Config:
-    """A configuration of a search on a space; the embedded benchmark needs no tables."""
+    """The configuration of a search on a space; the embedded benchmark needs no tables."""
     where = ["archlock.tables", tables] if tables and space != "digits" else []
     return load_config(None, ["search_space", space, "dataset", source_task(space), *where, *map(str, overrides)])
 
 
 def distinct(space: SearchSpace) -> np.ndarray:
-    """One cell of each function of a space, the disconnected one included, ``n x 6``."""
+    """One cell for each function of a space, including the disconnected cell, ``n x 6``."""
     return np.unique(space.representatives(space.all()), axis=0)
 
 
@@ -58,7 +58,7 @@ def random_cells(space: SearchSpace, n: int) -> np.ndarray:
 
 
 def training_tasks() -> list[TrainingTask]:
-    """Ten tasks of 1,000 cells with random scores by the proxies that vote by default."""
+    """Ten tasks of 1,000 cells, with random scores of the proxies that vote by default."""
     voters, rng = parse_proxies(Config().archlock.proxies), np.random.default_rng(0)
     cells = random_cells(NASBENCH201, CELLS_A_TASK)
     tasks = []
@@ -70,7 +70,7 @@ def training_tasks() -> list[TrainingTask]:
 
 
 def training_info() -> RankerInfo:
-    """What a ranker of these tasks is for."""
+    """The ``RankerInfo`` of a ranker that is trained on these tasks."""
     return RankerInfo("cell", "file", EMBEDDING_DIM, "mlp", {}, (), {})
 
 

@@ -1,4 +1,4 @@
-"""The baselines: the same work done in a peer's way. README.md says of each what it stands for."""
+"""The baselines: each does the same work in the way of another project. README.md names that project."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from naslib_archlock.spaces.space import SearchSpace
 
 @torch.no_grad()
 def one_pair_at_a_time(model: PairModel, cells: np.ndarray, tasks: np.ndarray) -> np.ndarray:
-    """Win rates of ``n`` cells against one another on ``t`` tasks, ``t x n``: a forward pass for each pair and task."""
+    """Win rates of ``n`` cells against one another on ``t`` tasks, ``t x n``: one forward pass per pair and task."""
     archs, vectors = _tensors(cells, tasks)
     logits = [
         [model(archs[i, None], archs[j, None], vector[None]).item() for i, j in _pairs(len(cells))]
@@ -35,7 +35,7 @@ def one_pair_at_a_time(model: PairModel, cells: np.ndarray, tasks: np.ndarray) -
 
 @torch.no_grad()
 def one_batch(model: PairModel, cells: np.ndarray, tasks: np.ndarray) -> np.ndarray:
-    """The same in one forward pass of all pairs and tasks."""
+    """The same win rates with a single forward pass over all pairs and tasks."""
     archs, vectors = _tensors(cells, tasks)
     a, b = torch.tensor(_pairs(len(cells))).T.repeat(1, len(tasks))
     task = torch.arange(len(tasks)).repeat_interleave(len(a) // len(tasks))
@@ -43,12 +43,12 @@ def one_batch(model: PairModel, cells: np.ndarray, tasks: np.ndarray) -> np.ndar
 
 
 def _pairs(n: int) -> list[tuple[int, int]]:
-    """Each pair once: the network is antisymmetric, so one logit decides both orders."""
+    """Each pair once, because the network is antisymmetric: one logit decides both orders."""
     return list(itertools.combinations(range(n), 2))
 
 
 def _win_rates(logits: Tensor, n: int) -> np.ndarray:
-    """``t x n`` mean win probabilities from ``t x pairs`` logits; a cell draws with itself."""
+    """``t x n`` mean win probabilities from ``t x pairs`` logits; a cell ties with itself."""
     first, second = np.array(_pairs(n)).T
     wins = np.full((len(logits), n, n), 0.5)
     wins[:, first, second] = torch.sigmoid(logits).numpy()
@@ -61,7 +61,7 @@ def _win_rates(logits: Tensor, n: int) -> np.ndarray:
 def unfactored_win_rates(
     model: PairModel, cells: np.ndarray, tasks: np.ndarray, opponents: np.ndarray, block: int = 8192
 ) -> np.ndarray:
-    """What ``Ranker.win_rates`` computes, with whole forward passes on blocks of pairs."""
+    """The win rates of ``Ranker.win_rates``, computed with whole forward passes on blocks of pairs."""
     archs, vectors = _tensors(cells, tasks)
     others = torch.from_numpy(one_hot(opponents))
     rows = torch.cartesian_prod(torch.arange(len(cells)), torch.arange(len(opponents))).split(block)
@@ -80,12 +80,12 @@ def _tensors(cells: np.ndarray, tasks: np.ndarray) -> tuple[Tensor, Tensor]:
 
 
 class PlainProduct:
-    """Products of ``rows x w0`` by ``w0 x w1``, ``w1 x w2``, ..., in blocks of rows, into outputs that are there."""
+    """Products of a ``rows x w0`` matrix with ``w0 x w1``, ``w1 x w2``, ..., in blocks of rows, without new memory."""
 
     BLOCKS = (512, 2048, 8192, 32768)
 
     def __init__(self, widths: Sequence[int], rows: int) -> None:
-        """Takes the quickest of ``BLOCKS``, and rounds ``rows`` up to whole ones."""
+        """Choose the fastest block size of ``BLOCKS``, and round ``rows`` up to whole blocks."""
         generator = torch.Generator().manual_seed(0)
         self._weights = [
             torch.randn(n_in, n_out, generator=generator) / n_in**0.5 for n_in, n_out in zip(widths, widths[1:])
@@ -123,7 +123,7 @@ class PlainProduct:
 
 
 class NaslibGraphs:
-    """Architectures as NASLib has them: each one a clone of a whole graph."""
+    """Architectures in NASLib's form: each one is a clone of a whole graph."""
 
     def __init__(self, search_space: Any, task: str, dataset_api: Any) -> None:
         from naslib.search_spaces.core.query_metrics import Metric
@@ -133,11 +133,11 @@ class NaslibGraphs:
         self._parent = self._drawn()
 
     def draw(self) -> float:
-        """The source accuracy of a random architecture."""
+        """Query the source accuracy of a random architecture."""
         return self._query(self._drawn())
 
     def mutate(self) -> float:
-        """The source accuracy of a mutant of one and the same architecture."""
+        """Query the source accuracy of a mutant; the parent is always the same architecture."""
         graph = self._template.clone()
         graph.mutate(self._parent, dataset_api=self._dataset_api)
         return self._query(graph)
@@ -152,31 +152,38 @@ class NaslibGraphs:
 
 
 class ReleasedScript:
-    """The paper's search script: what it computes in a step once its population and its history are full.
+    """The computations of the paper's search script once its population and history are full.
 
-    A member of the population is drawn with a graph clone for each attempt to meet the source constraint. A later step
-    makes a child, compares every pair of the population and every pair of history and child for each embedding, one
-    pair at a time in a tensor made from lists, and counts ranks from the wins.
+    To draw a member of the population, the script clones a graph in each attempt to meet the source constraint. A
+    later step makes a child. For each embedding, it compares every pair of the population and every pair of history and
+    child, one pair at a time in a tensor made from lists. It counts ranks from the wins.
     """
 
     POPULATION, HISTORY, STEPS, TARGETS, TRADE_OFF = 10, 30, 40, 15, 2.0
     CLONES_A_MEMBER = 139  # graph clones until one met the source constraint, on average
-    CLONES_A_CHILD = 4  # 0.3 to 0.5 s of clones
+    CLONES_A_CHILD = 4  # they take 0.3 to 0.5 s
 
     def __init__(self, model: PairModel, embeddings: np.ndarray, space: SearchSpace, rng: np.random.Generator) -> None:
-        """Args: embeddings: ``1 + targets x dim``, the source's first."""
+        """Start with a history of random architectures, and a population of the latest ones.
+
+        Args:
+            model: the ranker's network.
+            embeddings: ``1 + targets x dim``, the source first.
+            space: the search space.
+            rng: the random generator.
+        """
         self._model, self._space, self._rng = model, space, rng
         self._embeddings = embeddings.tolist()
         self.history: deque[Cell] = deque(space.sample(self.HISTORY, rng), maxlen=self.HISTORY)
         self.population: deque[Cell] = deque(list(self.history)[-self.POPULATION :], maxlen=self.POPULATION)
 
     def fill(self, graphs: NaslibGraphs) -> None:
-        """Draw one member of the population; nothing is compared yet."""
+        """Draw one member of the population, without comparisons."""
         for _ in range(self.CLONES_A_MEMBER):
             graphs.draw()
 
     def step(self, graphs: NaslibGraphs | None = None) -> float:
-        """Make a child; returns its fitness among history and child."""
+        """Make a child, and return its fitness among history and child."""
         parent = list(self.population)[int(np.argmax(self.fitness(list(self.population))))]
         child = self._space.mutate(parent, self._rng)
         if graphs is not None:
@@ -189,7 +196,7 @@ class ReleasedScript:
 
     @torch.no_grad()
     def fitness(self, cells: Sequence[Cell]) -> np.ndarray:
-        """``rank_T - trade_off * rank_S`` of each cell, with ranks counted among ``cells``."""
+        """``rank_T - trade_off * rank_S`` of each cell; ranks count only ``cells``."""
         archs = one_hot(cells).tolist()
         n = len(archs[0])
         wins = np.zeros((len(self._embeddings), len(cells)))
@@ -207,7 +214,7 @@ class ReleasedScript:
 
 
 class PairDataset(Dataset):  # type: ignore[type-arg]
-    """Random pairs of cells of random tasks, one an item, labelled by the majority of the proxies' votes."""
+    """Random pairs of cells on random tasks, one pair per item, labelled by the majority of the proxies' votes."""
 
     def __init__(self, tasks: Sequence[TrainingTask], n_items: int) -> None:
         self._tasks, self._n_items = tasks, n_items
@@ -231,7 +238,7 @@ class PairDataset(Dataset):  # type: ignore[type-arg]
 
 
 def train_with_data_loader(model: nn.Module, tasks: Sequence[TrainingTask], n_steps: int, batch_size: int) -> nn.Module:
-    """``n_steps`` of Adam on pairs that a DataLoader puts together."""
+    """Train with Adam for ``n_steps``, on pairs that a DataLoader collects."""
     optimizer = torch.optim.Adam(model.parameters(), lr=5e-3)
     for a, b, task, label in DataLoader(PairDataset(tasks, n_steps * batch_size), batch_size=batch_size):
         loss = binary_cross_entropy_with_logits(model(a, b, task), label)
@@ -245,7 +252,7 @@ def train_with_data_loader(model: nn.Module, tasks: Sequence[TrainingTask], n_st
 
 
 def naslib_zero_cost(op_indices: Sequence[int], loader: Any, proxies: Sequence[str]) -> dict[str, float]:
-    """Scores of a nasbench201 network by ``ZeroCost``, one proxy after the other, each of a network built for it."""
+    """Score a nasbench201 network with ``ZeroCost``, one proxy after the other, and build a new network for each."""
     from naslib.predictors import ZeroCost
     from naslib.search_spaces import NasBench201SearchSpace
 

@@ -1,4 +1,4 @@
-"""From what pytest-benchmark measured to a table of ratios, ``results.json`` and the picture of growth.
+"""Turns the JSON file of pytest-benchmark into a table of ratios, ``results.json`` and a picture of how times grow.
 
 python benchmarks/table.py build/bench.json            prints the tables
 python benchmarks/table.py build/bench.json --keep     also writes results.json, growth.png and the tables of README.md
@@ -37,7 +37,7 @@ Results = dict[str, Any]
 
 
 def read_json(path: Path) -> Any:
-    """Raises: TableError: if the file cannot be read."""
+    """Read a JSON file. Raises: TableError: if the file cannot be read."""
     try:
         return json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as err:
@@ -45,11 +45,12 @@ def read_json(path: Path) -> Any:
 
 
 def summarise(measured: Any) -> Results:
-    """What is kept of a JSON file of pytest-benchmark: for each work, its medians and how they were measured.
+    """The part of a JSON file of pytest-benchmark that is kept: for each work, the median and how it was measured.
 
-    Returns: ``measured_on``; ``works``, each with ``median_s`` of the whole work, where a ``share`` of it was measured;
-    ``growth``: for each axis, ``n`` and ``median_s``.
-    Raises: TableError: if the file is none of this suite.
+    Returns:
+        ``measured_on``: the machine and versions. ``works``: each with ``median_s``, the time of the whole work, even
+        if only a ``share`` of it was measured. ``growth``: for each axis, ``n`` and ``median_s``.
+    Raises: TableError: if the file does not come from these benchmarks.
     """
     try:
         works: list[dict[str, Any]] = []
@@ -71,9 +72,10 @@ def summarise(measured: Any) -> Results:
 
 
 def ratio_rows(results: Results, before: Results | None) -> list[list[str]]:
-    """Each baseline of a work beside each of ours; a work that has only one side stands alone.
+    """One row for each pair of a baseline and ours with the same work; if a side is missing, the other stands alone.
 
-    The last column is ours before divided by ours now, where both were measured on the same machine and threads.
+    The last column is our earlier time divided by our present time, if both were measured on the same machine with
+    the same number of threads.
     """
     if before is not None and not same_machine(results, before):
         before = None
@@ -88,7 +90,7 @@ def ratio_rows(results: Results, before: Results | None) -> list[list[str]]:
 
 
 def rate_rows(results: Results) -> list[list[str]]:
-    """Multiply-adds a second, and the share of the baseline's rate that ours reaches."""
+    """Multiply-adds per second, and our rate as a share of the baseline's rate."""
     rows = []
     for baseline, ours in _matched(results):
         if baseline and ours and baseline["multiply_adds"] and ours["multiply_adds"]:
@@ -125,12 +127,12 @@ def _find(results: Results, wanted: Results) -> Results | None:
 
 
 def same_machine(one: Results, other: Results) -> bool:
-    """Whether times of the two can be compared."""
+    """Whether the times of two results can be compared."""
     return all(one["measured_on"][key] == other["measured_on"][key] for key in ("cpu", "cores", "threads"))
 
 
 def machine(results: Results) -> str:
-    """What was measured on, in one line."""
+    """One line that describes the machine and versions of a measurement."""
     on = results["measured_on"]
     return (
         f"{on['cpu']}, {on['cores']} cores, {on['threads']} threads; Python {on['python']}, torch {on['torch']}, "
@@ -139,7 +141,7 @@ def machine(results: Results) -> str:
 
 
 def remarks(results: Results, before: Results | None) -> list[str]:
-    """What a reader of the tables must know."""
+    """The lines that a reader of the tables needs."""
     lines = [
         f"Measured on {machine(results)}.",
         f"Medians of {_n_runs(results)} runs after one to warm up, if nothing else is said.",
@@ -161,7 +163,7 @@ def _n_runs(results: Results) -> int:
 
 
 def growth_picture(growth: dict[str, list[Any]]) -> bytes:
-    """A panel for each axis: seconds against size on log scales, with a line of slope 1 through the last point."""
+    """One panel per axis: seconds against size on log scales, with a line of slope 1 through the last point."""
     figure = Figure(figsize=(4.2 * len(growth), 3.8), layout="constrained")
     axes = figure.subplots(1, len(growth), squeeze=False)[0]
     for axis, (label, points) in zip(axes, growth.items()):
@@ -183,7 +185,7 @@ def growth_picture(growth: dict[str, list[Any]]) -> bytes:
 
 
 def page_with(page: str, results: Results, before: Results | None) -> str:
-    """The page with its tables written anew. Raises: TableError: if the page has no place for them."""
+    """The page with new tables. Raises: TableError: if the page has no place for them."""
     head, begin, rest = page.partition(BEGIN)
     _, end, tail = rest.partition(END)
     if not (begin and end):
@@ -213,7 +215,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("measured", type=Path, help="JSON file of pytest-benchmark")
     parser.add_argument("--keep", action="store_true", help="write results.json, growth.png and the page")
-    parser.add_argument("--folder", type=Path, default=Path(__file__).resolve().parent, help="where (default: here)")
+    parser.add_argument(
+        "--folder", type=Path, default=Path(__file__).resolve().parent, help="folder to write to (default: here)"
+    )
     args = parser.parse_args(arguments)
     try:
         results = summarise(read_json(args.measured))

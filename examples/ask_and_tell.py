@@ -1,4 +1,4 @@
-"""Drive a search with a trainer of your own: it asks for cells, several at once, and is told their accuracies."""
+"""Drive a search with your own training code: ask for several cells, train them, and tell their accuracies."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ SPLITS = digits_task("digit")
 
 
 def train(cell: Cell) -> float:
-    """Return the validation accuracy in %; here would be your own training."""
+    """Return the validation accuracy in %; replace this with your own training."""
     scores, _ = fit_and_score(cell, SPLITS, FitSettings(epochs=2), seeds=[0])
     return scores["val"][0]
 

@@ -1,4 +1,4 @@
-"""Find a cell of the embedded benchmark that is good at reading digits and bad at solving jigsaws."""
+"""Find a cell of the embedded benchmark that reads digits well and solves jigsaws badly."""
 
 from __future__ import annotations
 

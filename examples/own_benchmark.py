@@ -1,4 +1,4 @@
-"""A benchmark of your own: name its tasks, and answer for the accuracy of an architecture."""
+"""Use your own benchmark: name its tasks, and return the accuracy of an architecture."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from naslib_archlock.testing.benchmark_contract import check_benchmark
 
 
 class CountedOps(al.Benchmark):
-    """Made up: one task likes 3x3 convolutions, the other one skips."""
+    """A made-up benchmark: 3x3 convolutions help on one task, skips on the other."""
 
     space = al.get_space("nasbench201")
     tasks = ("likes convolutions", "likes skips")

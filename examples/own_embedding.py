@@ -1,4 +1,4 @@
-"""A task embedding of your own: any vector for each task, as files that rankers are trained with and asked with."""
+"""Use your own task embedding: write a vector per task to files, train a ranker with them, and search."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ TASKS = al.get_space("digits").tasks
 
 
 def embed(task: str) -> np.ndarray:
-    """Return how much each pixel of a task varies, and how many outputs the task has: 65 numbers."""
+    """Return the standard deviation of each pixel over the task's images, and the log of its number of outputs."""
     data = digits_task(task)["train"]
     pixels = data.images.flatten(1).numpy()
     return np.array([*pixels.std(axis=0), np.log(data.n_outputs)], dtype=np.float64)

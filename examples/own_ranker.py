@@ -1,4 +1,4 @@
-"""Search with a kind of ranker of your own, which is one file: ``ranker_models/bilinear.py``."""
+"""Search with your own kind of ranker, which takes one file: ``ranker_models/bilinear.py``."""
 
 from __future__ import annotations
 

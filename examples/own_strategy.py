@@ -1,4 +1,4 @@
-"""A search strategy of your own: propose what to evaluate next, and say when to stop."""
+"""Write your own search strategy: propose what to evaluate next, and decide when to stop."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from naslib_archlock.testing.strategy_contract import check_strategy
 
 
 class RandomSearch(Search):
-    """Evaluates random architectures; the choice among them is the fittest within the source budget."""
+    """Evaluates random architectures; ``Search`` then chooses the fittest one within the source budget."""
 
     @property
     def is_finished(self) -> bool:

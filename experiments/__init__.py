@@ -1,1 +1,1 @@
-"""The project's experiments, run from the repository's folder: ``python -m experiments.NAME.run``."""
+"""The project's experiments. Run each from the repository's folder: ``python -m experiments.NAME.run``."""

@@ -1,4 +1,4 @@
-"""What the experiments share: reading options, seeds, running in parallel, writing results."""
+"""What the experiments share: options, parallel runs, intervals, and writing results."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from naslib_archlock.store.files import write_text
 
 
 def options(description: str, folder: str, tables: bool = True, seeds: int = 5) -> argparse.ArgumentParser:
-    """Options every experiment has; results go beside its script. Those on the embedded benchmark need no tables."""
+    """The options of every experiment. Results go beside its script; the embedded benchmark needs no tables."""
     parser = argparse.ArgumentParser(description=description)
     if tables:
         parser.add_argument(
@@ -36,13 +36,13 @@ def options(description: str, folder: str, tables: bool = True, seeds: int = 5) 
 
 
 def add_worker_options(parser: argparse.ArgumentParser) -> None:
-    """Where calls run; see ``workers``."""
-    parser.add_argument("--jobs", type=int, metavar="N", help="processes at once (default 2)")
+    """Add the options that say where calls run (``workers``)."""
+    parser.add_argument("--jobs", type=int, metavar="N", help="number of processes (default 2)")
     add_cluster_options(parser)
 
 
 def workers(args: argparse.Namespace) -> Workers:
-    """Processes of this machine, or a Dask cluster that is there; else the command ends with a message."""
+    """The processes of this machine, or a running Dask cluster; on an error the command ends with a message."""
     try:
         return workers_of(args, default_jobs=2)
     except ArchLockError as err:
@@ -50,24 +50,24 @@ def workers(args: argparse.Namespace) -> Workers:
 
 
 def parallel(function: Callable[..., Any], calls: Iterable[tuple[Any, ...]], workers: Workers) -> list[Any]:
-    """``function(*call)`` for every call, in order, each on one thread."""
+    """Return ``function(*call)`` for every call, in order; each call uses one thread."""
     results: dict[int, Any] = {}
     in_parallel(function, dict(enumerate(calls)), results.__setitem__, workers, function.__name__)
     return [results[i] for i in range(len(results))]
 
 
 def interval(values: Sequence[float]) -> dict[str, Any]:
-    """The values, their mean, and the half-width of its 95% confidence interval (Student's t)."""
+    """The values, their mean, and half the width of its 95% confidence interval (Student's t)."""
     return {"mean": statistics.fmean(values), "ci95": half_width(values), "values": list(values)}
 
 
 def show(cell: dict[str, Any], scale: float = 1.0, digits: int = 3) -> str:
-    """``mean ± half-width``."""
+    """The text ``mean ± half-width``."""
     return f"{scale * cell['mean']:.{digits}f} ± {scale * cell['ci95']:.{digits}f}"
 
 
 def write_results(path: Path, results: dict[str, Any]) -> None:
-    """Write results with the versions they were made with."""
+    """Write results, with the versions of the libraries that produced them."""
     versions = {"python": platform.python_version(), "torch": str(torch.__version__), "numpy": np.__version__}
     write_text(path, json.dumps({"versions": versions, **results}, indent=1) + "\n")
     print(f"written to {path}")

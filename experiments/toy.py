@@ -1,8 +1,8 @@
-"""Small MADE-UP benchmarks, for tests where no real one is; and folders of small images, of scikit-learn's digits.
+"""Writes small MADE-UP benchmarks for tests, and folders of small images from scikit-learn's digits.
 
-No network was trained: accuracies and zero-cost scores are formulas of the cell plus noise. Their tasks want different
-things of a cell (convolutions, short paths, shallow or deep ones), so that locks exist. Nothing found on them says
-anything about real networks.
+No network was trained: accuracies and zero-cost scores are formulas of the cell plus noise. The tasks reward different
+properties of a cell (convolutions, short paths, shallow or deep cells), so that locks exist. Results on these
+benchmarks tell nothing about real networks.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ NASBENCH201_TASKS: dict[str, Wants] = {
 
 
 def cell_features(cells: np.ndarray) -> np.ndarray:
-    """Per representative: numbers of 3x3 and 1x1 convolutions and skips, and convolutions in a row; ``n x 4``."""
+    """Numbers of 3x3 and 1x1 convolutions, skips, and convolutions in a row, of each representative; ``n x 4``."""
     cells = representatives(cells)
     counts = [(cells == op).sum(axis=1) for op in (CONV_3X3, CONV_1X1, SKIP)]
     is_conv = (cells == CONV_3X3) | (cells == CONV_1X1)
@@ -54,7 +54,7 @@ def cell_features(cells: np.ndarray) -> np.ndarray:
 
 
 def _accuracies(space: SearchSpace, wants: Wants, rng: np.random.Generator) -> dict[str, np.ndarray]:
-    """``split -> n`` made-up accuracies in %, equal for cells that compute the same function."""
+    """``split -> n`` made-up accuracies in %; cells that compute the same function have the same accuracy."""
     weights, (low, high) = wants
     cells = space.all()
     quality = cell_features(cells) @ np.array(weights)
@@ -67,7 +67,7 @@ def _accuracies(space: SearchSpace, wants: Wants, rng: np.random.Generator) -> d
 
 
 def _scores(space: SearchSpace, wants: Wants, rng: np.random.Generator) -> dict[str, dict[str, dict[str, float]]]:
-    """NASLib's zero-cost structure with six made-up proxies for a sample of 400 cells."""
+    """Zero-cost scores of 400 sampled cells by six made-up proxies, in the structure of NASLib's files."""
     cells = np.array(space.sample(400, np.random.default_rng(_SEED)))
     n3, n1, skips, depth = cell_features(cells).T
     task_view = cell_features(cells) @ np.array(wants[0])
@@ -90,7 +90,7 @@ def _scores(space: SearchSpace, wants: Wants, rng: np.random.Generator) -> dict[
 
 
 def _fine_tuned(columns: dict[str, np.ndarray], tasks: dict[str, Wants]) -> dict[str, np.ndarray]:
-    """``SOURCE>TASK/SPLIT -> n`` made-up accuracies in %: a good cell of the source remains a good one when fine-tuned.
+    """``SOURCE>TASK/SPLIT -> n`` made-up accuracies in %; a cell that is good on the source stays good when fine-tuned.
 
     Args:
         columns: ``TASK/SPLIT`` -> ``n`` accuracies in %.
@@ -139,7 +139,7 @@ def write_tables(folder: Path, space: SearchSpace = SPACE, fine_tuned: bool = Fa
 
 
 def write_digit_folders(root: Path) -> dict[str, Path]:
-    """Folders of PNG files, one sub-folder a class: digits 0 to 4, digits 5 to 9, and the shapes of rectangles."""
+    """Write folders of PNG files, with a sub-folder per class: digits 0 to 4, digits 5 to 9, and rectangles."""
     from PIL import Image
     from sklearn.datasets import load_digits
 

@@ -1,4 +1,4 @@
-"""A second kind of ranker model, for tests: one file in a folder of its own, as a user would add it."""
+"""A second kind of ranker model for tests: one file in a folder of its own, as a user would add it."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class PairBilinear(PairModel):
 
 
 def add_kind(monkeypatch: pytest.MonkeyPatch, folder: Path, name: str = NAME, source: str = SOURCE) -> str:
-    """Write the file of a kind and add its folder to where kinds are looked for, until the test is over."""
+    """Write the file of a kind, and add its folder to the folders of kinds until the test is over."""
     monkeypatch.setattr(models, "__path__", list(models.__path__))
     monkeypatch.delitem(sys.modules, f"{models.__name__}.{name}", raising=False)
     monkeypatch.delattr(models, name, raising=False)

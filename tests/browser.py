@@ -1,4 +1,4 @@
-"""A real browser for the tests of HTML pages: a Chromium that is installed here, driven by Playwright."""
+"""A real browser for the tests of HTML pages: an installed Chromium, driven by Playwright."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ _QUIET = (
 
 @contextmanager
 def chromium() -> Iterator[Any]:
-    """A running browser. Skips the test where there is none."""
+    """A running browser; skips the test if there is none."""
     playwright = pytest.importorskip("playwright.sync_api", reason="the package playwright is not installed")
     path = os.environ.get("CHROMIUM") or next(filter(None, map(shutil.which, _NAMES)), None)
     if path is None:
         pytest.skip(f"no browser is here: none of {', '.join(_NAMES)} is on the path, and $CHROMIUM is not set")
-    is_root = hasattr(os, "geteuid") and os.geteuid() == 0  # whom Chromium's sandbox refuses
+    is_root = hasattr(os, "geteuid") and os.geteuid() == 0  # Chromium's sandbox refuses root
     with playwright.sync_playwright() as driver:
         browser = driver.chromium.launch(executable_path=path, args=list(_QUIET), chromium_sandbox=not is_root)
         try:

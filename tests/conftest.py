@@ -1,4 +1,4 @@
-"""Fixtures that the tests share: real tables where they are, made-up ones elsewhere, and quickly trained rankers."""
+"""Fixtures that tests share: real tables if available, made-up ones otherwise, and quickly trained rankers."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ from naslib_archlock.spaces.space import SearchSpace
 if TYPE_CHECKING:
     from naslib_archlock.ranker.ranker import Ranker
 
-# The same examples in every run, and no verdict by the clock: the machine may be shared.
+# Every run draws the same examples. There is no time limit, because other programs may use the machine.
 settings.register_profile("archlock", deadline=None, derandomize=True, max_examples=50)
 settings.load_profile("archlock")
 
@@ -56,7 +56,7 @@ NEWCOMER = "--newcomer"
 
 
 class _SkipWhoImports:
-    """Finds no module, but skips the test, or the whole file, that imports one of a package."""
+    """Finds no module, but skips the test or the whole file that imports one from a given package."""
 
     def __init__(self, package: str) -> None:
         self._package = package
@@ -73,18 +73,18 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Hide torch, or what a newcomer lacks, if asked to: elsewhere, torch that cannot be imported is a failure."""
+    """Hide torch, or everything a newcomer lacks, if an option asks for it; otherwise a missing torch is a failure."""
     if config.getoption(WITHOUT_TORCH):
         sys.meta_path.insert(0, _SkipWhoImports("torch"))
     if config.getoption(NEWCOMER):
         if importlib.util.find_spec("naslib") is not None:
             raise pytest.UsageError(f"{NEWCOMER} hides a checkout of NASLib, but here NASLib is installed as a package")
-        os.environ[HOME_VARIABLE] = str(REPO / "build" / "no-naslib")  # processes that tests start read it, too
+        os.environ[HOME_VARIABLE] = str(REPO / "build" / "no-naslib")  # child processes read this variable, too
 
 
 @pytest.fixture(scope="session")
 def torch() -> ModuleType:
-    """torch, for tests whose processes import it: they are skipped where others are that import it themselves."""
+    """torch, for tests whose child processes import it; it is skipped like tests that import torch themselves."""
     import torch
 
     return torch
@@ -92,7 +92,7 @@ def torch() -> ModuleType:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtest_setup(item: pytest.Item) -> None:
-    """Skip a test that is marked ``naslib`` where NASLib cannot be used, before any of its fixtures is made."""
+    """Skip a test marked ``naslib`` if NASLib cannot be used, before any of its fixtures runs."""
     if item.get_closest_marker("naslib") is not None:
         reason = _why_naslib_cannot_be_used()
         if reason:
@@ -101,7 +101,7 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 
 @cache
 def _why_naslib_cannot_be_used() -> str:
-    """What NASLib lacks on this machine: itself, its requirements or its benchmark files. Empty if it lacks nothing."""
+    """What this machine lacks: NASLib, its requirements or its benchmark files; empty if nothing is missing."""
     try:
         load_naslib()
         folder = naslib_data_folder()
@@ -116,7 +116,7 @@ def _why_naslib_cannot_be_used() -> str:
 
 @pytest.fixture(scope="session")
 def shared_data(pytestconfig: pytest.Config) -> Path:
-    """The folder of real benchmark tables; a user's clone has none."""
+    """The folder of real benchmark tables; a user's clone does not have it."""
     folder = REPO.parent / "shared" / "data"
     if pytestconfig.getoption(NEWCOMER) or not folder.is_dir():
         pytest.skip("the real benchmark tables are not here")
@@ -137,7 +137,7 @@ def browser(pytestconfig: pytest.Config) -> Iterator[Any]:
 
 @pytest.fixture(scope="session", autouse=True)
 def session_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """A cache folder for all tests, so that none reads or writes the user's; by content, so that they may share it."""
+    """A cache folder for all tests, so that none uses the user's. Tests can share it, because it goes by content."""
     folder = tmp_path_factory.mktemp("cache")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("XDG_CACHE_HOME", str(folder))
@@ -146,14 +146,14 @@ def session_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 
 @pytest.fixture
 def own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """An empty cache folder for one test, where it matters what is kept, or something other than files is read."""
+    """An empty cache folder for one test that checks the cache, or must read the files themselves."""
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "own_cache"))
     return tmp_path / "own_cache"
 
 
 @pytest.fixture(scope="session")
 def toy_tables(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with the made-up benchmark: tables of transbench101_micro with four tasks."""
+    """A folder with the made-up benchmark: a table of transbench101_micro with four tasks."""
     folder = tmp_path_factory.mktemp("toy")
     write_tables(folder)
     return folder
@@ -161,7 +161,7 @@ def toy_tables(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def toy_nasbench201(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Another, of nasbench201 with three tasks."""
+    """A folder with another made-up benchmark: a table of nasbench201 with three tasks."""
     folder = tmp_path_factory.mktemp("toy201")
     write_tables(folder, NASBENCH201)
     return folder
@@ -169,7 +169,7 @@ def toy_nasbench201(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def toy_zero_cost(toy_tables: Path) -> dict[str, Any]:
-    """The made-up zero-cost file as parsed JSON; copy what you change."""
+    """The made-up zero-cost file as parsed JSON; copy it before you change it."""
     return json.loads((toy_tables / "zc_transbench101_micro.json").read_text(encoding="utf-8"))
 
 
@@ -182,7 +182,7 @@ def fast_training(monkeypatch: pytest.MonkeyPatch) -> TrainSettings:
 
 @pytest.fixture
 def toy_config(toy_tables: Path, tmp_path: Path) -> MakeConfig:
-    """Makes configs on the made-up benchmark: source class_scene, target normal, and the given overrides."""
+    """A function that makes configs on the made-up benchmark: source class_scene, target normal, and overrides."""
 
     def make(*overrides: str) -> Config:
         return load_config(None, [*toy_overrides(toy_tables, tmp_path / "out"), *overrides])
@@ -242,7 +242,7 @@ def toy_args(toy_tables: Path, tmp_path: Path) -> list[str]:
 
 @pytest.fixture
 def ranked_args(toy_args: list[str], toy_ranker_file: Path) -> list[str]:
-    """The same for the paper's search, with a ready ranker."""
+    """The same overrides for the paper's search, with a trained ranker."""
     return [*toy_args, "archlock.strategy", "evolution", "archlock.ranker", str(toy_ranker_file)]
 
 
@@ -268,20 +268,20 @@ def macro_tables(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def digit_images(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
-    """Folders of PNG files, one sub-folder a class: digits 0 to 4, digits 5 to 9, and the shapes of rectangles."""
+    """Folders of PNG files, with a sub-folder per class: digits 0 to 4, digits 5 to 9, and shapes of rectangles."""
     return write_digit_folders(tmp_path_factory.mktemp("folders"))
 
 
 @pytest.fixture(scope="session")
 def child_environment() -> dict[str, str]:
-    """The environment of a command run as a process of its own: one thread, and this checkout."""
+    """The environment of a command that runs as a process of its own, with one thread and this checkout."""
     path = os.pathsep.join(filter(None, (str(REPO), os.environ.get("PYTHONPATH"))))
     return {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": path}
 
 
 @pytest.fixture
 def settle() -> Callable[[Path], None]:
-    """Makes a file an hour old: one that has just been written to is not taken for unchanged."""
+    """A function that makes a file an hour old, because the cache does not trust a file that was just written."""
 
     def settle(path: Path) -> None:
         then = path.stat().st_mtime_ns - 3600 * 10**9
@@ -292,7 +292,7 @@ def settle() -> Callable[[Path], None]:
 
 @pytest.fixture
 def run_watched(own_cache: Path, child_environment: dict[str, str]) -> Callable[[str], dict[str, set[str]]]:
-    """Runs Python code as a process of its own: the names of files that it ``opened`` and of its ``modules``."""
+    """A function that runs Python code as a process, and returns the files that it ``opened`` and its ``modules``."""
 
     def run(code: str) -> dict[str, set[str]]:
         lines = [
@@ -317,7 +317,7 @@ def run_watched(own_cache: Path, child_environment: dict[str, str]) -> Callable[
 
 @pytest.fixture
 def rewrite_tables() -> Callable[..., Path]:
-    """``rewrite_tables``, a function, for tests that change a benchmark."""
+    """The function ``_rewrite_tables``, for tests that change a benchmark."""
     return _rewrite_tables
 
 
@@ -328,10 +328,11 @@ def _rewrite_tables(
     change_column: Callable[[str, np.ndarray], np.ndarray] | None = None,
     change_scores: Callable[[dict[str, Any]], None] | None = None,
 ) -> Path:
-    """Copy a benchmark to ``folder``, with something changed.
+    """Copy a benchmark to ``folder``, and change something in it.
 
-    Args: change_column: from the name and the values of a column ``TASK/SPLIT`` to new values; change_scores: changes
-        the parsed zero-cost file in place.
+    Args:
+        change_column: gets the name and values of a column ``TASK/SPLIT``, and returns new values.
+        change_scores: changes the parsed zero-cost file in place.
     """
     space: SearchSpace = get_space(space_name)
     folder.mkdir(parents=True)
@@ -356,7 +357,7 @@ def _rewrite_tables(
 
 
 def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
-    """Say how many of the tests ran that this run is about, and keep the line for the end of ``.ci/run``."""
+    """Print how many tests of the run's subject ran, and keep the line for the end of ``.ci/run``."""
     of_all = "{} passed, {} failed, {} skipped".format(*_counts(terminalreporter))
     n_passed, n_failed, n_skipped = _counts(terminalreporter, keyword="naslib")
     version = platform.python_version()
@@ -372,7 +373,7 @@ def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> Non
 
 
 def _counts(terminalreporter: Any, keyword: str = "") -> list[int]:
-    """How many tests passed, failed (or had an error) and were skipped, among all or those marked with a keyword."""
+    """The numbers of tests that passed, failed (or had an error) and were skipped; with a keyword, only its tests."""
     stats = {**terminalreporter.stats}
     stats["failed"] = [*stats.get("failed", []), *stats.get("error", [])]
     return [

@@ -12,8 +12,8 @@ import time
 from pathlib import Path
 from typing import Any
 
-SECONDS = 60  # for anything to happen here; the machine may be shared
-LIFE = ("--death-timeout", "20")  # of a worker that has lost its scheduler: nothing outlives these tests
+SECONDS = 60  # the most time for any event; other programs may use the machine
+LIFE = ("--death-timeout", "20")  # a worker that has lost its scheduler ends, so that no process outlives these tests
 
 
 class Machines:
@@ -21,7 +21,7 @@ class Machines:
 
     def __init__(self, folder: Path, environment: dict[str, str]) -> None:
         self._folder, self._processes = folder, list[Any]()
-        # a call may lose one worker; the default, three, takes long to try
+        # A call may lose one worker here, because the default of three takes long to reach.
         settings = {"DASK_DISTRIBUTED__SCHEDULER__ALLOWED_FAILURES": "1", "DASK_TEMPORARY_DIRECTORY": str(folder)}
         self._environment = {**environment, **settings}
         file = folder / "scheduler.json"
@@ -32,7 +32,7 @@ class Machines:
         self.address = json.loads(self._read(file))["address"]
 
     def worker(self, *options: str, preload: str = "") -> subprocess.Popen[bytes]:
-        """Start one, by default of one thread and with a nanny, which starts it again when it dies."""
+        """Start a worker, by default with one thread and with a nanny, which starts it again after it dies."""
         if preload:
             path = self._folder / f"preload{len(self._processes)}.py"
             path.write_text(preload)
@@ -72,7 +72,7 @@ class Machines:
 
 
 def stop(process: subprocess.Popen[bytes]) -> None:
-    """A process and its children, at once."""
+    """Stop a process and its children at once."""
     with contextlib.suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGKILL)
     process.wait()

@@ -1,8 +1,9 @@
-"""Outputs that must not depend on the process that makes them: ``python tests/outputs.py NAME...`` prints them as JSON;
-without names all, with ``--core`` those that need no torch.
+"""Outputs that must not depend on the process that computes them. ``python tests/outputs.py NAME...`` prints them as
+JSON; without names, it prints all, and with ``--core``, all that need no torch.
 
-What a search decides, the architectures that it looked up and the one it chose, must moreover be the same on every
-version of Python and of the libraries; ``python tests/outputs.py --expect`` writes that to ``expected_decisions.json``.
+The decisions of a search are the architectures that it queried and the one that it chose. They must also be the same on
+every version of Python and of the libraries; ``python tests/outputs.py --expect`` writes them to
+``expected_decisions.json``.
 """
 
 from __future__ import annotations
@@ -41,7 +42,7 @@ _SHORT = ("search.epochs", "40")
 _EVOLUTION = ("archlock.strategy", "evolution")
 _EXHAUSTIVE = ("archlock.strategy", "exhaustive", "archlock.source_queries", "40")
 
-# Name -> keys of a config. Those on "MICRO" and "NB201" search the made-up benchmarks.
+# Name -> keys of a config. Searches on "MICRO" and "NB201" use the made-up benchmarks.
 SEARCHES: dict[str, tuple[str, ...]] = {
     "bayesian, source alone": (*_DIGITS, "archlock.scheme", "s", "search.epochs", "60"),
     "bayesian, target known": (*_DIGITS, *_TK),
@@ -59,7 +60,7 @@ RANK_SEARCHES: dict[str, tuple[str, ...]] = {
 
 
 def search(keys: Iterable[str], folder: Path) -> dict[str, Any]:
-    """All that a search did: what it judged, in order, and its result."""
+    """Everything that a search did: the architectures that it judged, in order, and its result."""
     config = config_of(keys, folder)
     benchmark = open_benchmark(config)
     search = prepare(config, benchmark).search
@@ -70,7 +71,7 @@ def search(keys: Iterable[str], folder: Path) -> dict[str, Any]:
 
 
 def config_of(keys: Iterable[str], folder: Path) -> Config:
-    """The config of ``keys``, on made-up tables under ``folder`` unless it is on the embedded benchmark."""
+    """The config of ``keys``, on the embedded benchmark or on made-up tables under ``folder``."""
     space = dict(zip(list(keys)[::2], list(keys)[1::2])).get("search_space")
     tables = []
     for made_up in (SPACE, NASBENCH201):
@@ -82,7 +83,7 @@ def config_of(keys: Iterable[str], folder: Path) -> Config:
 
 
 def decisions(made: dict[str, Any]) -> dict[str, Any]:
-    """What a search looked up, by ``cell_index``, and chose; and the fitness of its choice."""
+    """The queries of a search, by ``cell_index``, its choice, and the fitness of its choice."""
     looked_up = [arch for arch, _, _, val in made["history"] if val is not None]
     return {
         "chosen": made["result"]["arch"],
@@ -95,7 +96,7 @@ def decisions(made: dict[str, Any]) -> dict[str, Any]:
 
 
 def run_folder(folder: Path) -> dict[str, str]:
-    """A hash of each file that ``archlock search`` writes, but for the wall times."""
+    """A hash of each file that ``archlock search`` writes, except the wall times."""
     with redirect_stdout(sys.stderr):
         code = cli.main(["search", *_DIGITS, *_SHORT, "out_dir", str(folder / "run")])
     assert code == 0
@@ -104,12 +105,12 @@ def run_folder(folder: Path) -> dict[str, str]:
 
 
 def _without_folder(path: Path, folder: Path) -> bytes:
-    """The content of a file, without the name of the folder, which differs."""
+    """The content of a file, without the name of the folder, which differs between runs."""
     return path.read_bytes().replace(str(folder).encode(), b"")
 
 
 def votes(folder: Path) -> str:
-    """The margins of all neighbouring pairs of the made-up zero-cost tables."""
+    """The vote margins of all neighbouring pairs of the made-up zero-cost tables."""
     config_of(_MICRO, folder)
     voters = parse_proxies("nwot,jacov:0.3,params:-0.1")
     path = find_zero_cost(folder / SPACE.name, SPACE)
@@ -120,7 +121,7 @@ def votes(folder: Path) -> str:
 
 
 def target_model(folder: Path) -> str:
-    """What the model of unknown targets expects of every cell."""
+    """The prediction of the model of unknown targets for every cell."""
     return digest(TargetModel(DIGITS, knows_other_tasks=False).predict(DIGITS.distinct()).tobytes())
 
 
@@ -133,7 +134,7 @@ def trained_ranker(folder: Path) -> str:
 
 
 def task2vec(folder: Path) -> str:
-    """Both embeddings of a digits task."""
+    """Both Task2Vec embeddings of a digits task."""
     from naslib_archlock.embedding.probes import load_probe
     from naslib_archlock.embedding.task2vec import METHODS, Task2VecSettings, task2vec
     from naslib_archlock.tasks.digits_tasks import digits_task
@@ -152,14 +153,14 @@ def fitted_network(folder: Path) -> str:
     from naslib_archlock.tasks.digits_tasks import digits_task
 
     data = digits_task("edges")["train"].take(torch.arange(200))
-    with single_threaded():  # as fit_and_score is
+    with single_threaded():  # fit_and_score uses one thread, too
         network = fit((3, 1, 2, 3, 0, 1), data, FitSettings(epochs=2), (0, 1))
     weights = b"".join(value.numpy().tobytes() for value in network.state_dict().values())
     return digest(weights + json.dumps(scores(network, data)).encode())
 
 
 def small_study(folder: Path) -> dict[str, str]:
-    """The results of a study without wall times."""
+    """The results of a study, without wall times."""
     from naslib_archlock.compute.parts import LocalProcesses
     from naslib_archlock.studies.statistics import analyse
     from naslib_archlock.studies.study import study_from

@@ -1,4 +1,4 @@
-"""Pair networks with random weights, and cells and embeddings to compare by them."""
+"""Pair networks with random weights, and cells and embeddings to compare with them."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ DIM = 7
 
 
 def make_model(antisymmetric: bool = True, hidden: tuple[int, ...] = (16, 8), seed: int = 0) -> PairMLP:
-    """Its random weights are large enough that its logits differ."""
+    """A network with random weights that are large enough for its logits to differ."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         model = PairMLP(DIM, hidden, antisymmetric).requires_grad_(False)

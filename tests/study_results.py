@@ -1,4 +1,4 @@
-"""Results of a small study on the embedded benchmark: real accuracies of what simple rules pick."""
+"""Results of a small study on the embedded benchmark, with the real accuracies of simple rules' picks."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def digits_results(
     budgets: Sequence[float] = (2.0, 5.0),
     seeds: int = 3,
 ) -> pd.DataFrame:
-    """Each method of ``METHODS`` on the given pairs; those without randomness have one seed."""
+    """The results of ``METHODS`` on the given pairs; methods without randomness have one seed."""
     benchmark = digits_benchmark()
     rows = [row for pair in pairs for budget in budgets for row in _rows(benchmark, *pair, budget, seeds)]
     return pd.DataFrame(rows).sort_values(["space", "budget_pct", "source", "target", "method", "seed"])

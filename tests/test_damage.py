@@ -1,4 +1,4 @@
-"""One changed byte in any file that is read back: it is noticed, said, and made good where that is possible."""
+"""One changed byte in any file that the package reads back is noticed, reported, and repaired if possible."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ N_KINDS = 11
 
 
 def test_no_changed_byte_is_missed(tmp_path, toy_tables, digit_images, own_cache):
-    """Of some of each kind; experiments/faults changes them all."""
+    """This changes some bytes of each kind of file; experiments/faults changes all."""
     found = {kind.name: flip(kind, spread(kind, 50)) for kind in kinds(tmp_path, toy_tables, digit_images["low"])}
     assert len(found) == N_KINDS
     for name, counts in found.items():
@@ -107,7 +107,7 @@ def test_runs_and_rankers_of_a_study(tmp_path, toy_tables, monkeypatch, capsys):
     with pytest.warns(UserWarning) as caught:
         assert cli.main(argv) == 0
     said = [str(warning.message) for warning in caught]
-    assert len(said) == 2  # of the runs together, and of their ranker
+    assert len(said) == 2  # one message for all runs, one for their ranker
     assert "cannot use out/runs/ranks_" in said[0] and "and 1 more; what is lost is made again" in said[0]
     assert "ranker file out/rankers" in said[1] and "it is trained again" in said[1]
     assert "6 runs, 2 of them made now" in capsys.readouterr().out

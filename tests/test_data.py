@@ -29,7 +29,7 @@ def test_publish_and_read_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     data.publish("two.bin", b"two", tmp_path)
     assert data.checked_path("a/one.bin").read_bytes() == b"one"
     text = (tmp_path / "SHA256SUMS").read_text()
-    assert text.splitlines()[1] == f"{hashlib.sha256(b'two').hexdigest()}  two.bin"  # as sha256sum -c reads it
+    assert text.splitlines()[1] == f"{hashlib.sha256(b'two').hexdigest()}  two.bin"  # sha256sum -c reads this format
 
 
 @pytest.mark.parametrize("damage", [b"", b"on", b"onf"])

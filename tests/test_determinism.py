@@ -16,7 +16,7 @@ import pytest
 from outputs import CORE, EXPECTED, RANK_SEARCHES, SEARCHES, WITH_TORCH, decisions
 
 SCRIPT = Path(__file__).parent / "outputs.py"
-# Fitness is a rank among hundreds where a ranker computes it, in 32 bits; else in standard deviations, in 64 bits.
+# With a ranker, fitness is a rank among hundreds, in 32 bits. Otherwise, it is in standard deviations, in 64 bits.
 FITNESS_WITHIN = {**dict.fromkeys(SEARCHES, 1e-12), **dict.fromkeys(RANK_SEARCHES, 1e-3)}
 
 Made = dict[str, Any]
@@ -25,7 +25,7 @@ Make = Callable[[Collection[str], int, int], Made]
 
 @pytest.fixture(scope="module")
 def make(tmp_path_factory: pytest.TempPathFactory, child_environment: dict[str, str]) -> Make:
-    """Makes outputs in a process with so many threads and that hash seed, and an empty cache; the same ones once."""
+    """A function that computes outputs once each, in a process with given threads and hash seed, and an empty cache."""
 
     @functools.cache
     def made(names: tuple[str, ...], n_threads: int, hash_seed: int) -> Made:
@@ -44,14 +44,14 @@ def make(tmp_path_factory: pytest.TempPathFactory, child_environment: dict[str, 
 
 
 def assert_same_bytes(make: Make, names: Collection[str]) -> None:
-    """Another process, with another hash seed and one more thread, differs in nothing."""
+    """Another process, with another hash seed and one more thread, gives the same bytes."""
     one, other = make(names, 1, 1), make(names, 2, 2)
     assert list(one) == list(names)
     assert [name for name in names if one[name] != other[name]] == []
 
 
 def assert_as_expected(make: Make, names: Collection[str]) -> None:
-    """Searches look up and choose what is kept, whatever the version, and the fitness of it is the same, nearly."""
+    """Queries and choices of searches equal the stored ones on every version; fitness is equal to a tolerance."""
     expected, made = json.loads(EXPECTED.read_text(encoding="utf-8")), make(names, 1, 1)
     for name in expected.keys() & made.keys():
         found, kept = decisions(made[name]), expected[name]
@@ -81,14 +81,14 @@ def test_something_is_expected_of_every_search():
     expected = json.loads(EXPECTED.read_text(encoding="utf-8"))
     assert list(expected) == [*SEARCHES, *RANK_SEARCHES]
     looked_up = [tuple(keys["looked_up"]) for keys in expected.values() if keys["looked_up"]]
-    assert len(set(looked_up)) > len(looked_up) // 2  # so they are searches of different things
+    assert len(set(looked_up)) > len(looked_up) // 2  # so the searches differ
 
 
 @pytest.mark.usefixtures("torch")
 def test_another_processor_decides_the_same(make, monkeypatch):
-    """The kernels that BLAS and torch have for processors without AVX-512, or with nothing beyond SSE.
+    """BLAS and torch have other kernels for processors without AVX-512, or with only SSE.
 
-    Where the processor is such a one, or the libraries have no such switch, this compares equal things.
+    If this processor is one of these, or the libraries have no such switch, the test compares equal things.
     """
     names = ("bayesian, target unknown", "evolution, target unknown")
     here = {name: decisions(made) for name, made in make(names, 1, 1).items()}

@@ -28,7 +28,7 @@ from naslib_archlock.report.text import summary
 from naslib_archlock.strategies.surrogate import SourceModel, inputs
 from naslib_archlock.strategies.target_model import percentiles
 
-# A division by zero, an overflow, a mean of nothing: what reaches users must not come from one.
+# A division by zero, an overflow or a mean of nothing must not reach a user.
 pytestmark = pytest.mark.filterwarnings("error::RuntimeWarning")
 
 CELLS = SPACE.all()
@@ -38,7 +38,7 @@ EQUAL = (0.1, 0.0, -3.3, 50.0)  # the mean of many 0.1 or -3.3 is another number
 
 
 def benchmark_of(values: Callable[[str], np.ndarray]) -> TableBenchmark:
-    """A benchmark of three tasks, with the values of each on both splits."""
+    """A benchmark of three tasks, with the given values of each on both splits."""
     columns = {f"{task}/{split}": values(task) for task in TASKS for split in ("val", "test")}
     return TableBenchmark(SPACE, CELLS, columns, "a made-up table")
 
@@ -48,12 +48,12 @@ def constant(value: float) -> TableBenchmark:
 
 
 def random_below(top: float) -> TableBenchmark:
-    """Different values from ``top - 1`` up to ``top``, which one cell reaches."""
+    """Different values between ``top - 1`` and ``top``; one cell reaches ``top``."""
     return benchmark_of(lambda task: top - np.random.default_rng(len(task)).permutation(len(CELLS)) / len(CELLS))
 
 
 def run(benchmark: TableBenchmark, *overrides: object) -> tuple[Any, dict[str, Any]]:
-    """A whole search from class_scene for normal, with its report and pictures; the search and the result."""
+    """Run a whole search from class_scene for normal, with report and pictures; return the search and the result."""
     keys = {"search_space": SPACE.name, "dataset": "class_scene", "archlock.target": "normal", "search.epochs": 30}
     config = load_config(None, [*(str(part) for item in keys.items() for part in item), *map(str, overrides)])
     search = prepare(config, benchmark).search
@@ -68,13 +68,13 @@ def run(benchmark: TableBenchmark, *overrides: object) -> tuple[Any, dict[str, A
 
 
 def scores_of(n: int, **values: Any) -> ZeroCostScores:
-    """Scores of ``n`` cells by proxies: a number for all, or one for each."""
+    """Scores of ``n`` cells; each proxy has one number for all cells, or a number for each."""
     columns = {proxy: np.broadcast_to(np.asarray(v, dtype=np.float64), n).copy() for proxy, v in values.items()}
     return ZeroCostScores(SPACE, "t", CELLS[:n], columns)
 
 
 def failing(capsys: pytest.CaptureFixture[str], *argv: object) -> str:
-    """What a command says that must end with a message and exit code 2."""
+    """The message of a command that must end with exit code 2."""
     assert main([str(part) for part in argv]) == 2
     message = capsys.readouterr().err
     assert "Traceback" not in message
@@ -104,7 +104,7 @@ def test_equal_accuracies_are_searched(value, scheme):
 
 @pytest.mark.parametrize("best", [0.0, -0.5])
 def test_the_best_may_be_zero_or_negative(best):
-    """As with a loss, whose sign is turned."""
+    """The best accuracy may be zero or negative, for example if the metric is a negative loss."""
     benchmark = random_below(best)
     _, result = run(benchmark)
     scale = LockScale(benchmark, "class_scene", "normal", 2.0)
@@ -118,15 +118,15 @@ def test_the_best_may_be_zero_or_negative(best):
 
 @pytest.mark.parametrize(("budget", "n_within"), [(0, 1), (100, 2048)])
 def test_budgets_of_nothing_and_of_all(budget, n_within):
-    """0 leaves the best alone; 100 leaves those above 0, here half of all."""
+    """A budget of 0 leaves only the best; 100 leaves all above 0, here half of all."""
     benchmark = random_below(0.5)
     scale = LockScale(benchmark, "class_scene", "normal", budget)
-    # 0.5 - 2048 / 4096 is 0, and within
+    # 0.5 - 2048 / 4096 is 0, so it is within.
     assert scale.within.sum() == (n_within if budget == 0 else n_within + 1)
     search, result = run(benchmark, "archlock.source_budget_pct", budget)
     values = [evaluated.source_val for evaluated in search.history]
     assert result["source_val"] == max(values) if budget == 0 else result["source_val"] >= 0
-    if budget == 0:  # one architecture is a scale of one point
+    if budget == 0:  # with one architecture, the scale is a single point
         assert scale.score(scale.most_accurate()).lock_score == 0
 
 
@@ -145,7 +145,7 @@ def test_a_constant_source_is_expected_to_stay_so(value, n):
     kernel = model.fit_kernel(rows, np.full(n, value))
     mean, std = model.predict(kernel, rows, np.full(n, value))
     assert mean == pytest.approx(value)
-    assert 0 < std.min() < std.max() < 1.1  # doubt grows with the distance from what was looked up
+    assert 0 < std.min() < std.max() < 1.1  # uncertainty grows with the distance from the queried cells
 
 
 def test_one_function_looked_up_again_and_again():
@@ -160,7 +160,7 @@ def test_one_function_looked_up_again_and_again():
 
 
 def train(*tables: ZeroCostScores, embedding: Any = (1.0, 2.0), weights: dict[str, float] | None = None) -> Any:
-    """A ranker trained for a moment."""
+    """A ranker from a very short training."""
     from naslib_archlock.ranker.ranker import RankerInfo
     from naslib_archlock.ranker.train_settings import TrainSettings
     from naslib_archlock.ranker.training import TrainingTask, train_ranker
@@ -210,7 +210,7 @@ def test_infinite_scores_vote_and_missing_ones_abstain():
 def test_tasks_that_cannot_be_compared_count_alike(values):
     a = scores_of(4, snip=values, fisher=values)
     assert np.isnan(similarity(a, scores_of(4, snip=1.0, fisher=np.nan)))
-    assert np.isnan(similarity(a, scores_of(1, snip=1.0)))  # one cell in common
+    assert np.isnan(similarity(a, scores_of(1, snip=1.0)))  # they have one cell in common
     tables = {"target": a, "one": scores_of(4, snip=1.0), "two": scores_of(4, snip=2.0)}
     assert similarity_weights("target", ["one", "two"], tables) == {"one": 0.5, "two": 0.5}
 
@@ -240,7 +240,7 @@ def test_a_search_whose_scores_are_of_one_cell(toy_tables, tmp_path, rewrite_tab
     folder = rewrite_tables(toy_tables, tmp_path / "changed", SPACE.name, change_scores=change)
     args = [*toy_args, "archlock.tables", folder, "archlock.strategy", "evolution"]
     assert "share 1 cells; at least 2 are needed" in failing(capsys, "search", *args)
-    # a search without a ranker reads the scores as well, and finds no likeness in them
+    # A search without a ranker also reads the scores, and finds no similarity in them.
     args = [*toy_args, "archlock.tables", folder, "archlock.scheme", "tk"]
     assert main(["search", *map(str, args)]) == 0
 
@@ -285,7 +285,7 @@ def test_only_the_direction_of_an_embedding_counts(factor, tmp_path):
 
 @pytest.mark.parametrize("queries", [0, 1, 12])
 def test_a_population_of_one(queries, ranked_args, tmp_path):
-    """Each child takes its parent's place: a random walk."""
+    """Each child replaces its parent, so the search is a random walk."""
     args = [*ranked_args, "search.population_size", 1, "search.sample_size", 1, "archlock.scheme", "s"]
     args += ["archlock.source_queries", queries, "archlock.screening", 1, "archlock.opponents", 1]
     assert main(["search", *map(str, args)]) == 0
@@ -304,7 +304,7 @@ def test_one_look_up_and_one_target(strategy, ranked_args, tmp_path):
 
 @pytest.mark.parametrize("strategy", ["evolution", "exhaustive"])
 def test_where_no_architecture_is_good_enough_the_best_one_is_chosen(strategy, ranked_args, tmp_path):
-    """Without look-ups and among the best 0% by source rank, which leaves one."""
+    """There are no queries, and the best 0% by source rank hold one architecture."""
     args = [*ranked_args, "archlock.scheme", "tu", "archlock.target", "normal", "archlock.strategy", strategy]
     args += ["archlock.source_queries", 0, "archlock.source_top_pct", 0]
     assert main(["search", *map(str, args)]) == 0
@@ -329,4 +329,4 @@ def test_a_study_of_one_pair_and_one_seed_has_no_intervals(tmp_path):
     assert found.summary[ends].isna().all(axis=None)
     assert found.summary["lock_score"].notna().all()
     assert set(found.tests["verdict"]) == {NOT_SHOWN}
-    assert (found.tests["p"] == 1).all()  # of one pair, or of none that differ
+    assert (found.tests["p"] == 1).all()  # for one pair, or without any difference

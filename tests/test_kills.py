@@ -1,4 +1,4 @@
-"""Real processes, killed with SIGKILL at random moments and before operations on files: they go on to the same bytes.
+"""Real processes, killed at random moments and before file operations, continue to the same bytes.
 
 ``experiments/faults`` kills many more.
 """
@@ -20,7 +20,7 @@ from experiments.faults.killing import (
     run_whole,
 )
 
-pytestmark = pytest.mark.slow  # every kill is one more process that begins, and one that goes on
+pytestmark = pytest.mark.slow  # every kill starts two more processes
 
 N_KILLS = {
     "search, bayesian": 32, "search, evolution, training a ranker": 3, "search, exhaustive, training a ranker": 2,
@@ -44,7 +44,7 @@ def test_killed_at_random(name, command, tmp_path):
 
 
 def test_killed_before_operations_on_files(command, tmp_path):
-    """The first state of a search and a later one; then its pictures, timings and result, and its state's removal."""
+    """The kills come at the first state of a search, at a later one, and at pictures, timings, result and clean-up."""
     search = by_steps(command("search, bayesian"))
     whole = run_whole(search, tmp_path / "runs")
     n = whole.operations

@@ -1,4 +1,4 @@
-"""The floor plan: folders import downwards only, only ``plugin`` imports NASLib, and every file name occurs once."""
+"""The layers: a folder imports only lower folders, only ``plugin`` imports NASLib, and every file name occurs once."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import pytest
 import naslib_archlock
 
 PACKAGE = Path(naslib_archlock.__file__).parent
-# From low to high: a folder may import itself and what stands before it.
+# From low to high: a folder may import itself and the folders before it.
 ORDER = (
     "errors", "store", "data", "compute", "spaces", "tasks", "proxies", "networks", "embedding", "benchmarks", "ranker",
     "strategies", "config", "locking", "audit", "studies", "report", "plugin", "testing", "commands",
@@ -35,7 +35,7 @@ def imported_modules(path: Path) -> Iterator[str]:
 
 
 def unit_of(module: str) -> str | None:
-    """The folder, or the file at the top, that a module of this package is in; None for all others."""
+    """The folder, or the file at the top, that holds a module of this package; None for other modules."""
     parts = module.split(".")
     return parts[1] if parts[0] == "naslib_archlock" and len(parts) > 1 and parts[1] != "__version__" else None
 
@@ -49,7 +49,7 @@ def test_the_order_holds_every_folder():
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.relative_to(PACKAGE).as_posix())
 def test_a_folder_imports_downwards_only(path):
     if path == PACKAGE / "__init__.py" or path == PACKAGE / "__main__.py":
-        return  # they stand above all folders
+        return  # these are above all folders
     here = ORDER.index(path.relative_to(PACKAGE).parts[0].removesuffix(".py"))
     units = {unit for module in imported_modules(path) if (unit := unit_of(module))}
     assert {unit for unit in units if ORDER.index(unit) > here} == set()

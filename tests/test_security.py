@@ -1,4 +1,4 @@
-"""What files hold is never run, and never names a place outside the output folder."""
+"""The content of files is never run, and never names a place outside the output folder."""
 
 from __future__ import annotations
 
@@ -31,14 +31,14 @@ LEAVING = ["../../elsewhere", "/elsewhere", "..", ".", "", "a/b", "a\\b", "a\0b"
 
 # -- the code ----------------------------------------------------------------------------------------------------------
 
-# What runs what it is given, by the last two parts of its name, or the last one alone.
+# Functions that run their argument, by the last two parts of their name, or only the last.
 DANGEROUS = {
     "eval", "exec", "compile", "__import__", "os.system", "os.popen", "pickle.load", "pickle.loads", "pickle.Unpickler",
     "cloudpickle.loads", "dill.load", "marshal.loads", "shelve.open", "joblib.load", "torch.load", "jit.load",
     "np.load", "numpy.load", "yaml.load", "yaml.unsafe_load", "yaml.full_load", "yaml.load_all",
 }  # fmt: skip
 SHELLS = {"subprocess", "os.spawn", "os.exec", "pty"}
-# Where such a call stands, and why it may.
+# The places of such calls, and why they are allowed.
 ANSWERED = {
     ("store/cache.py", "np.load"): "with allow_pickle=False",
     ("compute/cluster.py", "pickle.loads"): "calls that the user's own command sent to the user's own workers",
@@ -50,7 +50,7 @@ ANSWERED = {
 
 
 def dotted(node: ast.AST) -> str:
-    """``a.b`` of ``x.a.b``, and ``a`` of ``a``."""
+    """``a.b`` for ``x.a.b``, and ``a`` for ``a``."""
     if isinstance(node, ast.Attribute):
         value = node.value
         before = value.attr if isinstance(value, ast.Attribute) else value.id if isinstance(value, ast.Name) else ""
@@ -59,7 +59,7 @@ def dotted(node: ast.AST) -> str:
 
 
 def dangers(tree: ast.AST) -> Iterator[str]:
-    """The names of dangerous functions that code calls or hands on, modules that start programs, and shells."""
+    """The names of dangerous functions that code calls or passes on, of modules that start programs, and of shells."""
     for node in ast.walk(tree):
         if dotted(node) in DANGEROUS:
             yield dotted(node)
@@ -67,7 +67,7 @@ def dangers(tree: ast.AST) -> Iterator[str]:
             module = getattr(node, "module", None) or ""
             for name in node.names:
                 full = f"{module}.{name.name}" if module else name.name
-                # a name imported out of its module would be called without it
+                # a name that is imported from its module would be called without the module's name
                 if module and f"{module.rpartition('.')[2]}.{name.name}" in DANGEROUS:
                     yield full
                 if full.split(".")[0] in SHELLS:
@@ -105,7 +105,7 @@ def test_such_code_would_be_found(code):
 
 
 def test_numpys_files_are_read_without_objects():
-    """``np.load`` and ``read_array`` say so themselves, wherever they are called."""
+    """Every call of ``np.load`` and ``read_array`` must forbid objects itself."""
     for path in PACKAGE.rglob("*.py"):
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if isinstance(node, ast.Call) and dotted(node.func) in ("np.load", "format.read_array"):

@@ -1,4 +1,4 @@
-"""What commands import: for short ones, that is most of their time."""
+"""What commands import, because short commands spend most of their time on imports."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import pytest
 
 from naslib_archlock.commands.main import COMMANDS
 
-# Each takes longer to import than a search takes. SciPy's statistics are needed to rank what a search knows.
+# Each takes longer to import than a search takes. Only ranking of known accuracies needs SciPy's statistics.
 HEAVY = {"torch", "torchvision", "sklearn", "pandas", "joblib", "pymoo", "scipy.stats"}
 RANKS = {"scipy.stats"}
 
@@ -32,7 +32,7 @@ print(json.dumps({"code": code, "ours": ours, "others": others}))
 
 
 def imported_by(environment: dict[str, str], *argv: str) -> tuple[set[str], set[str]]:
-    """The modules of this package, and of other packages, that a command imports in a process of its own."""
+    """The modules of this package, and of other packages, that a command imports in its own process."""
     command = [sys.executable, "-c", _RUN, *argv]
     done = subprocess.run(command, env=environment, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
@@ -50,7 +50,7 @@ def imported_by(environment: dict[str, str], *argv: str) -> tuple[set[str], set[
     ],
 )
 def test_help_imports_the_command_line_and_nothing_else(child_environment, argv, of_command):
-    """A command's own help imports that command as well, and what it needs when it runs waits."""
+    """A command's help also imports the command, but nothing that only its run needs."""
     ours, others = imported_by(child_environment, *argv)
     light = {"errors", "commands", "commands.main", *of_command}
     expected = {"naslib_archlock", *(f"naslib_archlock.{module}" for module in light)}
@@ -67,14 +67,14 @@ def test_help_imports_the_command_line_and_nothing_else(child_environment, argv,
     ],
 )
 def test_a_search_of_the_embedded_benchmark_imports_nothing_heavy(child_environment, tmp_path, overrides, needs):
-    """Neither to search nor to report, which draws two pictures."""
+    """Neither the search nor its report, which draws two pictures, imports one of them."""
     config = str(Path(__file__).resolve().parents[1] / "naslib_archlock" / "configs" / "digits.yaml")
     _, others = imported_by(
         child_environment, "search", "--config-file", config, "out_dir", str(tmp_path),
         "search.epochs", "30", "archlock.source_queries", "30", *overrides,
     )  # fmt: skip
     assert others & HEAVY == needs
-    assert "matplotlib" in others  # so names of what is imported are found
+    assert "matplotlib" in others  # this proves that imported names are found
 
 
 def test_a_search_of_plain_tables_imports_nothing_heavy(child_environment, toy_tables, tmp_path):
@@ -88,7 +88,7 @@ def test_a_search_of_plain_tables_imports_nothing_heavy(child_environment, toy_t
 
 @pytest.mark.usefixtures("torch")
 def test_a_search_with_a_ranker_imports_torch(child_environment, tmp_path):
-    """The one in the box: so that what the others lack would be noticed if it were there."""
+    """The search uses a shipped ranker. This shows that an import of torch by the other searches would be noticed."""
     _, others = imported_by(
         child_environment, "search", "search_space", "digits", "dataset", "digit", "out_dir", str(tmp_path),
         "archlock.strategy", "evolution", "archlock.scheme", "s", "search.epochs", "12", "archlock.source_queries", "9",

@@ -1,4 +1,4 @@
-"""A benchmark that is watched."""
+"""A benchmark that records its queries."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from naslib_archlock.spaces.cells import Cell
 
 
 class Watched(Benchmark):
-    """Answers as another benchmark does, and remembers every question."""
+    """Answers as another benchmark does, and remembers every query."""
 
     def __init__(self, benchmark: Benchmark) -> None:
         self.space, self.tasks, self._benchmark = benchmark.space, benchmark.tasks, benchmark
@@ -18,5 +18,5 @@ class Watched(Benchmark):
         return self._benchmark.accuracy(arch, task=task, split=split, pretrained_on=pretrained_on)
 
     def archs(self, task: str) -> list[Cell]:
-        """What it was asked of one task, in order."""
+        """The architectures that were queried on one task, in order."""
         return [arch for arch, asked_task, _ in self.asked if asked_task == task]

@@ -1,4 +1,4 @@
-"""A ranker of your own: the better cell has the larger product with the task, in a space of few dimensions."""
+"""A ranker of your own: it maps cells and the task to a small space, and the cell with the larger product wins."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from naslib_archlock.spaces.cells import ENCODING_DIM
 
 
 class PairBilinear(PairModel):
-    """Settings: rank, the number of dimensions."""
+    """A bilinear ranker; ``rank`` is the dimension of the small space."""
 
     def __init__(self, embedding_dim: int, rank: int = 8) -> None:
         super().__init__(embedding_dim, rank=rank)

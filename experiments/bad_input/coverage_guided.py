@@ -1,12 +1,12 @@
-"""The parsers of run.py under atheris, which looks for input that takes a path through them that none took before.
+"""Runs the readers of run.py under atheris, a fuzzer that looks for input that takes a new path through the code.
 
-atheris is in no requirements of this project, as it installs on Linux and on some versions of Python alone:
+This project does not require atheris, because it installs only on Linux and on some versions of Python:
 
     pip install atheris
     python -m experiments.bad_input.coverage_guided KIND -max_total_time=300    # and other options of libFuzzer
 
-It starts from inputs of run.py, and stops at the first bug, whose input it writes to ``crash-...`` in the folder where
-it was started.
+The fuzzer starts from inputs of run.py. At the first bug it stops and writes the input to ``crash-...`` in the folder
+where it was started.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ with atheris.instrument_imports(include=["naslib_archlock", "yaml", "json", "csv
     from experiments.bad_input.targets import TARGETS, outcome
     from naslib_archlock.spaces.known import SPACES
 
-_SEEDS = 200  # inputs to start from
+_SEEDS = 200  # the number of inputs to start from
 
 
 def _text(raw: bytes) -> str:
@@ -39,7 +39,7 @@ def _bytes(text: str) -> bytes:
 _SEPARATOR = "\x1e"
 _NAMES = list(SPACES)
 
-# Kind -> from bytes to its input, and back.
+# Kind -> a function from bytes to an input of this kind, and the function back.
 FORMS: dict[str, tuple[Callable[[bytes], Any], Callable[[Any], bytes]]] = {
     "cell strings": (
         lambda raw: (_NAMES[raw[0] % len(_NAMES)] if raw else _NAMES[0], _text(raw[1:])),

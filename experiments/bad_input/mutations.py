@@ -1,6 +1,6 @@
-"""Bad input from good input: what can be done to bytes, to text, and to a tree of keys and values.
+"""Makes bad input from good input, by changes to bytes, to text, and to trees of keys and values.
 
-Everything takes a ``random.Random``: one of Python's with a seed, or one that hypothesis draws, so that it can shrink.
+Every function takes a ``random.Random``. It may be Python's with a seed, or one from hypothesis, which can then shrink.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Any
 
 import yaml
 
-# What stands where a value should, in YAML and in JSON: some mean nothing there, some mean something else, some much.
+# Texts to put in place of a value in YAML and JSON: some are invalid there, some have another meaning, some are huge.
 _BOTH = (
     "", "0", "1", "-1", "0.5", "1e9", "1000000000", "1e999", "-0.0", "9" * 5000, "-" + "9" * 400, "null", "true",
     "false", "[]", "{}", "[[]]", "[1]", '["a"]', '{"a": 1}', '{"a": 1, "a": 2}', '""', '" "', '"\\ud800"', '"\\u0000"',
@@ -53,7 +53,7 @@ def some(rng: Random, items: Sequence[Any]) -> Any:
 
 
 def mutated_bytes(rng: Random, raw: bytes) -> bytes:
-    """One to four changes: a bit turned, a part left out, doubled, moved or overwritten, the rest cut off."""
+    """Make one to four changes: flip a bit, remove, repeat, move or overwrite a part, or cut off the rest."""
     for _ in range(rng.randrange(4) + 1):
         a = rng.randrange(len(raw) + 1)
         b = min(len(raw), a + some(rng, (1, 1, 2, 4, 16, 256)))
@@ -76,7 +76,7 @@ def mutated_bytes(rng: Random, raw: bytes) -> bytes:
 
 
 def mutated_text(rng: Random, text: str) -> str:
-    """The same for text, with text that something might make of it in between."""
+    """Make one to three such changes to text, and insert text that a reader may take for something else."""
     for _ in range(rng.randrange(3) + 1):
         a = rng.randrange(len(text) + 1)
         b = min(len(text), a + rng.randrange(4))
@@ -93,11 +93,11 @@ def mutated_text(rng: Random, text: str) -> str:
 
 
 class Raw(str):
-    """Text that stands in a tree and is written as it is, whatever it means there."""
+    """Text that is written into a tree unchanged, even if it is not valid there."""
 
 
 def mutated_tree(rng: Random, tree: Any, values: Sequence[str]) -> Any:
-    """One to three changes at places of the tree: a value replaced, left out, swapped, put deeper; a key renamed."""
+    """Make one to three changes to a tree: replace, remove, swap or nest a value, or rename a key."""
     tree = copy.deepcopy(tree)
     for _ in range(rng.randrange(3) + 1):
         place, key = _some_place(rng, tree)
@@ -121,7 +121,7 @@ def mutated_tree(rng: Random, tree: Any, values: Sequence[str]) -> Any:
 
 
 def _some_place(rng: Random, tree: Any) -> tuple[Any, Any]:
-    """A container in the tree and a key of it; None if it is or holds none."""
+    """A random container in the tree and a key of it; None if the tree has no filled container."""
     found: tuple[Any, Any] = (None, None)
     while isinstance(tree, (dict, list)) and tree:
         found = tree, some(rng, list(tree) if isinstance(tree, dict) else range(len(tree)))
@@ -140,7 +140,7 @@ def to_json(tree: Any) -> bytes:
 
 
 def _written(tree: Any, dump: Callable[[Any], str], quotes: str = "") -> bytes:
-    """Text of a tree in which every ``Raw`` stands as it is."""
+    """The text of a tree, with every ``Raw`` unchanged."""
     raw: list[str] = []
 
     def plain(node: Any) -> Any:

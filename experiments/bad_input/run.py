@@ -1,4 +1,4 @@
-"""What becomes of bad input: seeded inputs of every kind through the readers that the commands use.
+"""Shows what the commands do with bad input: passes seeded inputs of every kind to the readers that they use.
 
 python -m experiments.bad_input.run
 """
@@ -22,19 +22,24 @@ from experiments.bad_input.targets import TARGETS, outcome
 from experiments.common import add_worker_options, parallel, workers, write_results
 from naslib_archlock.report.text import table
 
-LIMIT_S = 60.0  # longer than this, an input counts as a hang, however busy the machine
-MEMORY = 4 << 30  # bytes that a process may take beside what it has after its imports: what asks for more is a bug
+LIMIT_S = 60.0  # an input that takes longer counts as a hang; the limit allows for a busy machine
+MEMORY = 4 << 30  # bytes that a process may use beyond its memory after the imports; an input that needs more is a bug
 DEFAULT_N, PART = 2000, 1000
-# Where an input takes tens of milliseconds, fewer are tried.
+# Kinds whose inputs take tens of milliseconds get fewer inputs; each number divides theirs.
 FEWER = {"config files": 2, "tables": 8, "packed tables": 4, "results of studies": 4}
 _BUGS_SHOWN = 5
 
 
 def try_inputs(name: str, numbers: tuple[int, int], seed: int) -> dict[str, Any]:
-    """The outcomes of inputs of a kind, by number; those below 0 are the nasty ones, the last of them -1.
+    """Try a range of inputs of one kind.
 
-    Returns: ``outcomes`` (verdict, or class of the error -> how many), ``bugs`` (what went wrong), and of the slowest
-        input its ``seconds``.
+    Args:
+        name: the kind.
+        numbers: the first number, and the number after the last. Numbers below 0 are the nasty inputs.
+        seed: the seed of the drawn inputs.
+    Returns:
+        ``outcomes``: verdict, or class of the error -> number of inputs; ``bugs``: a text for each bug; ``seconds``:
+        the time of the slowest input.
     """
     target, outcomes, bugs, slowest = TARGETS[name], Counter[str](), [], 0.0
     with tempfile.TemporaryDirectory() as cache, _limited_memory():
@@ -51,7 +56,7 @@ def try_inputs(name: str, numbers: tuple[int, int], seed: int) -> dict[str, Any]
 
 @contextmanager
 def _limited_memory() -> Iterator[None]:
-    """Address space runs out, as a MemoryError, before the machine's memory does."""
+    """Limit the address space, so that a greedy input gets a MemoryError before the machine runs out of memory."""
     before = resource.getrlimit(resource.RLIMIT_AS)
     pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[0])
     resource.setrlimit(resource.RLIMIT_AS, (pages * resource.getpagesize() + MEMORY, before[1]))
@@ -62,7 +67,7 @@ def _limited_memory() -> Iterator[None]:
 
 
 def _calls(names: list[str], n: int, seed: int) -> Iterator[tuple[str, tuple[int, int], int]]:
-    """Parts of at most ``PART`` inputs."""
+    """The calls of ``try_inputs``, each for at most ``PART`` inputs."""
     for name in names:
         last = n // FEWER.get(name, 1)
         for first in range(-len(TARGETS[name].nasty), last, PART):
@@ -71,8 +76,8 @@ def _calls(names: list[str], n: int, seed: int) -> Iterator[tuple[str, tuple[int
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("kinds", nargs="*", metavar="KIND", help=f"some of: {', '.join(TARGETS)} (default: all)")
-    parser.add_argument("--inputs", type=int, default=DEFAULT_N, metavar="N", help=f"of a kind (default {DEFAULT_N})")
+    parser.add_argument("kinds", nargs="*", metavar="KIND", help=f"kinds of input (default: all): {', '.join(TARGETS)}")
+    parser.add_argument("--inputs", type=int, default=DEFAULT_N, metavar="N", help=f"per kind (default {DEFAULT_N})")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--out", type=Path, default=Path(__file__).parent / "results.json")
     add_worker_options(parser)

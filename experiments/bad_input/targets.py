@@ -1,7 +1,8 @@
-"""Every kind of input that a user gives: inputs, most of them bad, and the reader that a command hands them to.
+"""Every kind of input that a user can give: how to draw inputs, most of them bad, and which reader gets them.
 
-An input is good, bad, or finds a mistake of ours (``outcome``): what was read of a good one must hold what it says, a
-bad one gets an ``ArchLockError`` in one readable line that names it, and neither changes a file.
+An input has one of three outcomes (``outcome``). A good input is accepted, and the value read must match it. A bad
+input is refused with an ``ArchLockError`` in one readable line that names the input. Anything else is a bug of this
+project. No input may change a file.
 """
 
 from __future__ import annotations
@@ -66,17 +67,21 @@ from naslib_archlock.studies.study import load_study
 from naslib_archlock.studies.study_results import SCHEMA, read_results, to_csv
 from naslib_archlock.tasks.image_folder import read_image_folder
 
-LONGEST = 2000  # characters of a message
+LONGEST = 2000  # the most characters of a message
 
 
 @dataclass(frozen=True)
 class Target:
     """One kind of input.
 
-    Attributes: name; draw: makes an input; make_nasty: makes ``nasty``, inputs for what could go wrong; place:
-        puts an input into an empty folder, and says what ``read`` is given; read: what a command calls; check: what is
-        true of all that was read, given that and a folder for files (raises otherwise); called: what the message must
-        name.
+    Attributes:
+        name: its name.
+        draw: draws an input.
+        make_nasty: makes ``nasty``.
+        place: puts an input into an empty folder, and returns the argument of ``read``.
+        read: the function that a command calls.
+        check: raises if the value read is wrong; it gets the value, the argument of ``read``, and a folder for files.
+        called: a text that every message must contain, to name the input.
     """
 
     name: str
@@ -89,13 +94,18 @@ class Target:
 
     @functools.cached_property
     def nasty(self) -> tuple[Any, ...]:
-        """Further inputs, each made for something that could go wrong."""
+        """Further inputs, each written by hand for something that could go wrong."""
         return self.make_nasty()
 
 
 class Outcome(NamedTuple):
-    """``verdict``: accepted, refused or bug; ``what``: the class of the error; ``message``: its own, or the traceback;
-    ``seconds``: of the processor.
+    """What happened with one input.
+
+    Attributes:
+        verdict: accepted, refused or bug.
+        what: the class of the error.
+        message: the message of the error, or the traceback.
+        seconds: processor time.
     """
 
     verdict: str
@@ -105,7 +115,7 @@ class Outcome(NamedTuple):
 
 
 class Hang(BaseException):
-    """An input took too long. Not an Exception, so that nothing takes it for a failure of its own."""
+    """An input took too long. It is not an Exception, so that no reader catches it."""
 
 
 def _traceback(err: BaseException) -> str:
@@ -113,7 +123,7 @@ def _traceback(err: BaseException) -> str:
 
 
 def outcome(target: Target, given: Any, limit_s: float = 0) -> Outcome:
-    """What becomes of one input, in a folder of its own. Args: limit_s: longer is a bug; 0: wait for ever."""
+    """Try one input in a folder of its own; if ``limit_s`` is not 0, an input that takes longer is a bug."""
     with tempfile.TemporaryDirectory() as top:
         folder, scratch = Path(top) / "given", Path(top) / "scratch"
         folder.mkdir()
@@ -156,12 +166,12 @@ def _watched(printed: io.StringIO, limit_s: float) -> Iterator[list[warnings.War
         stack.enter_context(contextlib.redirect_stderr(printed))
         caught = stack.enter_context(warnings.catch_warnings(record=True))
         warnings.simplefilter("always")
-        warnings.filterwarnings("ignore", r"\d+ unreadable images in ")  # asked for with skip_unreadable
+        warnings.filterwarnings("ignore", r"\d+ unreadable images in ")  # skip_unreadable asks for this warning
         yield caught
 
 
 def unclear(message: str, called: str) -> str:
-    """What is wrong with a message; empty if nothing is."""
+    """What is wrong with a message, or an empty string."""
     if len(message) > LONGEST:
         return f"has {len(message)} characters"
     if not message.isprintable():
@@ -172,7 +182,7 @@ def unclear(message: str, called: str) -> str:
 
 
 def state_of(folder: Path) -> list[tuple[Any, ...]]:
-    """All that is in a folder, with content and times."""
+    """The files in a folder, with their content and times."""
     found = []
     for name in sorted(str(path) for path in [folder, *folder.rglob("*")]):
         info = os.lstat(name)
@@ -191,7 +201,7 @@ def _same(found: Any, expected: Any) -> None:
 
 
 def _file(name: str) -> Callable[[bytes, Path], Path]:
-    """Places bytes as a file."""
+    """A ``place`` that writes bytes to a file."""
 
     def place(content: bytes, folder: Path) -> Path:
         (folder / name).write_bytes(content)
@@ -234,7 +244,7 @@ def _draw_indices(rng: Random) -> tuple[str, Any]:
         if codes:
             codes[rng.randrange(len(codes))] = some(rng, _CODES)
     form = some(rng, (list, tuple, set, str, "dict", "array", "value"))
-    with contextlib.suppress(TypeError, ValueError):  # not all codes fit in all forms
+    with contextlib.suppress(TypeError, ValueError):  # some codes do not fit in some forms
         if form == "dict":
             codes = dict(enumerate(codes))
         elif form == "array":
@@ -315,7 +325,7 @@ def _draw_yaml(tree: Any, rng: Random) -> bytes:
 
 def _check_config(config: Config, _: Any, scratch: Path) -> None:
     (scratch / "config.yaml").write_text(config.to_yaml(), encoding="utf-8")
-    _same(load_config(scratch / "config.yaml"), replace(config, audit=AuditSection()))  # not written
+    _same(load_config(scratch / "config.yaml"), replace(config, audit=AuditSection()))  # audit is not written
     _same(all(map(np.isfinite, config.audit.fraction_list + config.audit.learning_rate_list)), True)
     os.fsencode(config.save)
     _same((config.search_settings.population_size, "\0" in str(config.save)), (config.search.population_size, False))
@@ -337,7 +347,7 @@ _PYTHON_VALUES: tuple[Any, ...] = (
 
 
 def _draw_mapping(rng: Random) -> Any:
-    """A config as NASLib's loader makes it, with values that YAML has and values that it does not have."""
+    """A config like one from NASLib's loader, with values that YAML can hold and values that it cannot."""
     raw = copy.deepcopy(_GOOD_CONFIG)
     for _ in range(rng.randrange(3) + 1):
         place = raw
@@ -358,7 +368,7 @@ def _nested() -> Any:
 
 # -- tables ------------------------------------------------------------------------------------------------------------
 
-_TABLE_SPACE = TRANSBENCH101_MACRO  # the smallest
+_TABLE_SPACE = TRANSBENCH101_MACRO  # the smallest search space
 
 
 @functools.lru_cache(maxsize=1)
@@ -400,7 +410,7 @@ def _draw_table(rng: Random) -> bytes:
 
 
 def _drawn_csv(rng: Random, rows: list[list[str]]) -> bytes:
-    text, instead = io.StringIO(), "\ue000"  # of NUL, which the writer of Python 3.10 refuses
+    text, instead = io.StringIO(), "\ue000"  # stands for NUL, which the csv writer of Python 3.10 refuses
     writable = [[field.replace("\0", instead) for field in row] for row in rows]
     csv.writer(text, lineterminator=some(rng, ("\n", "\n", "\r\n", "\r"))).writerows(writable)
     raw = text.getvalue().replace(instead, "\0").encode("utf-8", "surrogatepass")
@@ -417,7 +427,7 @@ def _packed(rng: Random, raw: bytes) -> bytes:
 
 
 def _gzip_bomb() -> bytes:
-    """A quarter of a gigabyte of zeros."""
+    """A file that unpacks to a quarter of a gigabyte of zeros."""
     block = zlib.compressobj(9, zlib.DEFLATED, 31)
     out = [block.compress(bytes(1 << 24)) for _ in range(16)]
     return b"".join([*out, block.flush()])
@@ -489,7 +499,7 @@ def _good_ranker() -> bytes:
 
 
 def _parts(raw: bytes) -> tuple[dict[str, Any], bytes]:
-    """The header of a safetensors file, with what is JSON in it as a tree, and its weights."""
+    """The header of a safetensors file as a tree, with its JSON parsed, and the bytes of the weights."""
     size = int.from_bytes(raw[:8], "little")
     header = json.loads(raw[8 : 8 + size])
     header["__metadata__"] = {key: _parsed(value) for key, value in header["__metadata__"].items()}
@@ -526,7 +536,7 @@ _HUGE = (
 
 
 def _sealed(raw: bytes) -> bytes:
-    """The same with the checksum of what it holds now, where it can be read at all: else no other check is reached."""
+    """The same ranker file with a correct checksum, if it can be read; otherwise only the checksum would be tested."""
     with contextlib.suppress(Exception):
         size = int.from_bytes(raw[:8], "little")
         ((key, text),) = json.loads(raw[8 : 8 + size])["__metadata__"].items()
@@ -630,12 +640,12 @@ PIPE, FOLDER = object(), object()
 
 
 class Link(str):
-    """Where a symbolic link leads."""
+    """The path that a symbolic link points to."""
 
 
 @functools.lru_cache(maxsize=1)
 def _good_images() -> dict[str, bytes]:
-    """An image of every format and kind, by the ending of its name."""
+    """One image of every format and kind; the key is the ending of the file name."""
     rng = np.random.default_rng(0)
     rgb = Image.fromarray(rng.integers(0, 256, (9, 7, 3), dtype=np.uint8))
     exif = Image.Exif()
@@ -661,7 +671,7 @@ def _good_images() -> dict[str, bytes]:
     images = {}
     for name, image, options in kinds:
         out, suffix = io.BytesIO(), Path(f"x.{name.rpartition('.')[2]}").suffix
-        with contextlib.suppress(OSError, KeyError):  # a Pillow without libtiff or libwebp
+        with contextlib.suppress(OSError, KeyError):  # this Pillow lacks libtiff or libwebp
             image.save(out, Image.registered_extensions()[suffix], **options)
             images[name] = out.getvalue()
     return images
@@ -680,7 +690,7 @@ def _nasty_images() -> dict[str, bytes]:
     zeros = zlib.compress(bytes(1 << 26), 9)
     return {
         "bomb.png": _png(60_000, 60_000, _chunk(b"IDAT", zeros)),
-        "large.png": _png(9_000, 9_000, _chunk(b"IDAT", zeros)),  # cut short
+        "large.png": _png(9_000, 9_000, _chunk(b"IDAT", zeros)),  # the data are cut short
         "empty.png": _png(0, 0, _chunk(b"IDAT", zlib.compress(b""))),
         "thin.png": _png(1, 20_000_000, _chunk(b"IDAT", zeros)),
         "words.png": _png(1, 1, _chunk(b"zTXt", b"a\0\0" + zeros), _chunk(b"IDAT", zlib.compress(b"\0\0"))),
@@ -714,7 +724,7 @@ def _small_folder() -> dict[str, Any]:
 
 
 class Folder(NamedTuple):
-    """What a folder holds, by path, and how it is read."""
+    """A folder: the content of each file by its path, and the options to read it with."""
 
     content: dict[str, Any]
     skip_unreadable: bool = False
@@ -761,7 +771,7 @@ def _place_folder(given: Folder, folder: Path) -> tuple[Path, Folder]:
     top.mkdir()
     for name, content in given.content.items():
         path = top / name
-        with contextlib.suppress(OSError):  # a file stands where a folder is wanted, or the other way round
+        with contextlib.suppress(OSError):  # a file has the name of a folder, or the other way round
             path.parent.mkdir(parents=True, exist_ok=True)
             if isinstance(content, Link):
                 os.symlink(content, path)

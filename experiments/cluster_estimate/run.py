@@ -1,4 +1,4 @@
-"""What it costs to score all of NAS-Bench-201 by all proxies on 100 tasks, reckoned from unit costs measured here.
+"""Estimates the cost of scoring all of NAS-Bench-201 by all proxies on 100 tasks, from unit costs measured here.
 
 python -m experiments.cluster_estimate.run      # needs NASLib; prints the block of docs/cluster.md
 """
@@ -30,7 +30,7 @@ SIDE, BATCH_SIZE = 16, 32  # the defaults of archlock proxies
 
 
 class Measured(LocalProcesses):
-    """This process, which notes what calls and results weigh and take."""
+    """This process; it records the size and time of every call and result."""
 
     def __init__(self) -> None:
         super().__init__(1)
@@ -41,7 +41,7 @@ class Measured(LocalProcesses):
     ) -> Generator[tuple[Any, Any], None, None]:
         for name, call in calls.items():
             self.call_bytes.append(len(pickle.dumps((function, call))))
-            start = time.process_time()  # of this core, whoever else is at work on the machine
+            start = time.process_time()  # processor time, which does not depend on other programs
             result = function(*call)
             self.call_s.append(time.process_time() - start)
             self.result_bytes.append(len(pickle.dumps(result)))
@@ -51,7 +51,7 @@ class Measured(LocalProcesses):
 
 
 def measure(n_cells: int, folder: Path) -> dict[str, float]:
-    """Unit costs: seconds of one core, and bytes; of a cell is of a cell and a task."""
+    """The unit costs: seconds of one core, and bytes. The costs of a cell count one cell on one task."""
     generator = torch.Generator().manual_seed(0)
     images = torch.rand(4 * BATCH_SIZE, 3, SIDE, SIDE, generator=generator)
     tasks = [LabelledImages("task", images, torch.arange(len(images)) % 10, 10)]
@@ -70,7 +70,7 @@ def measure(n_cells: int, folder: Path) -> dict[str, float]:
         "result_bytes": float(np.mean(workers.result_bytes)),
         "part_file_bytes": float(np.mean(parts)),
         "table_bytes_a_cell": path.stat().st_size / n_cells,
-        "process_bytes": 1024.0 * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss,  # kB on Linux
+        "process_bytes": 1024.0 * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss,  # Linux reports kB
     }
 
 
@@ -89,7 +89,7 @@ def size_text(n_bytes: float) -> str:
 
 
 def block(unit: Mapping[str, float]) -> str:
-    """The text of the page."""
+    """The text block for docs/cluster.md."""
     n_cells, n_distinct = len(NASBENCH201.all()), len(NASBENCH201.distinct())
     n_scored = n_cells * N_TASKS
     n_parts = n_scored / unit["cells_a_part"]
@@ -129,7 +129,7 @@ def lines(pairs: list[list[str]]) -> str:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--cells", type=int, default=12, help="to measure on (default 12)")
+    parser.add_argument("--cells", type=int, default=12, help="number of cells to measure (default 12)")
     parser.add_argument("--out", type=Path, default=Path(__file__).parent / "results.json")
     args = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:

@@ -27,7 +27,7 @@ CELLS_A_PART = 30
 
 
 def train_cells(cells: Sequence[Cell], task: str, settings: FitSettings) -> list[dict[str, Any]]:
-    """For each cell, the metric on every split of every seed, and the seconds of training one network."""
+    """For each cell, the metric on every split for every seed, and the seconds to train one network."""
     results = []
     for cell in cells:
         metrics, seconds = fit_and_score(cell, digits_task(task), settings, SEEDS)
@@ -64,7 +64,7 @@ def main() -> None:
 
 
 def describe() -> None:
-    """Print the range of each task, and how alike the tasks order the cells."""
+    """Print the range of each task, and how similarly the tasks order the cells."""
     benchmark, cells = digits_benchmark(), functions()[1:]
 
     def metric(task: str, split: str) -> list[float]:

@@ -1,10 +1,10 @@
-"""Trains the shipped probe network of Task2Vec on made-up tasks over the digits images; a minute or two on one core.
+"""Trains the shipped probe network of Task2Vec on pretext tasks over the digits images, in a minute or two on one core.
 
     python -m experiments.digits_benchmark.probe
 
-One trunk, and for each pretext task a linear head that is thrown away. The tasks need no label and none of them is a
-task of the benchmark, so that the probe knows no more of one benchmark task than of another. It learns from the images
-that the benchmark trains on; what an image undergoes is drawn anew in every step.
+The network has one trunk, and a linear head for each pretext task; the heads are thrown away. The pretext tasks need no
+labels. None of them is a task of the benchmark, so that the probe does not know one benchmark task better than another.
+The probe trains on the benchmark's training images, and transforms them anew in every step.
 """
 
 from __future__ import annotations
@@ -25,13 +25,13 @@ from naslib_archlock.embedding.probes import FILE, digits_network, digits_networ
 from naslib_archlock.tasks.digits_tasks import digits_task
 from naslib_archlock.tasks.labelled_images import LabelledImages
 
-# From images, ``n x 8 x 8`` in [0, 1], and a generator: new images, what to predict, number of classes or 0.
+# Takes images, ``n x 8 x 8`` in [0, 1], and a generator. Returns new images, labels, and the number of classes or 0.
 Maker = Callable[[np.ndarray, np.random.Generator], "tuple[np.ndarray, np.ndarray, int]"]
 
 
 @dataclass(frozen=True)
 class Settings:
-    """AdamW on a one-cycle schedule; ``batch_size`` images of every task in a step."""
+    """AdamW with a one-cycle schedule; each step takes ``batch_size`` images of every task."""
 
     steps: int = 1500
     batch_size: int = 50
@@ -41,7 +41,7 @@ class Settings:
 
 
 def shift(images: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray, int]:
-    """Which of nine ways the image was moved: by -1, 0 or 1 pixel down and to the right."""
+    """Predict which of nine ways the image was moved: by -1, 0 or 1 pixel down and to the right."""
     label = rng.integers(9, size=len(images))
     padded = np.pad(images, ((0, 0), (1, 1), (1, 1)))
     moved = [image[2 - k // 3 : 10 - k // 3, 2 - k % 3 : 10 - k % 3] for image, k in zip(padded, label)]
@@ -49,13 +49,13 @@ def shift(images: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarray, np.
 
 
 def mirror(images: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray, int]:
-    """Whether left and right were exchanged."""
+    """Predict whether left and right were exchanged."""
     label = rng.integers(2, size=len(images))
     return np.where(label[:, None, None] == 1, images[:, :, ::-1], images), label, 2
 
 
 def blend(images: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray, int]:
-    """Of how many images, one to three, this is the brightest of each pixel."""
+    """Predict how many images, one to three, were blended by taking the brightest value of each pixel."""
     label = rng.integers(3, size=len(images))
     for extra in (1, 2):
         others = images[rng.permutation(len(images))]
@@ -64,13 +64,13 @@ def blend(images: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarray, np.
 
 
 def gamma(images: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray, int]:
-    """The exponent of the brightness: its logarithm to base 2, from -1 to 1."""
+    """Predict the exponent of the brightness, as its logarithm to base 2, from -1 to 1."""
     exponent = rng.uniform(-1, 1, len(images))
     return images ** (2.0 ** exponent[:, None, None]), exponent[:, None], 0
 
 
 def blur(images: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray, int]:
-    """How much of the image was replaced by the mean of each pixel's neighbourhood, from -1 (none) to 1 (all)."""
+    """Predict how much each pixel was replaced by the mean around it, from -1 (none) to 1 (all)."""
     padded = np.pad(images, ((0, 0), (1, 1), (1, 1)))
     smooth = np.mean([padded[:, i : i + 8, j : j + 8] for i in range(3) for j in range(3)], axis=0)
     share = rng.uniform(0, 1, len(images))[:, None, None]
@@ -78,7 +78,7 @@ def blur(images: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarray, np.n
 
 
 def inpaint(images: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray, int]:
-    """The 16 pixels in the middle, which are hidden."""
+    """Predict the 16 pixels in the middle, which are hidden."""
     hidden = images.copy()
     hidden[:, 2:6, 2:6] = 0
     return hidden, images[:, 2:6, 2:6].reshape(len(images), -1), 0
@@ -88,7 +88,7 @@ PRETEXT_TASKS: dict[str, Maker] = {f.__name__: f for f in (shift, mirror, blend,
 
 
 def make(task: str, images: np.ndarray, rng: np.random.Generator) -> LabelledImages:
-    """A pretext task over the images."""
+    """The data of a pretext task."""
     made, targets, n_classes = PRETEXT_TASKS[task](images, rng)
     dtype = torch.int64 if n_classes else torch.float32
     return LabelledImages(
@@ -100,7 +100,7 @@ def make(task: str, images: np.ndarray, rng: np.random.Generator) -> LabelledIma
 
 
 def train(images: np.ndarray, settings: Settings) -> tuple[nn.Sequential, nn.ModuleDict]:
-    """The trunk, and the head of each pretext task."""
+    """Train the trunk and the head of each pretext task."""
     rng = np.random.default_rng(settings.seed)
     torch.manual_seed(settings.seed)
     trunk = digits_network()
@@ -117,7 +117,7 @@ def train(images: np.ndarray, settings: Settings) -> tuple[nn.Sequential, nn.Mod
             make(task, images[rng.choice(len(images), settings.batch_size, replace=False)], rng)
             for task in PRETEXT_TASKS
         ]
-        # one pass for all tasks: the batch normalisation is that of their mixture
+        # One pass serves all tasks, so that batch normalisation sees their mixture.
         features = trunk(prepare(torch.cat([batch.images for batch in batches])))
         losses = [
             batch.loss(heads[batch.name](part), batch.targets)

@@ -1,4 +1,4 @@
-"""Trains the rankers in the box, on the zero-cost scores of the digits tasks: of all, and of all but each one.
+"""Trains the shipped rankers on the zero-cost scores of the digits tasks: on all tasks, and on all but each one.
 
 python -m experiments.digits_benchmark.rankers
 """

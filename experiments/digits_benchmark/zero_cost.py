@@ -1,6 +1,6 @@
-"""Scores the cells of the embedded benchmark by NASLib's 13 zero-cost proxies, on each of its tasks.
+"""Scores the cells of the embedded benchmark with NASLib's 13 zero-cost proxies, on each of its tasks.
 
-It needs NASLib. An interrupted run continues:
+This needs NASLib. An interrupted run continues:
 
     python -m experiments.digits_benchmark.zero_cost
 """

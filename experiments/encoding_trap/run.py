@@ -1,4 +1,4 @@
-"""A ranker trained on NAS-Bench-201 ranks TransNAS cells: in canonical form, and in NASLib's raw encodings.
+"""Compares two encodings for a ranker trained on NAS-Bench-201 that ranks TransNAS cells: canonical, and NASLib's raw.
 
 python -m experiments.encoding_trap.run --tables DIR
 """
@@ -25,7 +25,7 @@ from naslib_archlock.spaces.known import NASBENCH201, TRANSBENCH101_MICRO
 
 
 def raw(scores: ZeroCostScores) -> ZeroCostScores:
-    """The same scores with NASLib's op indices where the canonical codes should be: the trap."""
+    """The same scores, but with NASLib's op indices in place of the canonical codes: this is the trap."""
     cells = [scores.space.to_naslib(tuple(cell)) for cell in scores.cells.tolist()]
     return replace(scores, cells=np.array(cells))
 
@@ -33,8 +33,10 @@ def raw(scores: ZeroCostScores) -> ZeroCostScores:
 def run_once(tables: str, seed: int, encoding: str) -> dict[str, list[float]]:
     """Train on the NAS-Bench-201 tasks, then rank the cells of each TransNAS task.
 
-    All tasks get the same embedding, so that nothing but the cells' encoding tells the two runs apart.
-    Returns: for each TransNAS task, the pair accuracy on its votes, and Kendall tau to its validation accuracy.
+    All tasks get the same embedding, so that the two runs differ only in the encoding of cells.
+
+    Returns:
+        for each TransNAS task, the pair accuracy on its votes, and Kendall's tau to its validation accuracy.
     """
     view = raw if encoding == "raw" else (lambda scores: scores)
     by_space = {

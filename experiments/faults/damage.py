@@ -1,4 +1,4 @@
-"""Files of every kind that is read back, and what comes of a byte of them that was changed."""
+"""Makes a file of every kind that the package reads back, changes single bytes, and counts what happens."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ NOTICED, HARMLESS, MISSED = "noticed", "harmless: the same content", "missed"
 
 
 class Kind(NamedTuple):
-    """A kind of file. ``read`` gives its content as whoever needs it reads it, or None if it is taken for damaged."""
+    """A kind of file; ``read`` returns its content as the package reads it, or None if the package finds it damaged."""
 
     name: str
     path: Path
@@ -43,7 +43,7 @@ class Kind(NamedTuple):
 
 
 def flip(kind: Kind, at: Iterable[int], seed: int = 0) -> Counter[str]:
-    """Change one byte after the other, each to another at random, and count what came of it."""
+    """Change one byte after the other to another value at random, and count the outcomes."""
     rng = np.random.default_rng(seed)
     whole = kind.path.read_bytes()
     expected = kind.read()
@@ -63,13 +63,13 @@ def flip(kind: Kind, at: Iterable[int], seed: int = 0) -> Counter[str]:
 
 
 def spread(kind: Kind, n: int) -> list[int]:
-    """So many positions, evenly spaced, the first and the last of them; all where there are no more."""
+    """``n`` evenly spaced positions, with the first and the last; all positions if the file has no more."""
     size = len(kind.path.read_bytes())
     return sorted(set(np.linspace(0, size - 1, min(n, size)).astype(int).tolist()))
 
 
 def kinds(base: Path, tables: Path, images: Path) -> Iterator[Kind]:
-    """A real file of every kind, made in ``base``. Args: tables: toy ones; images: a folder of them."""
+    """Make a real file of every kind in ``base``, from toy ``tables`` and a folder of ``images``."""
     yield from _rankers(base)
     yield from _cached()
     yield _state(base, tables)
@@ -110,7 +110,7 @@ def _rankers(base: Path) -> Iterator[Kind]:
 
 
 def _cached() -> Iterator[Kind]:
-    """Embeddings and what was read of a benchmark: both files of each."""
+    """Cached files, two for an embedding and two for values read from a benchmark."""
     settings = task2vec.Task2VecSettings(max_images=4, head_steps=1)
     data = digits_task("digit")["train"].take(torch.arange(4))
     folder = user_folder("kept")
@@ -197,7 +197,7 @@ def _parts(base: Path) -> Iterator[Kind]:
         path = folder / f"{name}.json"
 
         def read(path: Path = path) -> Any:
-            # a damaged file is written again
+            # The package replaces a damaged file, which then has another inode.
             before = path.stat().st_ino
             content = compute()
             return content if path.stat().st_ino == before else None
@@ -227,7 +227,7 @@ def _trained_network(base: Path, images: Path) -> Kind:
     class Benchmark(TrainedBenchmark):
         def _measured(self, task: str, cell: Any) -> Any:
             calls.append(task)
-            if not figures:  # once is enough
+            if not figures:  # the first call is enough
                 figures.update(measured(self, task, cell))
             return figures
 

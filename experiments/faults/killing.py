@@ -1,7 +1,7 @@
-"""Real processes of a command, killed again and again, and what they leave compared with an uninterrupted run.
+"""Kills real processes of a command again and again, and compares their output with an uninterrupted run.
 
-As a script, it is that process: the command line with short trainings and frequent checkpoints, which may kill itself
-just before its n-th operation on the files of the folder that it runs in.
+As a script, this module is the process to kill: the command line, with short trainings and frequent checkpoints. It can
+kill itself just before its n-th file operation in the folder where it runs.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-_OPERATIONS = ("os.rename", "os.remove", "os.rmdir", "os.mkdir")  # names of audit events; os.replace is a rename
+_OPERATIONS = ("os.rename", "os.remove", "os.rmdir", "os.mkdir")  # names of audit events; os.replace reports a rename
 _COUNT = "operations on files: "
 _REPO = Path(__file__).resolve().parents[2]
 _DEADLINE = 600.0
@@ -29,12 +29,16 @@ _DEADLINE = 600.0
 
 @dataclass(frozen=True)
 class Command:
-    """A command to be killed, which writes below the folder that it runs in.
+    """A command to kill; it writes below the folder in which it runs.
 
-    Attributes: argv: its arguments; stages: what a kill may find, as (name, pattern of a file), the latest first;
-        resume: whether it needs ``--resume`` to go on with a folder that has a config.yaml; once: the file that it
-        refuses to write again, once it is there and nothing that matches ``unfinished`` is; seconds: between
-        checkpoints by the clock.
+    Attributes:
+        name: its name in the results.
+        argv: its arguments.
+        stages: how far it may have come, as (name, pattern of a file), with the latest stage first.
+        resume: whether it needs ``--resume`` to continue in a folder that has a config.yaml.
+        once: the file that it refuses to write again if it exists and no file matches ``unfinished``.
+        unfinished: the pattern of files that show that it has more to do.
+        seconds: the time between checkpoints.
     """
 
     name: str
@@ -46,22 +50,22 @@ class Command:
     seconds: float = 0.05
 
     def arguments(self, root: Path) -> list[str]:
-        """Of the process that begins, or goes on, in a folder."""
+        """The arguments of a process that begins or continues in a folder."""
         goes_on = self.resume and any(root.rglob("config.yaml"))
         return [*self.argv, *(["--resume"] if goes_on else [])]
 
     def is_done(self, root: Path) -> bool:
-        """Whether the command has nothing left to do, and would say so."""
+        """Whether the command has nothing left to do, and would refuse to run."""
         return bool(self.once) and (root / self.once).exists() and not any(root.rglob(self.unfinished))
 
     def stage(self, root: Path) -> str:
-        """How far it got."""
+        """The stage that the command has reached."""
         found = (name for name, pattern in self.stages if any(root.rglob(pattern)))
         return next(found, "before it wrote anything")
 
 
 class Kill(NamedTuple):
-    """One kill: of what, what it found, and whether the command then went on to the same bytes."""
+    """One kill: the command, its stage, and whether the command afterwards wrote the same bytes as without the kill."""
 
     command: str
     stage: str
@@ -71,8 +75,11 @@ class Kill(NamedTuple):
 class Whole(NamedTuple):
     """An uninterrupted run.
 
-    Attributes: contents: what it wrote; seconds: how long it took; seconds_before: how much of that before it wrote
-        anything; operations: how many on files it made.
+    Attributes:
+        contents: what it wrote.
+        seconds: how long it took.
+        seconds_before: how long it ran before it wrote anything.
+        operations: the number of its file operations.
     """
 
     contents: dict[str, Any]
@@ -96,11 +103,18 @@ def run_whole(command: Command, base: Path) -> Whole:
 
 
 def kill_at_random(command: Command, whole: Whole, base: Path, n_kills: int, seed: int, at_once: int = 2) -> list[Kill]:
-    """Kill processes at random moments until ``n_kills`` were, each run up to five times before it may end.
+    """Kill processes at random moments until there are ``n_kills``; each run is killed up to five times, then may end.
 
-    A third of the moments are drawn from the whole time that an uninterrupted run takes, the others from what is left
-    of it once a process has begun to write: most of a short run is spent on imports.
-    Args: at_once: so many runs side by side.
+    One third of the moments are drawn from the whole time of an uninterrupted run. The others are drawn from the time
+    after a process has begun to write, because a short run spends most of its time on imports.
+
+    Args:
+        command: the command to kill.
+        whole: an uninterrupted run of it.
+        base: the folder for the runs.
+        n_kills: the number of kills.
+        seed: the seed of the moments.
+        at_once: the number of runs side by side.
     """
 
     def runs(worker: int) -> list[Kill]:
@@ -125,7 +139,7 @@ def kill_at_random(command: Command, whole: Whole, base: Path, n_kills: int, see
                     stages.append(command.stage(root))
                 else:
                     _check(process, root)
-                    break  # it was quicker
+                    break  # the process finished before its kill
             kills += _judged(command, whole, root, stages)
         return kills
 
@@ -134,12 +148,12 @@ def kill_at_random(command: Command, whole: Whole, base: Path, n_kills: int, see
 
 
 def by_steps(command: Command) -> Command:
-    """The command without checkpoints by the clock, so that its operations on files are always the same."""
+    """The command without checkpoints by time, so that every run makes the same file operations."""
     return replace(command, seconds=1e9)
 
 
 def kill_at_operations(command: Command, whole: Whole, base: Path, at: Sequence[int], at_once: int = 2) -> list[Kill]:
-    """Kill a process just before each of these operations on files. Args: command: one of ``by_steps``."""
+    """Kill a process just before each of these file operations; ``command`` must come from ``by_steps``."""
 
     def run(n: int) -> list[Kill]:
         root = _new(base / f"operation-{n}")
@@ -149,7 +163,7 @@ def kill_at_operations(command: Command, whole: Whole, base: Path, at: Sequence[
         if not killed:
             _check(process, root)
         else:
-            _kill(process)  # what it has started, too
+            _kill(process)  # kill the processes that it has started, too
         return _judged(command, whole, root, [command.stage(root)] if killed else [])
 
     with ThreadPoolExecutor(at_once) as threads:
@@ -157,7 +171,7 @@ def kill_at_operations(command: Command, whole: Whole, base: Path, at: Sequence[
 
 
 def contents(root: Path) -> dict[str, Any]:
-    """What a command wrote, but for wall times, locks, and what killed writers leave until it is old."""
+    """What a command wrote, without wall times, locks, and temporary files that killed writers leave."""
     import pandas as pd
 
     from naslib_archlock.store import sealed
@@ -178,7 +192,7 @@ def contents(root: Path) -> dict[str, Any]:
 
 
 def _judged(command: Command, whole: Whole, root: Path, stages: list[str]) -> list[Kill]:
-    """Let the command end, and compare. Kills of one run survive together."""
+    """Let the command finish, and compare its output; all kills of one run survive or fail together."""
     if not command.is_done(root):
         _finish(command, root)
     survived = contents(root) == whole.contents
@@ -188,10 +202,10 @@ def _judged(command: Command, whole: Whole, root: Path, stages: list[str]) -> li
 
 
 def _last_change(root: Path) -> int:
-    """When anything below a folder was last written."""
+    """The time of the last write below a folder."""
     last = 0
     for path in (root, *root.rglob("*")):
-        with suppress(FileNotFoundError):  # renamed meanwhile
+        with suppress(FileNotFoundError):  # another process has renamed it
             last = max(last, path.stat().st_mtime_ns)
     return last
 
@@ -222,7 +236,7 @@ def _start(root: Path, command: Command, kill_at: int = 0) -> subprocess.Popen[b
 
 
 def _kill(process: subprocess.Popen[bytes]) -> None:
-    """With all that it has started, and no chance to tidy up."""
+    """Kill a process and all processes that it has started, so that none can clean up."""
     with suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGKILL)
     process.wait()
@@ -235,7 +249,7 @@ def _check(process: subprocess.Popen[bytes], root: Path) -> None:
 
 
 def _log(root: Path) -> Path:
-    """What the processes in a folder printed."""
+    """The file with the output of the processes that ran in a folder."""
     return root.with_suffix(".log")
 
 
@@ -267,7 +281,7 @@ methods:
 
 
 def commands(tables: Path, images: Path, study: Path) -> Iterator[Command]:
-    """Those to be killed. Args: tables: toy ones; images: a folder of them; study: a file that is written here."""
+    """The commands to kill, with toy ``tables`` and a folder of ``images``; writes a ``study`` file."""
     study.write_text(_STUDY, encoding="utf-8")
     toy = (
         "search_space", "transbench101_micro", "dataset", "class_scene", "archlock.target", "normal",
@@ -311,7 +325,7 @@ def commands(tables: Path, images: Path, study: Path) -> Iterator[Command]:
 
 
 def proxies(images: Path) -> Command:
-    """``archlock proxies``, which needs NASLib."""
+    """The command ``archlock proxies``, which needs NASLib."""
     return Command(
         "proxies",
         ("proxies", str(images), "--out", "out", "--cells", "40", "--proxies", "nwot,params", "--batch-size", "4",
@@ -326,9 +340,10 @@ def proxies(images: Path) -> Command:
 
 
 def _count_operations(kill_at: int) -> Callable[[], int]:
-    """A function that says how many operations on files below this folder were made.
+    """Count the file operations below this folder, and return a function that returns the count.
 
-    Args: kill_at: the one before which this process kills itself; 0 for none.
+    Args:
+        kill_at: the number of the operation before which this process kills itself; 0 for none.
     """
     here, count = os.path.join(os.getcwd(), ""), 0
 

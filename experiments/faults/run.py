@@ -1,10 +1,10 @@
-"""How many kills of how many are survived, and how many changed bytes of how many are noticed?
+"""Counts how many kills the commands survive, and how many changed bytes their readers notice.
 
 python -m experiments.faults.run [--kills 300] [--only bytes|kills]      # proxies are killed where NASLib is found
 
-Real processes of every command that takes long are killed with SIGKILL at random moments, and before each of their
-operations on files, and then go on; what they write is compared, byte for byte, with an uninterrupted run. Then every
-byte of a file of each kind that is read back is changed, one after the other.
+Real processes of every long command are killed with SIGKILL, at random moments and before each of their file
+operations. Then they continue, and their output is compared, byte for byte, with an uninterrupted run. After that,
+every byte of a file of each kind that the package reads back is changed, one after the other.
 """
 
 from __future__ import annotations
@@ -36,20 +36,22 @@ from naslib_archlock.plugin.compat import naslib_home
 
 FOLDER = Path(__file__).resolve().parent
 
-# How the kills are shared out: most to what starts quickest.
+# The share of kills for each command; the commands that start fastest get most.
 SHARES = {
     "search, bayesian": 0.3, "search, evolution, training a ranker": 0.1,
     "search, exhaustive, training a ranker": 0.1, "search --train-top": 0.1, "train-ranker": 0.1, "compare": 0.15,
     "audit": 0.1, "proxies": 0.05,
 }  # fmt: skip
-BY_OPERATION = "search, bayesian"  # each operation of a process that starts in a moment
+BY_OPERATION = "search, bayesian"  # killed before each of its file operations, because it starts fast
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description="Kill commands, and change bytes of files.")
-    parser.add_argument("--kills", type=int, default=300, help="at random moments (default 300)")
-    parser.add_argument("--bytes", type=int, default=10**9, metavar="N", help="so many of each file (default: all)")
-    parser.add_argument("--only", choices=("bytes", "kills"), help="of results.json, the other part stays as it is")
+    parser.add_argument("--kills", type=int, default=300, help="number of kills at random moments (default 300)")
+    parser.add_argument(
+        "--bytes", type=int, default=10**9, metavar="N", help="bytes to change in each file (default: all)"
+    )
+    parser.add_argument("--only", choices=("bytes", "kills"), help="run one part; results.json keeps the other")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--out", type=Path, default=FOLDER / "results.json")
     args = parser.parse_args()
@@ -68,7 +70,7 @@ def main() -> None:
 
 
 def _change_bytes(args: argparse.Namespace, base: Path, images: Path, results: dict[str, Any]) -> None:
-    """Of one file after the other."""
+    """Change the bytes of one file after the other."""
     results["bytes changed"] = {}
     (base / "files").mkdir()
     for kind in kinds(base / "files", base / "tables", images):
@@ -78,7 +80,7 @@ def _change_bytes(args: argparse.Namespace, base: Path, images: Path, results: d
 
 
 def _kill(args: argparse.Namespace, base: Path, images: Path, results: dict[str, Any]) -> None:
-    """Processes of one command after the other."""
+    """Kill the processes of one command after the other."""
     results["kills"] = {}
     for command in _commands(base, images):
         folder = base / command.name.replace(" ", "-").replace(",", "")

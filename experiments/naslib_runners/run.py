@@ -1,4 +1,4 @@
-"""archlock under NASLib's unmodified runner scripts, beside what NASLib's own optimizers find with them.
+"""Runs archlock with NASLib's unmodified runner scripts, and compares it with NASLib's own optimizers.
 
 python -m experiments.naslib_runners.run          (needs NASLib and its benchmark files)
 """
@@ -32,7 +32,7 @@ CONFIGS = Path(naslib_archlock.__file__).parent / "configs"
 
 
 def run_naslib(runner: str, space: SearchSpace, source: str, target: str, setting: str, seed: int) -> dict[str, Any]:
-    """Run NASLib's runner script in a process of its own. Returns: the architecture found, and the source look-ups."""
+    """Run NASLib's runner script in a process of its own, and return the architecture found and the source queries."""
     optimizer, _, scheme = setting.partition(" ")
     with tempfile.TemporaryDirectory() as out:
         script = naslib_home() / "naslib" / "runners" / runner / "runner.py"
@@ -47,7 +47,7 @@ def run_naslib(runner: str, space: SearchSpace, source: str, target: str, settin
         if done.returncode:
             raise RuntimeError(f"{setting} on {space.name}:\n{done.stderr[-2000:]}")
         found = re.findall(r"Final architecture hash: (\(.*\))", done.stdout)[-1]
-        # NumPy 2 prints NASLib's indices as np.int64(2)
+        # with NumPy 2, NASLib's indices are printed as np.int64(2)
         arch = space.from_naslib([int(digits) for digits in re.findall(r"\b\d+\b", found)])
         results = list(Path(out).rglob("result.json"))
         epochs = yaml.safe_load((CONFIGS / f"{space.name}.yaml").read_text())["search"]["epochs"]
@@ -67,11 +67,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--runner", default="bbo", choices=("bbo", "nas"))
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--tables", type=Path, help="plain tables, for true test accuracies of nasbench201")
+    parser.add_argument("--tables", type=Path, help="folder of plain tables, for true test accuracies of nasbench201")
     parser.add_argument("--out", type=Path, default=Path(__file__).parent / "results.json")
     args = parser.parse_args()
     results: dict[str, Any] = {}
-    meanings: dict[str, None] = {}  # each once, in order
+    meanings: dict[str, None] = {}  # each meaning once, in order
     rows = [["space: source -> target", "optimizer", "source test", "target test", "look-ups", "architecture"]]
     for space_name, source, target in PAIRS:
         space = get_space(space_name)

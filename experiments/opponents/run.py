@@ -1,7 +1,7 @@
-"""How many opponents are enough? Rankings of all of NAS-Bench-201 by a sample of opponents, and by all pairs.
+"""How many opponents are enough? Compares rankings of all of NAS-Bench-201 by a sample of opponents and by all pairs.
 
-A source and 10 simulated targets, as in scheme TU; the ranker is trained on what that scheme may see. Rank correlations
-are the worst over tasks and over draws of the opponents.
+There are one source and 10 simulated targets, as in scheme TU, and the ranker is trained on what that scheme may see.
+Rank correlations are the worst over tasks and over draws of the opponents.
 
 python -m experiments.opponents.run --tables DIR
 """
@@ -51,7 +51,7 @@ def main() -> None:
         results[n] = {"worst_spearman": worst, "seconds": seconds}
         rows.append([str(n), f"{worst:.5f}", f"{seconds:.2f}"])
     rows.append([f"{len(cells)} (all pairs)", "", f"{all_pairs_s:.1f}"])
-    peak_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e3  # kB on Linux
+    peak_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e3  # Linux reports kB
     write_results(args.out, {"all_pairs_seconds": all_pairs_s, "opponents": results, "peak_memory_mb": peak_mb})
     print(table(rows))
     print(f"{len(tasks)} tasks, {torch.get_num_threads()} threads; peak memory of the process {peak_mb:.0f} MB")

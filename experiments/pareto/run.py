@@ -1,4 +1,4 @@
-"""Source against target accuracy: the exact front of the embedded benchmark, and what each method reached.
+"""Draws source against target accuracy: the exact front of the embedded benchmark, and what each method found.
 
 archlock compare experiments/pareto/study.yaml --out experiments/pareto/results
 python -m experiments.pareto.run
@@ -24,14 +24,14 @@ FOLDER = Path(__file__).parent / "results"
 
 
 def exact_front(source: np.ndarray, target: np.ndarray) -> np.ndarray:
-    """Rows that no other beats on both: more accurate on the source, less so on the target; by falling source."""
+    """The rows that no other row beats on both tasks, from the highest source accuracy down; a good target is low."""
     order = np.lexsort((target, -source))
     lowest_before = np.minimum.accumulate(np.concatenate([[np.inf], target[order][:-1]]))
     return order[target[order] < lowest_before]
 
 
 def distance_to_front(frame: pd.DataFrame, source: np.ndarray, target: np.ndarray) -> pd.Series:
-    """How much lower the target could be at no less source accuracy, in points, of each row of results."""
+    """For each row of results, how many points lower the target could be with at least the same source accuracy."""
     lowest = [target[source >= reached].min() for reached in frame["source_test"] - 1e-3]  # results are rounded
     return frame["target_test"] - lowest
 

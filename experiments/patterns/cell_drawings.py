@@ -1,4 +1,4 @@
-"""Cells as pictures: four nodes, and on each edge between them its op."""
+"""Draws cells: four nodes, and the op on each edge between them."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 
 from naslib_archlock.spaces.cells import AVG_POOL, CONV_1X1, CONV_3X3, EDGES, NONE, SKIP, Cell, as_cell
 
-# No two edges cross: the third node lies inside the triangle of the others.
+# With the third node inside the triangle of the others, no two edges cross.
 _NODES = ((0.0, 0.0), (1.5, 1.8), (1.5, 0.72), (3.0, 0.0))
 _RADIUS = 0.17
 _STYLES = {
@@ -21,7 +21,7 @@ _STYLES = {
 
 
 def draw_cell(axis: Axes, cell: Cell, title: str = "") -> None:
-    """Draw a cell: node 0 is its input, node 3 its output; edges without op are left out. Raises: CellError."""
+    """Draw a cell. Node 0 is the input, node 3 the output; edges without an op are left out. Raises: CellError."""
     axis.set_axis_off()
     axis.set_xlim(-0.35, 3.35)
     axis.set_ylim(-0.4, 2.1)
@@ -56,11 +56,10 @@ def _draw_edge(axis: Axes, op: int, source: int, destination: int) -> None:
 def cell_grid(
     panels: Mapping[str, Mapping[tuple[str, str], tuple[Cell, str]]], tasks: Sequence[str], title: str
 ) -> Figure:
-    """Cells by source (rows) and target (columns), one block a panel, side by side.
+    """Draw cells by source (rows) and target (columns), with one block per panel, side by side.
 
     Args:
-        panels: the name of a block -> (source, target) -> cell and what is written above it; pairs without one stay
-            empty.
+        panels: name of a block -> (source, target) -> a cell and the text above it. Pairs without a cell stay empty.
     """
     n = len(tasks)
     figure = Figure(figsize=(0.5 + 1.12 * n * len(panels), 0.75 + 0.92 * n), layout="constrained")

@@ -1,15 +1,25 @@
-"""Which ops on which edges, and which features of a cell, go with a bad target within the source budget.
+"""Estimates which ops on which edges, and which features of a cell, make a lock good within the source budget.
 
-A *population* is the distinct functions of a space within a budget of the best source validation accuracy, and its
-*outcome* the target's test accuracy in standard deviations of that population: below 0 is a better lock than a random
-one. Effects are estimated in each population (one source, target and budget) and then averaged over pairs of tasks.
+A *population* is the set of distinct functions of a space within a budget of the best source validation accuracy. The
+*outcome* of a function is its test accuracy on the target, in standard deviations of the population; below 0, it is a
+better lock than a random function. Effects are estimated in each population, with one source, target and budget, and
+then averaged over pairs of tasks.
 
-Two kinds of interval, for two questions:
+There are two kinds of interval:
 
-* of one population, over its cells: the Bayesian bootstrap (Rubin, Annals of Statistics 1981), whose random weights
-  are never 0, so that no op drops out of a resample. A function has one weight in all populations that it is in;
-* of a mean over pairs, over tasks, with the cells drawn anew in each: pairs share tasks, so tasks are drawn, not pairs,
-  and a pair counts as often as the product of its tasks' draws (Snijders and Borgatti, Connections 1999).
+* for one population, over its cells: the Bayesian bootstrap (Rubin, Annals of Statistics 1981). Its random weights are
+  never 0, so no op drops out of a resample. A function has the same weight in all its populations;
+* for a mean over pairs, over tasks, with the cells drawn anew in each draw. Pairs share tasks, so tasks are drawn
+  instead of pairs. A pair counts as often as the product of its tasks' draws (Snijders and Borgatti, Connections 1999).
+
+The matrices of this module, for populations of ``n`` cells, ``r`` resamples with the estimate itself in the first row,
+and ``k`` effects:
+
+* ``cells``, ``n x 6``: op codes; ``ops``, ``n x 30``: their one-hot encoding; ``features``, ``n x k``;
+* ``weights``, ``r x n``: the weight of each cell in each resample; in ``mean_over_pairs``, the weight of each pair;
+* ``effects``, ``r x k``: the effects in one population. Over populations they are ``n_pairs x r x k``, or
+  ``n_pairs x k`` without resamples;
+* ``draws``, ``r x n_tasks``: how often each task is drawn.
 """
 
 from __future__ import annotations
@@ -26,11 +36,11 @@ from naslib_archlock.benchmarks.lock_score import LockScale
 from naslib_archlock.spaces.cells import ENCODING_DIM, one_hot
 from naslib_archlock.spaces.features import features
 
-LEAST_CELLS = 30  # of a population whose effects are estimated: a linear model of the ops has up to 24 free numbers
-LEAST_WITH_OP = 3  # cells with an op on an edge whose effect is estimated
-RIDGE = 1.0  # worth one cell an op: nothing in a population of hundreds, and makes one of 30 solvable
+LEAST_CELLS = 30  # the least cells for estimates: a linear model of the ops has up to 24 free numbers
+LEAST_WITH_OP = 3  # the least cells with an op on an edge to estimate its effect
+RIDGE = 1.0  # weighs as much as one cell per op: little among hundreds of cells, enough to solve a population of 30
 
-# The label of each feature in the results, and its name in ``spaces.features``.
+# The label of each feature in the results -> its name in ``spaces.features``.
 _FEATURES = {
     "3x3 convolutions": "conv_3x3",
     "1x1 convolutions": "conv_1x1",
@@ -61,13 +71,19 @@ def cell_features(cells: np.ndarray) -> np.ndarray:
 class Population:
     """The ``n`` distinct functions within the source budget, for one source and target.
 
-    Where a benchmark trained equal functions separately, the accuracies of a function are those of its representative,
-    the budget is measured from the best cell of all, and there may be none.
+    Some benchmarks trained several cells of one function. The function then has the accuracies of its representative.
+    The budget is still measured from the best cell of all, so the population may be empty.
 
     Attributes:
-        rows: of these functions in ``space.distinct()``; cells: ``n x 6``; source_position: source validation
-        accuracy, 0 at the budget's floor and 1 at the best of the space; outcome: target test accuracy, standardised;
-        target_val: target validation accuracy, in the target's unit; lock_scores.
+        space: the search space.
+        source: the source task.
+        target: the target task.
+        rows: ``n`` rows of ``space.distinct()``.
+        cells: ``n x 6``.
+        source_position: ``n`` source validation accuracies, scaled to 0 at the budget's floor and 1 at the best.
+        outcome: ``n`` test accuracies on the target, standardised.
+        target_val: ``n`` validation accuracies on the target, not scaled.
+        lock_scores: ``n`` lock scores.
     """
 
     space: str
@@ -85,12 +101,12 @@ class Population:
 
     @property
     def is_estimated(self) -> bool:
-        """Whether there are enough cells, and differences between them, to estimate effects."""
+        """Whether the population has enough cells, with different outcomes, to estimate effects."""
         return len(self) >= LEAST_CELLS and bool(self.outcome.any())
 
 
 def population(benchmark: Benchmark, source: str, target: str, budget_pct: float) -> Population:
-    """The population of a pair of tasks. Raises: UnknownNameError, ConfigError: as ``LockScale`` does."""
+    """The population of one pair of tasks. Raises: UnknownNameError, ConfigError: as ``LockScale`` does."""
     scale = LockScale(benchmark, source, target, budget_pct)
     space = benchmark.space
     is_distinct = np.isin(space.index(scale.archs), space.index(space.distinct()))
@@ -113,12 +129,12 @@ def population(benchmark: Benchmark, source: str, target: str, budget_pct: float
 
 
 def populations(benchmark: Benchmark, budget_pct: float) -> list[Population]:
-    """Those of all pairs of tasks of a benchmark."""
+    """The populations of all pairs of a benchmark's tasks."""
     return [population(benchmark, *pair, budget_pct) for pair in itertools.permutations(benchmark.tasks, 2)]
 
 
 def standardised(values: np.ndarray) -> np.ndarray:
-    """``values`` with mean 0 and standard deviation 1; zeros where all are the same."""
+    """``values`` with mean 0 and standard deviation 1; zeros if all are equal."""
     if not len(values) or np.ptp(values) <= 1e-12 * np.abs(values).max():
         return np.zeros(len(values))
     return (values - values.mean()) / values.std()
@@ -128,22 +144,29 @@ def standardised(values: np.ndarray) -> np.ndarray:
 
 
 def cell_weights(n_functions: int, n_resamples: int, rng: np.random.Generator) -> np.ndarray:
-    """Weights of the functions of a space, ``(1 + n_resamples) x n_functions``: all 1 in the first row (the estimate
-    itself), then those of the Bayesian bootstrap."""
+    """Weights of the functions of a space, ``(1 + n_resamples) x n_functions``.
+
+    The first row is all 1, for the estimate itself; the others are the weights of the Bayesian bootstrap.
+    """
     return np.vstack([np.ones(n_functions), rng.exponential(size=(n_resamples, n_functions))])
 
 
 def edge_effects(
     cells: np.ndarray, outcome: np.ndarray, weights: np.ndarray, held_fixed: np.ndarray | None = None
 ) -> np.ndarray:
-    """Effect of each op on each edge, in units of ``outcome``, with the ops on the other edges held fixed.
+    """The effect of each op on each edge, in units of ``outcome``, with the ops on the other edges held fixed.
 
-    The coefficients of a linear model on the one-hot encoding: a plain difference of means would blame an op for those
-    that a source budget makes it keep company with. They sum to zero over the ops of an edge: without a penalty on the
-    intercept the ridge solution does so by itself, as the columns of an edge sum to the intercept's.
+    The effects are coefficients of a linear model on the one-hot encoding. A plain difference of means would blame an
+    op for other ops that occur together with it within the budget. The effects of an edge sum to zero, because the
+    columns of an edge sum to the column of the intercept, which has no penalty.
 
-    Args: cells: ``n x 6``; outcome: ``n``; weights: ``r x n``, one model a row; held_fixed: ``n``, one more regressor.
-    Returns: ``r x 30``; NaN for ops that fewer than ``LEAST_WITH_OP`` cells have on that edge.
+    Args:
+        cells: ``n x 6``.
+        outcome: ``n``.
+        weights: ``r x n``, with one model per row.
+        held_fixed: ``n`` values of one more regressor.
+    Returns:
+        ``r x 30``; NaN for an op that fewer than ``LEAST_WITH_OP`` cells have on the edge.
     """
     ops = one_hot(cells).astype(np.float64)
     x = ops if held_fixed is None else np.column_stack([ops, standardised(held_fixed)])
@@ -153,7 +176,7 @@ def edge_effects(
 
 
 def _ridge(x: np.ndarray, y: np.ndarray, weights: np.ndarray) -> np.ndarray:
-    """Coefficients of weighted ridge regression with a free intercept, ``r x p``, one model a row of ``weights``."""
+    """Coefficients of weighted ridge regression with a free intercept, ``r x p``: one model per row of ``weights``."""
     n, p = x.shape
     weights = weights * (n / weights.sum(axis=1, keepdims=True))
     mean_x, mean_y = weights @ x / n, weights @ y / n
@@ -166,13 +189,18 @@ def _ridge(x: np.ndarray, y: np.ndarray, weights: np.ndarray) -> np.ndarray:
 def feature_effects(
     features: np.ndarray, source_val: np.ndarray, outcome: np.ndarray, weights: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Correlation of each feature with the outcome, and the same with source accuracy held fixed.
+    """The correlation of each feature with the outcome, and the same with source accuracy held fixed.
 
-    The second is the partial correlation: what the feature says of the target beyond what source accuracy does.
+    The second is the partial correlation: it shows what the feature tells about the target beyond source accuracy.
 
-    Args: features: ``n x k``; source_val, outcome: ``n``; weights: ``r x n``, one pair of results a row.
-    Returns: two arrays ``r x k``; NaN for features that differ in fewer than ``LEAST_WITH_OP`` cells from the most
-        frequent value, or that source accuracy determines.
+    Args:
+        features: ``n x k``.
+        source_val: ``n``.
+        outcome: ``n``.
+        weights: ``r x n``, with one pair of results per row.
+    Returns:
+        two arrays ``r x k``. They are NaN for a feature that differs from its most frequent value in fewer than
+        ``LEAST_WITH_OP`` cells; the second is also NaN for a feature that source accuracy determines.
     """
     weights = weights / weights.sum(axis=1, keepdims=True)
     f = np.stack([standardised(column) for column in features.T], axis=1)
@@ -195,9 +223,9 @@ def feature_effects(
 
 
 def task_draws(n_tasks: int, n_resamples: int, rng: np.random.Generator) -> np.ndarray:
-    """How often each task is drawn, ``(1 + n_resamples) x n_tasks``: once each in the first row (the estimate itself).
+    """How often each task is drawn, ``(1 + n_resamples) x n_tasks``; in the first row, for the estimate itself, once.
 
-    Draws of one task only hold no pair, and are drawn again.
+    A draw with only one task has no pair, so it is drawn again.
     """
     rows = [np.ones(n_tasks, dtype=np.int64)]
     while len(rows) <= n_resamples:
@@ -208,12 +236,15 @@ def task_draws(n_tasks: int, n_resamples: int, rng: np.random.Generator) -> np.n
 
 
 def mean_over_pairs(values: np.ndarray, pairs: Sequence[Sequence[int]], draws: np.ndarray) -> np.ndarray:
-    """Means over pairs of tasks, in every draw of tasks.
+    """The means over pairs of tasks, in every draw of tasks.
 
-    Args: values: ``n_pairs x k``, or ``n_pairs x r x k`` if they are others in every draw (with the cells drawn too);
-        NaN where there is none. pairs: the numbers of each one's tasks (its source and target, or all those of a pair
-        of pairs); draws: ``r x n_tasks``.
-    Returns: ``r x k``; NaN where a draw holds no pair that has a value.
+    Args:
+        values: ``n_pairs x k``, or ``n_pairs x r x k`` if the values differ between draws, because cells are drawn too.
+            Missing values are NaN.
+        pairs: for each pair, the numbers of its source and target; for a pair of pairs, the numbers of all its tasks.
+        draws: ``r x n_tasks``.
+    Returns:
+        ``r x k``; NaN if no pair of a draw has a value.
     """
     values = values if values.ndim == 3 else values[:, None]
     weights = np.stack([draws[:, list(tasks)].prod(axis=1) for tasks in pairs]).astype(np.float64)[:, :, None]
@@ -225,7 +256,7 @@ def mean_over_pairs(values: np.ndarray, pairs: Sequence[Sequence[int]], draws: n
 
 @dataclass(frozen=True)
 class Estimate:
-    """Of ``k`` numbers at once: value, ends of the 95% interval, two-sided p of "it is 0"; NaN if unknown."""
+    """Estimates of ``k`` numbers: value, ends of the 95% interval, and two-sided p for "it is 0"; NaN if unknown."""
 
     value: np.ndarray
     low: np.ndarray
@@ -234,15 +265,15 @@ class Estimate:
 
     @property
     def excludes_zero(self) -> np.ndarray:
-        """Whether the interval does."""
+        """Whether the interval excludes 0."""
         return (self.low > 0) | (self.high < 0)
 
 
 def estimate(replicates: np.ndarray, degrees_of_freedom: float = np.inf) -> Estimate:
-    """The estimate that is the first of ``(1 + r) x k`` replicates, with what the others say of it.
+    """An estimate from ``(1 + r) x k`` replicates: the first row is the value, the others give its interval and p.
 
-    ``p`` is that of Student's t with the standard deviation of the replicates: over tasks, as many degrees of freedom
-    as there are tasks, less one for each space; NaN with 0, where the replicates are too few kinds to have one.
+    ``p`` comes from Student's t with the standard deviation of the replicates. Over tasks, the degrees of freedom are
+    the number of tasks, less one for each space. They are 0 if there are too few different draws; then ``p`` is NaN.
     """
     value, resampled = replicates[0], replicates[1:]
     known = np.isfinite(value)
@@ -257,16 +288,16 @@ def estimate(replicates: np.ndarray, degrees_of_freedom: float = np.inf) -> Esti
 
 
 def benjamini_hochberg(p: np.ndarray) -> np.ndarray:
-    """p values corrected so that a bound on them bounds the share of false discoveries; a NaN does not count."""
+    """p values corrected for the false discovery rate; NaN values do not count."""
     adjusted = np.full(len(p), np.nan)
-    order = np.argsort(p)[: np.isfinite(p).sum()][::-1]  # NaN sort last; the largest first
+    order = np.argsort(p)[: np.isfinite(p).sum()][::-1]  # the largest first, without NaN
     n = len(order)
     adjusted[order] = np.minimum.accumulate(p[order] * n / np.arange(n, 0, -1)).clip(max=1)
     return adjusted
 
 
 def sign_agreement(values: np.ndarray, overall: np.ndarray) -> np.ndarray:
-    """Share of ``n_pairs x k`` values that have the sign of ``overall`` (``k``); NaN where there is no value."""
+    """The share of ``n_pairs x k`` values that have the sign of ``overall`` (``k``); NaN if there is no value."""
     is_there = np.isfinite(values)
     with np.errstate(invalid="ignore"):
         share: np.ndarray = ((np.sign(values) == np.sign(overall)) & is_there).sum(axis=0) / is_there.sum(axis=0)
@@ -274,7 +305,7 @@ def sign_agreement(values: np.ndarray, overall: np.ndarray) -> np.ndarray:
 
 
 def rank_correlation(a: np.ndarray, b: np.ndarray) -> float:
-    """Spearman's, of two vectors of effects, over those that both have; NaN with fewer than three."""
+    """Spearman's correlation of two vectors of effects, where both have values; NaN with fewer than three."""
     both = np.isfinite(a) & np.isfinite(b)
     if both.sum() < 3:
         return np.nan
@@ -282,10 +313,13 @@ def rank_correlation(a: np.ndarray, b: np.ndarray) -> float:
 
 
 def shares_of_effects(effects: np.ndarray, pairs: Sequence[tuple[int, int]]) -> dict[str, float]:
-    """How much of the sum of squares of effects all pairs have in common, and what the target, then the source, adds.
+    """Split the sum of squares of effects into parts: common to all pairs, added by the target, then by the source.
 
-    By least squares, in this order; shares of 1, ``rest`` included.
-    Args: effects: ``n_pairs x k``, only those that every pair has are used; pairs: numbers of source and target.
+    The split is by least squares, in this order. The parts are shares of 1; ``rest`` is what is left.
+
+    Args:
+        effects: ``n_pairs x k``; only the effects that every pair has are used.
+        pairs: for each pair, the numbers of its source and target.
     """
     effects = effects[:, np.isfinite(effects).all(axis=0)]
     sources, targets = (np.array(column) for column in zip(*pairs))
@@ -304,9 +338,12 @@ def shares_of_effects(effects: np.ndarray, pairs: Sequence[tuple[int, int]]) -> 
 
 
 def predicted_by_others(cells: np.ndarray, effects: np.ndarray) -> np.ndarray:
-    """Outcome of ``n x 6`` cells by the mean of other populations' edge effects, ``n_others x 30``; ``n``.
+    """Predict the outcome of ``n x 6`` cells by the mean edge effects of other populations, ``n_others x 30``.
 
-    An op whose effect is unknown counts as 0: the average op of its edge.
+    An unknown effect counts as 0, which is the average op of the edge.
+
+    Returns:
+        ``n`` predictions.
     """
     is_there = np.isfinite(effects)
     mean = np.where(is_there, effects, 0).sum(axis=0) / np.maximum(is_there.sum(axis=0), 1)
@@ -316,7 +353,7 @@ def predicted_by_others(cells: np.ndarray, effects: np.ndarray) -> np.ndarray:
 def predicted_by_itself(
     cells: np.ndarray, outcome: np.ndarray, rng: np.random.Generator, folds: int = 10
 ) -> np.ndarray:
-    """Outcome of ``n x 6`` cells by edge effects estimated on the others, in cross-validation; ``n``."""
+    """Predict the outcome of ``n x 6`` cells by edge effects estimated on the other folds; ``n`` predictions."""
     fold_of = rng.permutation(len(cells)) % folds
     is_training = fold_of != np.arange(folds)[:, None]
     x = one_hot(cells).astype(np.float64)
@@ -329,7 +366,7 @@ def predicted_by_itself(
 
 
 def explained_variance(outcome: np.ndarray, predicted: np.ndarray) -> float:
-    """Share of the variance of a standardised outcome, after both are centred; below 0 if worse than the mean."""
+    """The share of the variance of a standardised outcome, after centring both; below 0 if worse than the mean."""
     error = outcome - (predicted - predicted.mean())
     return float(1 - (error**2).mean() / (outcome**2).mean())
 
@@ -337,17 +374,17 @@ def explained_variance(outcome: np.ndarray, predicted: np.ndarray) -> float:
 def linear_model(
     training: Sequence[Population], design: Callable[[Population], np.ndarray]
 ) -> Callable[[Population], np.ndarray]:
-    """A predictor of the outcome, linear in ``design(population)`` (``n x k``), fitted to several populations.
+    """A predictor of the outcome that is linear in ``design(population)`` (``n x k``), fitted to several populations.
 
-    Each population counts the same, whatever its size. Columns are standardised over the training cells, and RIDGE is
-    worth one population.
+    Each population has the same weight, whatever its size. Columns are standardised over the training cells, and RIDGE
+    weighs as much as one population.
     """
     shares = np.concatenate([np.full(len(p), 1 / len(p)) for p in training])
     shares /= shares.sum()
     x = np.vstack([design(p) for p in training])
     mean = shares @ x
     scale = np.sqrt(shares @ (x - mean) ** 2)
-    scale[scale < 1e-12] = np.inf  # a column that never changes says nothing
+    scale[scale < 1e-12] = np.inf  # a constant column gets the coefficient 0
     x = (x - mean) / scale
     gram = x.T @ (shares[:, None] * x) + RIDGE / len(training) * np.eye(x.shape[1])
     coefficients = np.linalg.solve(gram, x.T @ (shares * np.concatenate([p.outcome for p in training])))
@@ -355,5 +392,5 @@ def linear_model(
 
 
 def pick_score(population: Population, penalty: np.ndarray) -> float:
-    """Lock score of the cell with the least penalty (``n``): the mean of those that share it."""
+    """The lock score of the cell with the least penalty (``n``); if several share it, the mean of their scores."""
     return float(population.lock_scores[np.isclose(penalty, penalty.min())].mean())

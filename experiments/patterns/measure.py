@@ -1,4 +1,4 @@
-"""What the study computes: effects of all pairs at one budget, and what they have in common."""
+"""The computations of the study: the effects of all pairs at one budget, and what the pairs have in common."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ from naslib_archlock.spaces.cells import N_CODES, N_SLOTS, one_hot
 from naslib_archlock.studies.statistics import holm
 
 SIGNIFICANT = 0.05
-LEAST_TASKS = 4  # with fewer, too few different draws of tasks exist to test anything
-N_SHARED_OPS = 4  # pooling is in NAS-Bench-201 only
+LEAST_TASKS = 4  # with fewer tasks, there are too few different draws of tasks for a test
+N_SHARED_OPS = 4  # only NAS-Bench-201 has pooling
 EFFECTS = tuple(f"{edge} {op}" for edge in EDGE_NAMES for op in OPS)
 ALONE, FIXED = "", ", source accuracy held fixed"
 EDGES, FEATURE = "ops on edges", "features"
@@ -29,13 +29,13 @@ NAMES = {kind + way: names for kind, names in ((EDGES, EFFECTS), (FEATURE, FEATU
 
 @dataclass(frozen=True)
 class Measured:
-    """All effects of a space at one budget, of the pairs whose populations are large enough, with their replicates."""
+    """The effects of a space at one budget, with replicates, for the pairs whose populations are large enough."""
 
     benchmark: Benchmark
     populations: list[Population]  # of all pairs
     estimated: list[Population]
     effects: dict[str, np.ndarray]  # a key of NAMES -> pairs x (1 + resamples) x names
-    draws: np.ndarray  # of tasks
+    draws: np.ndarray  # how often each task is drawn
 
     @property
     def name(self) -> str:
@@ -54,16 +54,16 @@ class Measured:
         return n_tasks - 1 if n_tasks >= LEAST_TASKS else 0
 
     def mean(self, values: np.ndarray) -> Estimate:
-        """Mean over pairs of ``pairs x k``, or ``pairs x (1 + resamples) x k``."""
+        """The mean over pairs of ``pairs x k`` or ``pairs x (1 + resamples) x k`` values."""
         return estimates.estimate(estimates.mean_over_pairs(values, self.pairs, self.draws), self.degrees_of_freedom)
 
     def is_significant(self, kind: str) -> np.ndarray:
-        """Whether each effect of each pair is, at a false discovery rate of 5% over all of this kind; ``pairs x k``."""
+        """Whether each effect in each pair is significant, ``pairs x k``; the kind's false discovery rate is 5%."""
         return corrected([estimates.estimate(replicates) for replicates in self.effects[kind]]) < SIGNIFICANT
 
 
 def corrected(found: Sequence[Estimate]) -> np.ndarray:
-    """p corrected for false discoveries among all effects of several estimates, ``n_estimates x k``."""
+    """p values corrected for false discoveries among all effects of several estimates, ``n_estimates x k``."""
     return estimates.benjamini_hochberg(np.concatenate([e.p for e in found])).reshape(len(found), -1)
 
 
@@ -88,7 +88,7 @@ def measure(benchmark: Benchmark, budget_pct: float, n_resamples: int, seed: int
 
 
 def recentred(effects: np.ndarray) -> np.ndarray:
-    """Edge effects (``... x 30``) against the mean of the four ops that all spaces share; NaN for pooling."""
+    """Edge effects (``... x 30``) minus the mean of the four ops that all spaces have; NaN for pooling."""
     by_edge = effects.reshape(*effects.shape[:-1], N_SLOTS, N_CODES).copy()
     by_edge[..., N_SHARED_OPS:] = np.nan
     is_there = np.isfinite(by_edge)
@@ -98,18 +98,18 @@ def recentred(effects: np.ndarray) -> np.ndarray:
 
 
 def comparable(m: Measured, kind: str) -> np.ndarray:
-    """Effects that mean the same in all spaces, ``pairs x (1 + resamples) x k``."""
+    """Effects that can be compared between spaces, ``pairs x (1 + resamples) x k``."""
     return recentred(m.effects[kind]) if kind.startswith(EDGES) else m.effects[kind]
 
 
 def over_spaces(measured: Sequence[Measured], kind: str) -> Estimate:
-    """The mean over spaces, each counting the same, of the means over pairs."""
+    """The mean over spaces of the means over pairs; each space has the same weight."""
     replicates = [estimates.mean_over_pairs(comparable(m, kind), m.pairs, m.draws) for m in measured]
     return estimates.estimate(np.mean(replicates, axis=0), sum(m.degrees_of_freedom for m in measured))
 
 
 def of_target(m: Measured, target: str) -> Estimate:
-    """Edge effects on one target: mean over the sources, interval over cells."""
+    """The edge effects on one target: the mean over sources, with an interval over cells."""
     mine = [p.target == target for p in m.estimated]
     sources = [(i,) for i in range(sum(mine))]
     return estimates.estimate(
@@ -118,7 +118,7 @@ def of_target(m: Measured, target: str) -> Estimate:
 
 
 def consistency(m: Measured) -> dict[str, Estimate]:
-    """Mean rank correlation between the edge effects of two pairs, by what the two have in common."""
+    """The mean rank correlation between the edge effects of two pairs, by which tasks the two share."""
     found: dict[str, list[tuple[float, tuple[int, ...]]]] = {}
     for (a, pair), (b, other) in itertools.combinations(zip(m.effects[EDGES][:, 0], m.pairs), 2):
         in_common = ("no task in common", "one's source is the other's target", "source and target swapped")
@@ -134,15 +134,23 @@ def consistency(m: Measured) -> dict[str, Estimate]:
 
 
 def between_spaces(a: Measured, b: Measured, kind: str) -> Estimate:
-    """Rank correlation between the mean effects of two spaces, over the ops that both have; interval over tasks."""
+    """The rank correlation between the mean effects of two spaces, over the ops that both have; interval over tasks."""
     means = [estimates.mean_over_pairs(comparable(m, kind)[:, 0], m.pairs, m.draws) for m in (a, b)]
     return estimates.estimate(np.array([[estimates.rank_correlation(x, y)] for x, y in zip(*means)]))
 
 
 @dataclass(frozen=True)
 class Agreement:
-    """How far pairs agree on one effect: in each space, the share of pairs that has the sign of the mean over spaces,
-    and in how many pairs it is significant with that sign, and with the other."""
+    """How much the pairs agree on one effect.
+
+    Attributes:
+        name: the effect.
+        effect: its mean over spaces, with the interval.
+        p_holm: its p value, corrected by Holm's method.
+        share: in each space, the share of pairs with the same sign as the mean over spaces.
+        significant: in each space, the number of pairs in which it is significant with that sign.
+        against: in each space, the number of pairs in which it is significant with the other sign.
+    """
 
     name: str
     effect: list[float | None]
@@ -153,7 +161,7 @@ class Agreement:
 
 
 def agreements(measured: Sequence[Measured], kind: str) -> list[Agreement]:
-    """Of all effects that every space has, most agreement first."""
+    """The agreement on all effects that every space has, with the most agreement first."""
     overall = over_spaces(measured, kind)
     values = [comparable(m, kind)[:, 0] for m in measured]
     shares = np.array([estimates.sign_agreement(v, overall.value) for v in values])
@@ -179,7 +187,7 @@ def agreements(measured: Sequence[Measured], kind: str) -> list[Agreement]:
 
 
 def explained(m: Measured, others: Sequence[Measured], seed: int) -> dict[str, Estimate]:
-    """Share of the variance of target accuracy within the budget, mean over pairs, by what it is predicted from."""
+    """The explained share of the variance of target accuracy within the budget, per predictor; the mean over pairs."""
     rng = stream(seed, "split")
     own = m.effects[EDGES][:, 0]
     elsewhere = [recentred(estimates.mean_over_pairs(o.effects[EDGES][:, 0], o.pairs, o.draws)[0]) for o in others]
@@ -201,7 +209,7 @@ def explained(m: Measured, others: Sequence[Measured], seed: int) -> dict[str, E
 
 
 def straight_line(x: np.ndarray, y: np.ndarray) -> np.ndarray:
-    """``y`` as predicted by a straight line on ``x``."""
+    """``y`` as predicted by a straight line through ``x``."""
     x = estimates.standardised(x)
     return x * (x @ y) / len(x)
 
@@ -215,7 +223,7 @@ def feature(p: Population, name: str) -> np.ndarray:
     return cell_features(p.cells)[:, FEATURES.index(name)]
 
 
-# What is minimised within the budget. The last two were put together after looking at these very pairs.
+# Each rule picks the cell with the least value within the budget. The last two were found by looking at these pairs.
 RULES: dict[str, Penalty] = {
     "least accurate on the source": lambda p: p.source_position,
     "fewest weights": lambda p: feature(p, "weights"),
@@ -227,8 +235,8 @@ RULES: dict[str, Penalty] = {
         feature(p, "weights") / 9 - feature(p, "fewest convolutions on a path")
     ),
 }
-# What no search can do: it knows the target. Lock scores reach 1 over all cells, not over distinct functions only,
-# because benchmarks trained some equal functions more than once.
+# These know the target, so no search can use them. Lock scores reach 1 over all cells, but maybe not over distinct
+# functions, because benchmarks trained some equal functions more than once.
 CEILINGS: dict[str, Penalty] = {
     "ceiling: validation accuracy on the target": lambda p: p.target_val,
     "best distinct function: test accuracy on the target": lambda p: p.outcome,
@@ -240,7 +248,7 @@ def single(name: str, sign: float) -> Penalty:
     return lambda p: sign * feature(p, name)
 
 
-# The cell at one end of a single feature.
+# These pick the cell with the least or the most of a single feature.
 SINGLES = {f"{word} {name}": single(name, sign) for name in FEATURES for word, sign in ENDS.items()}
 
 DESIGNS: dict[str, Callable[[Population], np.ndarray]] = {
@@ -250,8 +258,10 @@ DESIGNS: dict[str, Callable[[Population], np.ndarray]] = {
 
 
 def picks(m: Measured, others: Sequence[Measured]) -> dict[str, dict[str, Any]]:
-    """Mean lock score of what each rule picks, over all pairs that leave a choice, and the rule's rank correlation with
-    target accuracy."""
+    """For each rule, the mean lock score of its picks, and its rank correlation with target accuracy.
+
+    Both are means over all pairs that leave a choice.
+    """
     scored = with_choice(m)
     rules = {**RULES, **SINGLES, **CEILINGS}
     found = {name: [rule(p) for p in scored] for name, rule in rules.items()}
@@ -278,12 +288,12 @@ def picks(m: Measured, others: Sequence[Measured]) -> dict[str, dict[str, Any]]:
 
 
 def with_choice(m: Measured) -> list[Population]:
-    """The populations in which one cell is a better lock than another."""
+    """The populations in which some cell is a better lock than another."""
     return [p for p in m.populations if p.outcome.any()]
 
 
 def varies(p: Population, penalty: np.ndarray) -> bool:
-    """Whether a rule tells the cells of an estimated population apart."""
+    """Whether a rule gives different values to the cells of an estimated population."""
     return p.is_estimated and bool(np.ptp(penalty) > 0)
 
 
@@ -291,17 +301,17 @@ def varies(p: Population, penalty: np.ndarray) -> bool:
 
 
 def rounded(value: float) -> float | None:
-    """A number as it is stored: four decimals, None if unknown."""
+    """A number as it is stored: with four decimals, or None if unknown."""
     return round(float(value), 4) + 0.0 if np.isfinite(value) else None
 
 
 def brief(found: Estimate, k: int = 0) -> list[float | None]:
-    """Value and ends of the interval."""
+    """The value and the ends of its interval."""
     return [rounded(x[k]) for x in (found.value, found.low, found.high)]
 
 
 def listed(found: Estimate, names: Sequence[str]) -> dict[str, dict[str, Any]]:
-    """All effects that are known, with their intervals and corrected p."""
+    """All known effects, with their intervals and corrected p values."""
     p_holm = holm(found.p)
     return {
         name: {"effect": brief(found, k), "p_holm": rounded(p_holm[k])}
@@ -349,7 +359,7 @@ def of_space(m: Measured, others: Sequence[Measured], seed: int) -> dict[str, An
 
 
 def features_of_extremes(m: Measured) -> dict[str, dict[str, float | None]]:
-    """Mean features of the best and the worst lock of each pair that leaves a choice, and of all in budget."""
+    """Mean features of the best lock, the worst lock, and all cells in budget, over the pairs that leave a choice."""
     kinds: dict[str, Callable[[Population], Any]] = {
         "best locks": lambda p: [p.lock_scores.argmax()],
         "worst locks": lambda p: [p.lock_scores.argmin()],

@@ -1,4 +1,4 @@
-"""The pictures of the study: heat maps over edge and op, and what features of a cell say."""
+"""The pictures of the study: heat maps over edges and ops, and the correlations of features with target accuracy."""
 
 from __future__ import annotations
 
@@ -20,22 +20,23 @@ from naslib_archlock.spaces.cells import EDGES, N_CODES, N_SLOTS
 
 OPS = ("none", "skip", "1x1", "3x3", "pool")
 EDGE_NAMES = tuple(f"{source}→{destination}" for source, destination in EDGES)
-_CMAP = matplotlib.colormaps["RdBu"].resampled(20)  # red: bad on the target, as a lock should be
+_CMAP = matplotlib.colormaps["RdBu"].resampled(20)  # red marks a low accuracy on the target, as a lock should have
 _MISSING = "#e8e8e8"
 
 
 def small_png(figure: Figure) -> bytes:
-    """The figure as a PNG file of 256 colours: a third of the size, and much the same to the eye."""
+    """The figure as a PNG file with 256 colours; it is a third of the size and looks nearly the same."""
     packed = io.BytesIO()
     Image.open(io.BytesIO(png(figure))).convert("RGB").quantize(256).save(packed, format="png", optimize=True)
     return packed.getvalue()
 
 
 def heat_maps(panels: Mapping[str, tuple[Estimate, np.ndarray]], n_ops: int, title: str, columns: int = 4) -> Figure:
-    """One map of edges and ops a panel.
+    """Draw one map of edges and ops per panel.
 
-    Args: panels: title -> the effects (30) and whether each is significant after correction; n_ops: how many of the ops
-        the space has.
+    Args:
+        panels: title -> the effects (30), and whether each is significant after correction.
+        n_ops: the number of ops that the space has.
     """
     n_rows = -(-len(panels) // columns)
     width = 0.36 + 0.44 * n_ops
@@ -81,9 +82,10 @@ def _draw_map(axis: Axes, effects: Estimate, is_significant: np.ndarray, n_ops: 
 
 
 def feature_figure(panels: Mapping[str, Mapping[str, Estimate]], features: Sequence[str]) -> Figure:
-    """Mean correlation with target accuracy of every feature, one panel a search space.
+    """Draw the mean correlation of every feature with target accuracy, with one panel per search space.
 
-    Args: panels: search space -> label of a kind of correlation -> its estimates (one a feature).
+    Args:
+        panels: search space -> label of a kind of correlation -> its estimates, one per feature.
     """
     figure = Figure(figsize=(2.2 + 2.1 * len(panels), 0.9 + 0.27 * len(features)), layout="constrained")
     axes = figure.subplots(1, len(panels), squeeze=False, sharey=True, sharex=True)[0]

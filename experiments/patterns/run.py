@@ -1,6 +1,6 @@
-"""Which ops on which edges, and which features of a cell, make it non-transferable: per task and over all.
+"""Shows which ops on which edges, and which features of a cell, make it non-transferable, per task and overall.
 
-python -m experiments.patterns.run --tables DIR    # without it, on the embedded benchmark only
+python -m experiments.patterns.run --tables DIR    # without --tables, only the embedded benchmark is studied
 """
 
 from __future__ import annotations
@@ -51,16 +51,18 @@ from naslib_archlock.studies.statistics import holm
 
 BUDGETS_PCT = (2.0, 5.0)
 NEARLY_ALL = 0.9
-LISTED = 8  # rows of the lists of agreement
+LISTED = 8  # the number of rows in the lists of agreement
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--tables", type=Path, metavar="DIR", help="folder of plain tables (default: digits only)")
     parser.add_argument("--resamples", type=int, default=1000, help="bootstrap resamples (default 1000)")
-    parser.add_argument("--seed", type=int, default=0, help="of the bootstrap and of cross-validation (default 0)")
+    parser.add_argument("--seed", type=int, default=0, help="seed of the bootstrap and of cross-validation (default 0)")
     parser.add_argument(
-        "--out", type=Path, help="folder of results and pictures (default: this one, or build/patterns without tables)"
+        "--out",
+        type=Path,
+        help="folder for results and pictures (default: the script's, or build/patterns without tables)",
     )
     args = parser.parse_args()
     if args.resamples < 10:
@@ -68,7 +70,7 @@ def main() -> None:
     if args.seed < 0:
         parser.error(f"--seed {args.seed} must not be negative")
     try:
-        # what is kept beside this script holds all spaces, and is not replaced by a part of it
+        # The results beside this script cover all spaces, so a run on one space must not replace them.
         out = args.out or (Path(__file__).parent if args.tables else Path("build/patterns"))
         run(args.tables, out, args.resamples, args.seed)
     except ArchLockError as err:
@@ -76,7 +78,7 @@ def main() -> None:
 
 
 def run(tables: Path | None, out: Path, n_resamples: int, seed: int) -> None:
-    """The study; writes its results and pictures to ``out`` and prints its tables. Raises: TableError, OutputError."""
+    """Run the study, write results and pictures to ``out``, and print the tables. Raises: TableError, OutputError."""
     make_folder(out)
     benchmarks: list[Benchmark] = [digits_benchmark()]
     if tables:
@@ -93,7 +95,7 @@ def run(tables: Path | None, out: Path, n_resamples: int, seed: int) -> None:
 
 
 def pairs_csv(by_budget: dict[float, list[Measured]]) -> bytes:
-    """The effects of every pair, with intervals over cells and p corrected within each space, budget and kind."""
+    """The effects of every pair, with intervals over cells, and p corrected within each space, budget and kind."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(
@@ -113,7 +115,7 @@ def pairs_csv(by_budget: dict[float, list[Measured]]) -> bytes:
 
 
 def draw(folder: Path, budget: float, measured: Sequence[Measured]) -> None:
-    """All pictures at one budget."""
+    """Draw all pictures at one budget."""
     for m in measured:
         about = f"{m.name}, source budget {budget:g}%"
         targets = {task: of_target(m, task) for task in m.benchmark.tasks if task in {p.target for p in m.estimated}}
@@ -157,7 +159,7 @@ def extremes(m: Measured) -> dict[str, dict[tuple[str, str], tuple[tuple[int, ..
 
 
 def words(budget: float, found: dict[str, Any]) -> str:
-    """The results at one budget as text."""
+    """The results at one budget, as text."""
     spaces: dict[str, dict[str, Any]] = found["spaces"]
     parts = [f"== source budget {budget:g}% ==", populations_table(spaces)]
     parts += [agreement_table(kind, rows, list(spaces)) for kind, rows in found["agreement"].items()]
@@ -219,7 +221,7 @@ def picks_table(spaces: dict[str, dict[str, Any]]) -> str:
         ["lock score of the pick", *(f"{n} ({next(iter(s['picks'].values()))['pairs']})" for n, s in spaces.items())]
     ]
     found = dict.fromkeys(rule for space in spaces.values() for rule in space["picks"])
-    rules = [rule for rule in found if rule in RULES or rule not in SINGLES]  # all single features are in the file
+    rules = [rule for rule in found if rule in RULES or rule not in SINGLES]  # the file also has single features
     for rule in rules:
         cells = [space["picks"].get(rule) for space in spaces.values()]
         rows.append([rule, *(f"{show(c['lock_score'])} {correlation(c)}" if c else "" for c in cells)])
@@ -240,7 +242,7 @@ def correlation(cell: dict[str, Any]) -> str:
 
 
 def by_space(title: str, spaces: dict[str, dict[str, Any]], key: str, scale: float = 1.0, digits: int = 2) -> str:
-    """A table of one kind of result, one row a name and one column a space."""
+    """A table of one kind of result, with a row per name and a column per space."""
     rows = [[title, *spaces]]
     for name in dict.fromkeys(name for space in spaces.values() for name in space[key]):
         cells = [space[key].get(name) for space in spaces.values()]
@@ -249,7 +251,7 @@ def by_space(title: str, spaces: dict[str, dict[str, Any]], key: str, scale: flo
 
 
 def show(values: Sequence[float | None], digits: int = 2, scale: float = 1.0) -> str:
-    """``value [low, high]``; the value alone where all draws of tasks have the same."""
+    """The text ``value [low, high]``, or the value alone if all draws of tasks give the same."""
     value, low, high = ("?" if x is None else f"{scale * x:.{digits}f}" for x in values)
     return f"{value} [{low}, {high}]" if low != high else value
 

@@ -1,4 +1,4 @@
-"""Kendall tau of the predictor beside NASLib's, from NASLib's own PredictorEvaluator, on the same cells.
+"""Compares Kendall's tau of our predictor and NASLib's, with NASLib's own PredictorEvaluator, on the same cells.
 
 python -m experiments.predictor_tau.run          (needs NASLib and its benchmark files)
 """
@@ -25,7 +25,7 @@ TASKS = (("nasbench201", "cifar10"), ("nasbench201", "ImageNet16-120"), ("transb
 
 
 def make_predictor(name: str, seed: int) -> Any:
-    """One of NASLib's predictors as its runner builds them, or ours."""
+    """One of NASLib's predictors, built as NASLib's runner builds it, or ours."""
     from naslib import predictors
     from naslib.utils.encodings import EncodingType
 
@@ -38,7 +38,7 @@ def make_predictor(name: str, seed: int) -> Any:
 def evaluate(
     names: Sequence[str], space: str, task: str, train_size: int, test_size: int, seed: int
 ) -> dict[str, dict[str, float]]:
-    """Kendall tau and seconds of each predictor, all on the cells that PredictorEvaluator draws with this seed."""
+    """Kendall's tau and the seconds of each predictor, on the cells that PredictorEvaluator draws with this seed."""
     from fvcore.common.config import CfgNode
     from naslib import search_spaces
     from naslib.defaults.predictor_evaluator import PredictorEvaluator
@@ -47,7 +47,7 @@ def evaluate(
     raw = yaml.safe_load((naslib_home() / "naslib/runners/predictors/predictor_config.yaml").read_text())
     raw.update(dataset=task, search_space=space, seed=seed, train_size_single=train_size, test_size=test_size)
     search_space = search_spaces.get_search_space(space, task)
-    search_space.instantiate_model = False  # no network per cell
+    search_space.instantiate_model = False  # do not build a network for each cell
     set_seed(seed)
     evaluator = PredictorEvaluator(make_predictor(names[0], seed), config=CfgNode(raw))
     evaluator.adapt_search_space(search_space, load_labeled=False, dataset_api=get_dataset_api(space, task))

@@ -1,4 +1,4 @@
-"""Pair accuracy of the ranker on zero-cost tables: unseen cells, left-out tasks, the paper's five sizes, voters.
+"""Measures pair accuracies of the ranker: on unseen cells, on left-out tasks, at the paper's five sizes, and by voters.
 
 python -m experiments.ranker_accuracy.run --tables DIR
 """
@@ -23,12 +23,12 @@ from naslib_archlock.report.text import table
 from naslib_archlock.spaces.known import NASBENCH201, TRANSBENCH101_MICRO
 
 VOTERS = (
-    "nwot,jacov,params,flops,l2_norm,synflow",  # the default
+    "nwot,jacov,params,flops,l2_norm,synflow",  # the default voters
     "nwot,params,flops,l2_norm,synflow",
     "nwot,jacov,params",
     "epe_nas,fisher,flops,grad_norm,grasp,jacov,l2_norm,nwot,params,plain,snip,synflow",
 )
-# The rows of the paper's table of ranker sizes, with its pair accuracy in %.
+# The rows of the paper's table of ranker sizes, each with its pair accuracy in %.
 PAPER_SIZES = (
     ((256, 64, 32), "sgd", 85),
     ((256, 64, 32, 16), "sgd", 83),
@@ -44,14 +44,14 @@ def config_for(tables: str, seed: int, *overrides: str) -> Config:
 
 
 def train_once(tables: str, seed: int, left_out: str, *overrides: str) -> dict[str, Any]:
-    """Train on all tasks but ``left_out``; the pair accuracies."""
+    """Train on all tasks but ``left_out``, and return the pair accuracies."""
     config = config_for(tables, seed, "archlock.leave_out", left_out, *overrides)
     _, report = train_on_scores(config, *Knowledge(config).training_tables(), progress=None)
     return {"unseen": report.unseen_cells, "left_out": report.left_out_tasks}
 
 
 def vote_truth(tables: str, voters: str) -> float:
-    """How often the votes order a pair of cells as validation accuracy does, mean over tasks; a tie counts half."""
+    """How often the votes order two cells as validation accuracy does, the mean over tasks; a tie counts half."""
     weights = parse_proxies(voters)
     shares = []
     for space in (NASBENCH201, TRANSBENCH101_MICRO):
@@ -112,7 +112,7 @@ def main() -> None:
                 "optimizer": optimizer,
                 "paper_pct": paper_pct,
                 "unseen_cells": accuracy,
-                # a network whose ReLUs all died answers the same to every pair
+                # If all ReLUs of a network have died, it answers the same to every pair.
                 "collapsed": sum(value < 0.6 for value in accuracy["values"]),
             }
         )

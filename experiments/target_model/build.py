@@ -1,4 +1,4 @@
-"""Makes the file of moments that target models are fitted from (``data/target_moments.json``).
+"""Makes the file of second moments from which target models are fitted (``data/target_moments.json``).
 
 python -m experiments.target_model.build --tables DIR
 """
@@ -38,7 +38,7 @@ def main() -> None:
 
 
 def all_weights(benchmark: Benchmark, folder: Path) -> dict[tuple[str, str], float]:
-    """(task, target) -> weight, before the source is left out."""
+    """(task, target) -> the weight of a task for that target, before the source is left out."""
     is_embedded = benchmark.space is DIGITS
     path = data.checked_path("zc_digits.json.gz") if is_embedded else find_zero_cost(folder, benchmark.space)
     if path is None:

@@ -1,4 +1,4 @@
-"""What predicts a bad target within the source budget? Single picks by each predictor, all source accuracies known.
+"""Compares predictors of low target accuracy within the source budget, when all source accuracies are known.
 
 python -m experiments.target_model.run --tables DIR
 """
@@ -29,18 +29,18 @@ from naslib_archlock.spaces.known import NASBENCH201, TRANSBENCH101_MICRO
 from naslib_archlock.strategies.target_model import TargetModel, other_tasks, percentiles, populations
 
 BUDGETS_PCT = (2.0, 5.0)
-# Choices were made on these pairs; every other pair of the two benchmarks of NASLib is reported apart.
+# The method was chosen on these pairs, so the other pairs of NASLib's two benchmarks are reported separately.
 DEVELOPMENT = {
     ("cifar10", "cifar100"), ("cifar100", "ImageNet16-120"), ("ImageNet16-120", "cifar10"),
     *itertools.permutations(("class_scene", "room_layout", "autoencoder"), 2),
 }  # fmt: skip
 
-# A predictor gives every architecture of ``space.all()`` a number: the lower, the worse for the target.
+# A predictor gives every architecture of ``space.all()`` a number; the lowest should be worst on the target.
 Predictor = Callable[[str, str], np.ndarray]
 
 
 class Predictors:
-    """All predictors of one benchmark; those that are fitted are fitted on the other benchmarks."""
+    """All predictors of one benchmark; the fitted ones are fitted on the other benchmarks."""
 
     def __init__(self, benchmark: Benchmark, others: list[Benchmark], folder: Path) -> None:
         self.archs = benchmark.space.all()
@@ -77,12 +77,12 @@ class Predictors:
 
 
 def _column(values: np.ndarray, i: int, source: str, target: str) -> np.ndarray:
-    """A predictor that is the same for every pair of tasks."""
+    """A predictor that gives the same values for every pair of tasks."""
     return values[:, i]
 
 
 def _boosted_trees(benchmarks: list[Benchmark], folder: Path) -> HistGradientBoostingRegressor:
-    """Fitted on the populations that the ridge regression is fitted on, with the same weights."""
+    """Boosted trees, fitted on the same populations as the ridge regression, with the same weights."""
     rows, labels, weights = [], [], []
     for benchmark in benchmarks:
         archs = benchmark.space.distinct()
@@ -101,7 +101,7 @@ def _tree_columns(cells: np.ndarray) -> np.ndarray:
 
 
 def judge(scale: LockScale, predicted: np.ndarray) -> dict[str, float]:
-    """Lock score of the lowest prediction, mean over the five lowest, and rank correlation within the budget."""
+    """The lock score of the lowest prediction, the mean of the five lowest, and the rank correlation in the budget."""
     rows = np.flatnonzero(scale.within)
     picks = scale.least(predicted, 5)
     scores = [scale.score(arch).lock_score for arch in picks]

@@ -1,8 +1,9 @@
-"""Does a locked architecture also resist an attack on its trained weights? All 30 pairs of the digits tasks.
+"""Does a locked architecture also resist an attack on its trained weights? Tests all 30 pairs of the digits tasks.
 
-For each source: the cell that scheme TU found, the one that scheme S finds, and a random one within the source budget.
-For each pair of tasks also the ceiling, the best lock within the budget by the target's validation accuracy, which no
-search sees. Each is trained on the source, and attacked on the target (``archlock audit``).
+For each source, there are three cells: the one that scheme TU found, the one that scheme S finds, and a random one
+within the source budget. For each pair of tasks, there is also the ceiling: the best lock within the budget by the
+target's validation accuracy, which no search sees. Each cell is trained on the source and attacked on the target
+(``archlock audit``).
 
 python -m experiments.transfer_audit.run        # an interrupted run continues
 """
@@ -38,12 +39,14 @@ from naslib_archlock.store.files import write_bytes, write_text
 HERE = Path(__file__).parent
 CEILING = "ceiling"
 ROLES = (FOUND, S, RANDOM, CEILING)
-RATES = "0.03,0.1"  # of the three of the default, those that attackers choose nearly always
+RATES = "0.03,0.1"  # two of the default's three learning rates; attackers nearly always choose one of these
 
 
 def audit_source(source: str, seeds: int, args: argparse.Namespace) -> pd.DataFrame:
-    """Figures of every role on all targets of one source, with the benchmark's own: columns as of ``by_role``, source,
-    ``benchmark``, the test metric in the table."""
+    """The figures of every role on all targets of one source: the columns of ``by_role``, and two more.
+
+    ``source`` is the source, and ``benchmark`` is the test metric in the benchmark's table.
+    """
     config = load_config(
         None, ["search_space", "digits", "dataset", source, "audit.seeds", str(seeds), "audit.learning_rates", RATES]
     )
@@ -68,7 +71,7 @@ def audit_source(source: str, seeds: int, args: argparse.Namespace) -> pd.DataFr
 
 
 def cells_of_source(config: Config, benchmark: Benchmark) -> dict[str, list[Cell]]:
-    """Role -> cells, of those that do not depend on the target."""
+    """Role -> cells, for the roles that do not depend on the target."""
     search = prepare(config, benchmark).search
     for _ in range(config.search.epochs):
         search.step()
@@ -76,15 +79,15 @@ def cells_of_source(config: Config, benchmark: Benchmark) -> dict[str, list[Cell
 
 
 def ceiling(config: Config, benchmark: Benchmark, target: str) -> Cell:
-    """The best lock there is on a target."""
+    """The cell that is the best lock on a target."""
     return LockScale(benchmark, config.dataset, target, config.archlock.source_budget_pct).ceiling()
 
 
 def differences(figures: pd.DataFrame) -> list[dict[str, Any]]:
-    """How much more the attacker gets from the weights of a role than from those of another: means over pairs.
+    """How much more the attacker gets from the weights of one role than from another's: means over pairs.
 
-    Below 0, the role resists more. Intervals are 95% intervals (Student's t) over the means of the sources: the targets
-    of one source share its cells and their weights.
+    Below 0, the role resists more. Intervals are 95% intervals (Student's t) over the means of the sources, because the
+    targets of one source share its cells and their weights.
     """
     rows = []
     for role, other in ((FOUND, S), (FOUND, RANDOM), (CEILING, S), (CEILING, RANDOM), (RANDOM, S)):
@@ -109,8 +112,10 @@ def differences(figures: pd.DataFrame) -> list[dict[str, Any]]:
 
 
 def agreement(figures: pd.DataFrame) -> list[dict[str, Any]]:
-    """Does the benchmark tell how much an attacker gets? Rank correlation over pairs and roles of the differences to
-    scheme S, in the table and under the strongest attack on the weights."""
+    """The rank correlation, over pairs and roles, of the differences to scheme S in the table and under attack.
+
+    It shows whether the benchmark tells how much the strongest attack on the weights gets.
+    """
     rows = []
     for fraction, of_fraction in figures.groupby("fraction_pct"):
         x, y = beside_s(of_fraction, "benchmark"), beside_s(of_fraction, TRANSFER)
@@ -119,13 +124,13 @@ def agreement(figures: pd.DataFrame) -> list[dict[str, Any]]:
 
 
 def beside_s(figures: pd.DataFrame, figure: str) -> pd.Series:
-    """Means over seeds of the other roles, minus those of scheme S."""
+    """The means over seeds of the other roles, minus the means of scheme S."""
     wide = figures.groupby(["source", "target", "role"])[figure].mean().unstack("role")
     return wide[[role for role in wide if role != S]].sub(wide[S], axis=0).stack()
 
 
 def picture(figures: pd.DataFrame) -> bytes:
-    """Difference to scheme S under attack against that in the table, one panel for each number of images."""
+    """Draw the difference to scheme S under attack against the difference in the table, per number of images."""
     fractions = sorted(figures["fraction_pct"].unique())
     figure = Figure(figsize=(1 + 3.4 * len(fractions), 4), layout="constrained")
     axes = figure.subplots(1, len(fractions), squeeze=False, sharex=True)[0]
@@ -146,7 +151,7 @@ def picture(figures: pd.DataFrame) -> bytes:
 
 
 def difference_table(rows: list[dict[str, Any]], figure: str) -> str:
-    """A table of ``differences``."""
+    """The table of ``differences``."""
     lines = [["difference", "images", "mean ± 95% over sources", "sources below 0", "pairs below 0"]]
     lines += [
         [
@@ -162,10 +167,12 @@ def difference_table(rows: list[dict[str, Any]], figure: str) -> str:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--seeds", type=int, default=3, help="networks of every cell (default 3)")
-    parser.add_argument("--sources", nargs="+", choices=DIGITS.tasks, default=DIGITS.tasks, help="default: all six")
+    parser.add_argument("--seeds", type=int, default=3, help="number of networks per cell (default 3)")
     parser.add_argument(
-        "--parts", type=Path, default=Path("build/transfer_audit"), help="folder that keeps what is done"
+        "--sources", nargs="+", choices=DIGITS.tasks, default=DIGITS.tasks, help="source tasks (default: all)"
+    )
+    parser.add_argument(
+        "--parts", type=Path, default=Path("build/transfer_audit"), help="folder that keeps finished parts"
     )
     parser.add_argument("--out", type=Path, default=HERE, help="folder to write to")
     add_worker_options(parser)

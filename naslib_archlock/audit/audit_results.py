@@ -1,8 +1,16 @@
-"""What an audit says: the attacker's choices, attack gains, and the cells compared, with intervals over seeds.
+"""The figures of an audit: how accurate the attacker becomes, how much the weights help, and how cells compare.
 
-The attacker chooses by validation figures of the target: the learning rate of each attack, and of the attacks that use
-the weights the strongest, here called ``transfer``. Figures reported are test figures. The *attack gain* is what the
-weights are worth to the attacker: transfer minus training from scratch.
+The attacker chooses by validation accuracy on the target: first the learning rate of each attack, then the strongest of
+the attacks that use the weights, called ``transfer``. The figures reported are test accuracies. The *attack gain* is
+``transfer`` minus training from scratch: how much the released weights help the attacker.
+
+The tables of this module:
+
+* ``attacks``: a row for each target, arch, fraction, seed, attack and learning rate, with the accuracies ``val`` and
+  ``test``;
+* ``chosen``: a row for each target, arch, fraction and seed; the columns ``FIGURES`` hold test accuracies;
+* ``figures``: like ``chosen``, with a role in place of an arch;
+* ``wide``: a row for each target, fraction and seed, and a column for each role.
 """
 
 from __future__ import annotations
@@ -21,12 +29,13 @@ _PLACE = ["target", "arch", "fraction_pct", "seed"]
 
 
 def chosen_attacks(attacks: pd.DataFrame) -> pd.DataFrame:
-    """Test figures as the attacker chooses: a row for each target, arch, fraction and seed, a column for each figure.
+    """The test accuracies after the attacker's choices.
 
     Args:
         attacks: a table that ``run_audit`` returned.
     Returns:
-        columns target, arch, fraction_pct, seed, and the columns of ``FIGURES``.
+        a row for each target, arch, fraction and seed, with the columns target, arch, fraction_pct, seed, and
+        ``FIGURES``.
     """
     best = _best_by_validation(attacks, [*_PLACE, "attack"])
     table = best.pivot(index=_PLACE, columns="attack", values="test")
@@ -36,18 +45,18 @@ def chosen_attacks(attacks: pd.DataFrame) -> pd.DataFrame:
 
 
 def _best_by_validation(rows: pd.DataFrame, by: Sequence[str]) -> pd.DataFrame:
-    """The row with the highest validation figure of each group; the first of equals."""
+    """The row with the highest validation accuracy in each group; the first one if several are equal."""
     return rows.loc[rows.groupby(list(by), sort=False)["val"].idxmax()]
 
 
 def by_role(chosen: pd.DataFrame, roles: Mapping[str, Mapping[str, Sequence[str]]]) -> pd.DataFrame:
-    """Figures of every role, of several archs in one role their mean.
+    """The figures of every role; if a role has several archs, their mean.
 
     Args:
         chosen: a table that ``chosen_attacks`` returned.
         roles: target -> role -> archs.
     Returns:
-        columns target, role, fraction_pct, seed, and the columns of ``FIGURES``, in the order of ``roles``.
+        columns target, role, fraction_pct, seed, and ``FIGURES``, in the order of ``roles``.
     """
     parts = []
     for target, of_target in roles.items():
@@ -60,7 +69,7 @@ def by_role(chosen: pd.DataFrame, roles: Mapping[str, Mapping[str, Sequence[str]
 
 
 def summarise(figures: pd.DataFrame) -> pd.DataFrame:
-    """Mean and 95% interval over seeds, a row for each target, role, fraction and figure.
+    """The mean and 95% interval over seeds, with a row for each target, role, fraction and figure.
 
     Args:
         figures: a table that ``by_role`` returned.
@@ -77,12 +86,16 @@ def summarise(figures: pd.DataFrame) -> pd.DataFrame:
 
 
 def compare(figures: pd.DataFrame, role: str, other: str, figure: str = TRANSFER) -> pd.DataFrame:
-    """How much one role gives the attacker beyond another, seed by seed: below 0, the role resists more.
+    """The difference of a figure between two roles, paired by seed; below 0, ``role`` resists the attacker more.
 
     Args:
         figures: a table that ``by_role`` returned.
+        role: the role that the difference is computed for.
+        other: the role to compare with, which is subtracted.
+        figure: the figure, one of ``FIGURES``.
     Returns:
-        columns target, fraction_pct, mean, low, high, n_seeds; a row for each target and fraction that has both.
+        columns target, fraction_pct, mean, low, high, n_seeds, with a row for each target and fraction that has both
+        roles.
     """
     wide = figures.pivot(index=["target", "fraction_pct", "seed"], columns="role", values=figure)
     if role not in wide or other not in wide:
@@ -96,7 +109,7 @@ def compare(figures: pd.DataFrame, role: str, other: str, figure: str = TRANSFER
 
 
 def mean_interval(values: Sequence[float] | pd.Series) -> dict[str, float]:
-    """Mean and 95% interval of Student's t: mean, low, high, n_seeds; NaN for the interval of one value."""
+    """The mean and its 95% interval by Student's t: mean, low, high, n_seeds. The interval of one value is NaN."""
     x = np.asarray(values, dtype=np.float64)
     mean, half = float(x.mean()), half_width(x)
     return {"mean": mean, "low": mean - half, "high": mean + half, "n_seeds": len(x)}

@@ -1,6 +1,13 @@
-"""What a search, or the training of a ranker, may know of tasks: zero-cost scores, images, and embeddings of both.
+"""The data on tasks that a search, or the training of a ranker, may use: zero-cost scores, images and embeddings.
 
-A ``Knowledge`` reads nothing of the tasks that are hidden from it.
+A ``Knowledge`` reads nothing that belongs to a hidden task.
+
+The vectors of this module:
+
+* ``vector``, ``e``: the embedding of one task; all tasks of a ranker share the length ``e``, its ``embedding_dim``.
+  With embedding ``proxies``, ``e`` is the number of proxies times the number of reference cells; with ``task2vec``,
+  the number of filters of the probe network; with ``file``, the length of the vectors in the files;
+* ``vectors``: a list with the embedding of each training table, in the order of ``tables``.
 """
 
 from __future__ import annotations
@@ -31,14 +38,14 @@ if TYPE_CHECKING:
 
 
 class Knowledge:
-    """The zero-cost scores, images and embeddings that a scheme allows, read when first asked for."""
+    """The zero-cost scores and embeddings that a scheme allows; files are read when first asked for."""
 
     def __init__(self, config: Config, hidden: Sequence[str] = ()) -> None:
         """Read nothing yet.
 
         Args:
-            config: names the files.
-            hidden: names of tasks whose scores, images and embeddings must not be read at all.
+            config: the configuration, which names the files.
+            hidden: the names of the tasks whose scores, images and embeddings must not be read.
         """
         self._config = config
         self.hidden = tuple(hidden)
@@ -47,7 +54,7 @@ class Knowledge:
 
     @cached_property
     def tables(self) -> list[ZeroCostScores]:
-        """Zero-cost scores of every task that is not hidden."""
+        """The zero-cost scores on every task that is not hidden."""
         return [
             scores
             for path in zero_cost_files(self._config)
@@ -55,9 +62,9 @@ class Knowledge:
         ]
 
     def training_tables(self) -> tuple[list[ZeroCostScores], list[ZeroCostScores]]:
-        """The tables to train a ranker on, by ``train_tasks`` and ``leave_out``, and those left out.
+        """The tables to train a ranker on, and the tables that are left out; ``train_tasks`` and ``leave_out`` decide.
 
-        With a task, those sampled from it are left out.
+        If a task is left out, so are all tasks that were sampled from it.
         """
         known = [t.task for t in self.tables]
         wanted = split_list(self._config.archlock.train_tasks) or tuple(known)
@@ -74,7 +81,7 @@ class Knowledge:
     # -- embeddings ----------------------------------------------------------------------------------------------------
 
     def embedding(self, task: str, info: RankerInfo) -> np.ndarray:
-        """The embedding of a task, made as the ranker was trained with.
+        """The embedding of a task, computed as in the training of the ranker; ``e`` float64.
 
         Raises:
             EmbeddingError, UnknownNameError.
@@ -103,7 +110,7 @@ class Knowledge:
 
 
 def training_embeddings(config: Config, tables: Sequence[ZeroCostScores]) -> tuple[list[np.ndarray], dict[str, Any]]:
-    """The embedding of the task of each table, and the fields of ``RankerInfo`` that say how they were made."""
+    """The embedding of each table's task, and the fields of ``RankerInfo`` that say how they were computed."""
     kind = config.archlock.embedding or "proxies"
     if kind == "proxies":
         reference = choose_reference(tables, config.archlock.reference_cells, stream(config.seed, "reference"))
@@ -119,7 +126,7 @@ def training_embeddings(config: Config, tables: Sequence[ZeroCostScores]) -> tup
 
 
 def task_vector(config: Config, kind: str, task: str, space: SearchSpace) -> np.ndarray:
-    """Task2Vec of a task's images if ``kind`` is ``task2vec``, else what the file that it names holds."""
+    """The embedding of a task: Task2Vec of its images if ``kind`` is ``task2vec``, else the vector in file ``kind``."""
     if kind != "task2vec":
         return read_embedding(kind, task_name(task))
     from ..embedding.probes import load_probe
@@ -131,11 +138,11 @@ def task_vector(config: Config, kind: str, task: str, space: SearchSpace) -> np.
 
 
 def task_images(config: Config, task: str, space: SearchSpace, size: int) -> LabelledImages:
-    """The training images of a digits task, or all of a folder at ``size`` pixels a side.
+    """The training images of a digits task, or all images of a folder, at ``size`` pixels a side.
 
     Raises:
         ImageError.
-        ConfigError: for a task of another benchmark, whose images this package does not have.
+        ConfigError: for a task of another benchmark, because this package does not have its images.
     """
     if not is_image_folder(task) and not space.is_embedded:
         raise ConfigError(
@@ -150,7 +157,7 @@ def task_images(config: Config, task: str, space: SearchSpace, size: int) -> Lab
 
 
 def zero_cost_files(config: Config) -> list[Path]:
-    """The zero-cost files to read: the named files, or the files of the search space's family beside the tables.
+    """The zero-cost files to read: the named files, or else the files of the search space's family beside the tables.
 
     Raises: TableError: if there are none.
     """

@@ -1,15 +1,25 @@
-"""The zero-cost scores of one network from as few passes through it as they need.
+"""All zero-cost scores of one network, with as few forward passes as possible.
 
-NASLib's ``ZeroCost`` answers for one proxy: it copies the network, which takes longer than a small pass through it, and
-runs the copy anew. Here, one forward pass of the batch in training mode serves eight of the thirteen proxies:
+For each proxy, NASLib's ``ZeroCost`` copies the network and runs the copy. The copying takes longer than a small pass.
+Here, one forward pass of the batch in training mode serves eight of the thirteen proxies:
 
-* grad_norm, plain, snip, fisher and grasp, by the gradients of the loss;
-* jacov and epe_nas, by the gradients of the outputs by the images;
-* nwot, by which of its ReLUs an image switches on.
+* grad_norm, plain, snip, fisher and grasp use the gradients of the loss;
+* jacov and epe_nas use the gradients of the outputs by the images;
+* nwot uses which ReLUs each image switches on.
 
-synflow and zen take passes of their own, with other weights and images. They are left to NASLib, which changes the
-network itself instead of a copy; so is everything else where a shared pass fails. params and flops come from one count,
-and l2_norm needs no pass. All scores are NASLib's, bit for bit on a CPU.
+synflow and zen need passes of their own, with other weights and images. NASLib computes them, on the network itself
+instead of a copy. NASLib also computes every score whose shared pass fails. params and flops come from one count, and
+l2_norm needs no pass. On a CPU, all scores equal NASLib's bit for bit.
+
+A batch has ``n`` images and ``n`` targets. The matrices of this module:
+
+* ``images``, ``n x channels x height x width``: the batch;
+* ``outputs``, ``n x classes``: the network's outputs for the batch;
+* ``activations``: layer -> its output in the pass, ``n x channels [x height x width]``;
+* ``codes``, ``n x r``: for each image, 1 where a ReLU of a layer with ``r`` ReLUs is on, and -1 where it is off;
+* ``agreement``, ``n x n``: for two images, the number of ReLUs that are on for both or off for both, over all layers;
+* ``jacobian``, ``n x (channels * height * width)``: the gradient of the sum of the outputs by each image;
+* ``effects``, ``n x channels``: a layer's activations times their gradients, summed over positions.
 """
 
 from __future__ import annotations
@@ -38,25 +48,29 @@ _FAILED = (FAILED_SCORE, -math.log(-FAILED_SCORE))
 def proxy_scores(network: Any, batch: tuple[Tensor, Tensor], proxies: Sequence[str], seed: int) -> dict[str, float]:
     """Score a network by zero-cost proxies, each as NASLib's ``ZeroCost`` does.
 
-    A score does not depend on what else is asked for. NASLib must be loaded.
+    A score does not depend on which other proxies are asked for. NASLib must be loaded.
 
     Args:
-        network: in training mode, with what NASLib asks of it (``network_scores``); its weights, of single
-            precision, and its statistics are left as they were.
+        network: a network in training mode and single precision, with the methods that NASLib calls
+            (``network_scores``). Its weights and statistics do not change.
         batch: images, ``n x channels x height x width``, and ``n`` targets.
-        seed: of the weights and images that zen draws from torch's global generator.
-    Returns: a score of each proxy; NaN where it failed.
+        proxies: the proxies to score by.
+        seed: the seed of the weights and images that zen draws from torch's global generator.
+    Returns:
+        proxy -> its score; NaN where it failed.
     Raises: what NASLib raises.
     """
     zero_cost: Any = importlib.import_module("naslib.predictors").ZeroCost
-    network.cpu()  # NASLib counts on the CPU, and leaves networks on the GPU where there is one
+    network.cpu()  # NASLib counts on the CPU, but leaves a network on the GPU after other proxies
     scores = {**_counts(network, batch[0], proxies), **_weight_norm(network, proxies)}
     if any(proxy in SHARED for proxy in proxies):
         try:
             with _restored(network):
                 scores.update(_one_pass(network, batch, proxies, zero_cost().device))
         except RuntimeError:
-            pass  # too little memory, or images that do not fit: NASLib splits the batch, marks a failure, or raises
+            # There was too little memory, or the images do not fit the network. NASLib then splits the batch, marks a
+            # failure, or raises.
+            pass
     for proxy in proxies:
         if proxy not in scores:
             torch.manual_seed(seed)
@@ -74,11 +88,11 @@ def _or_nan(score: float) -> float:
 
 
 def _counts(network: Any, images: Tensor, proxies: Sequence[str]) -> dict[str, float]:
-    """Parameters and operations for one image, in millions, of the modules that it passes."""
+    """The parameters and operations for one image, in millions, of the modules that the image passes."""
     if not {"params", "flops"} & set(proxies):
         return {}
     stats = _measure("model_stats").get_model_stats(network, [1, *images.shape[1:]], clone_model=False)
-    network.train()  # the count is made in evaluation mode, which leaves the statistics alone
+    network.train()  # NASLib counts in evaluation mode, so that batch normalisation keeps its statistics
     return {"params": float(stats.parameters) / 1e6, "flops": float(stats.Flops) / 1e6}
 
 
@@ -93,6 +107,7 @@ def _weight_norm(network: nn.Module, proxies: Sequence[str]) -> dict[str, float]
 def _one_pass(
     network: Any, batch: tuple[Tensor, Tensor], proxies: Sequence[str], device: torch.device
 ) -> dict[str, float]:
+    """The scores of ``proxies`` that one forward pass of the batch gives."""
     network.to(device)
     images, targets = batch[0].detach().clone().to(device), batch[1].to(device)
     scores: dict[str, float] = {}
@@ -104,7 +119,7 @@ def _one_pass(
         scores.update(_scores_by_images(images, outputs, targets))
     if any(proxy in _BY_LOSS for proxy in proxies):
         loss = network.get_loss_fn()(outputs, targets)
-        # in the order in which NASLib adds them up, and without those that no image passes, such as a discriminator
+        # NASLib adds layers up in this order. It leaves out layers that no image passes, such as a discriminator.
         layers = [layer for layer in _layers(network) if layer in activations]
         scores.update(_scores_by_loss(loss, layers, activations, second_order="grasp" in proxies))
     return scores
@@ -112,16 +127,16 @@ def _one_pass(
 
 @contextmanager
 def _watched(network: nn.Module, n_images: int) -> Iterator[tuple[dict[nn.Module, Tensor], Tensor]]:
-    """Note in a forward pass what fisher and nwot ask of it.
+    """Record the ``activations`` for fisher and the ``agreement`` for nwot during a forward pass.
 
-    nwot counts for two images the ReLUs that are on for both or off for both (Mellor et al., "Neural Architecture
-    Search without Training", ICML 2021, section 3): of n ReLUs, n less the Hamming distance d of the images' codes,
-    where the product of codes of -1 and 1 is n - 2 d.
+    For two images, nwot counts the ReLUs that are on for both or off for both (Mellor et al., "Neural Architecture
+    Search without Training", ICML 2021, section 3). With r ReLUs, the codes of two images differ in d places. Their
+    product is r - 2 d, because codes hold 1 and -1, and the count is r - d. So the count is half of the product plus r.
 
-    Yields: the outputs of layers, and ``n_images x n_images`` counts.
+    Yields: ``activations`` and ``agreement``.
     """
     activations: dict[nn.Module, Tensor] = {}
-    # NASLib's K, whose logarithm of the determinant is the score
+    # NASLib calls this matrix K; the score is the logarithm of its determinant.
     agreement = torch.zeros(n_images, n_images, dtype=torch.float64)
 
     def keep_output(layer: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> None:
@@ -141,10 +156,10 @@ def _watched(network: nn.Module, n_images: int) -> Iterator[tuple[dict[nn.Module
 
 
 def _scores_by_images(images: Tensor, outputs: Tensor, targets: Tensor) -> dict[str, float]:
-    """jacov and epe_nas: how alike the images' gradients of the sum of outputs are, among all, and in each class.
+    """jacov and epe_nas: how similar the rows of ``jacobian`` are, among all images and among the images of each class.
 
-    Mellor et al., arXiv 2006.04647v1, section 3, and Lopes et al., "EPE-NAS: Efficient Performance Estimation Without
-    Training for Neural Architecture Search", ICANN 2021, section 3; scored by NASLib's functions.
+    See Mellor et al., arXiv 2006.04647v1, section 3, and Lopes et al., "EPE-NAS: Efficient Performance Estimation
+    Without Training for Neural Architecture Search", ICANN 2021, section 3. NASLib's functions compute the scores.
     """
     (gradients,) = torch.autograd.grad(outputs, images, torch.ones_like(outputs), retain_graph=True, allow_unused=True)
     if gradients is None:
@@ -169,18 +184,22 @@ def _nan_if_it_fails(score: Callable[[], float]) -> float:
 def _scores_by_loss(
     loss: Tensor, layers: Sequence[Any], activations: dict[nn.Module, Tensor], second_order: bool
 ) -> dict[str, float]:
-    """grad_norm, plain, snip, fisher, and with ``second_order`` grasp.
+    """grad_norm, plain, snip and fisher; also grasp if ``second_order``.
 
-    With the gradient g of the loss L by the weights w, and H its derivative in turn, they are sums over layers of
+    Let g be the gradient of the loss L by the weights w, and H the Hessian. Each score is a sum over layers:
 
     * grad_norm: the norm of g; plain: g w (Abdelfattah et al., ICLR 2021, section 3.2);
     * snip: |g w|, the derivative of the loss by a mask of the weights (Lee et al., "SNIP", ICLR 2019, section 4.1);
-    * fisher: half the mean over images of the squared sum over positions of a dL/da, with a channel's activations a,
-      once for every weight of the channel (Turner et al., "BlockSwap", ICLR 2020: the Fisher potential);
+    * fisher: with a channel's activations a, sum a dL/da over positions, square it, take the mean over images, and
+      halve it. Each weight of the channel counts this once (Turner et al., "BlockSwap", ICLR 2020: the Fisher
+      potential);
     * grasp: -w H g (Wang et al., "Picking Winning Tickets Before Training by Preserving Gradient Flow", ICLR 2020).
 
     Args:
-        layers: those with an output in ``activations``, in the order in which they are to be added up.
+        loss: the loss of the batch.
+        layers: the layers with an output in ``activations``, in the order in which their terms are added.
+        activations: layer -> its output in the pass.
+        second_order: whether to compute grasp, which needs second derivatives.
     """
     weights = [layer.weight for layer in layers]
     outputs = [activations[layer] for layer in layers]
@@ -202,7 +221,7 @@ def _scores_by_loss(
 
 
 def _fisher(weight: Tensor, activations: Tensor, gradients: Tensor) -> Tensor:
-    """The fisher score of one layer, from activations and gradients, ``n x channels [x height x width]``."""
+    """The fisher score of one layer; activations and gradients are ``n x channels [x height x width]``."""
     effects = activations * gradients
     if effects.dim() > 2:
         effects = effects.flatten(2).sum(dim=2)
@@ -219,12 +238,12 @@ def _layers(network: nn.Module) -> list[Any]:
 
 
 def _is_relu(module: nn.Module) -> bool:
-    """torch's ReLU and its kind, not NASLib's ops of that name, which hold one of torch's."""
+    """Whether a module is one of torch's ReLUs. NASLib has ops of that name, but each of them contains torch's ReLU."""
     return "ReLU" in str(type(module)) and "naslib" not in str(type(module))
 
 
 def _total(terms: Iterable[Tensor]) -> float:
-    """One after the other in single precision, as NASLib adds; layers that are not reached count nothing."""
+    """The sum of the terms, added one after the other in single precision, because NASLib adds in that way."""
     return float(sum(term.detach() for term in terms))
 
 
@@ -233,7 +252,7 @@ def _total(terms: Iterable[Tensor]) -> float:
 
 @contextmanager
 def _restored(network: nn.Module) -> Iterator[None]:
-    """Put back in the end the network's weights and statistics, in single precision and without gradients."""
+    """Restore the network's weights and statistics at the end, in single precision and without gradients."""
     state = {name: tensor.clone() for name, tensor in network.state_dict().items()}
     try:
         yield
@@ -244,9 +263,9 @@ def _restored(network: nn.Module) -> Iterator[None]:
 
 @contextmanager
 def _lent(network: Any) -> Iterator[None]:
-    """Have NASLib change the network itself where it would change a copy, and undo the changes afterwards.
+    """Let NASLib change the network itself instead of a copy, and undo the changes afterwards.
 
-    ``get_prunable_copy`` is whom NASLib asks for a copy, with batch normalisation or without.
+    NASLib calls ``get_prunable_copy`` to get a copy, with or without batch normalisation.
     """
     norms: list[Any] = [module for module in network.modules() if isinstance(module, (nn.BatchNorm1d, nn.BatchNorm2d))]
 

@@ -1,13 +1,27 @@
-"""Bayesian optimisation of a lock: the worst expected target accuracy, under a constraint on the source accuracy.
+"""Bayesian optimisation: find the lowest expected target accuracy, under a constraint on the source accuracy.
 
-Expected improvement with constraints (Gardner et al., "Bayesian optimization with inequality constraints", ICML 2014):
-a Gaussian process learns the source accuracy from the look-ups made so far, and the next look-up goes to
+The method is expected improvement with constraints (Gardner et al., "Bayesian optimization with inequality
+constraints", ICML 2014). A Gaussian process (``surrogate``) learns the source accuracy from the look-ups so far.
 
-1. the cell with the highest expected improvement on the best source accuracy, for the first ``SHARE_FOR_BEST`` of the
-   look-ups: the budget is measured from the best, and a search that falls short of it ends outside;
-2. then the cell with the highest expected gain in fitness: the gain, times the probability to lie within the budget.
+1. The first ``SHARE_FOR_BEST`` of the look-ups search for the highest source accuracy: each goes to the architecture
+   with the highest expected improvement. The source budget is measured from the best architecture, so a search that
+   misses it may choose an architecture outside the budget.
+2. The other look-ups search for the lock: each goes to the architecture with the highest expected gain in fitness. This
+   is the gain, times the probability that the architecture lies within the budget.
 
-Fitness needs no look-up here: it is what a model expects of the targets (``target_model``).
+Fitness needs no look-up here: ``target_model`` predicts it for every function.
+
+A search space has ``m`` distinct functions and ``a`` usable architectures. ``n`` architectures have been looked up. The
+vectors and matrices of this module:
+
+* ``_fitness``, ``m``: the fitness of each function, in the order of ``space.distinct()``;
+* ``_archs``, ``a x 6``: the architectures, in random order;
+* ``_function``, ``a``: the row of ``_fitness`` for each architecture;
+* ``_by_function``, ``a``: the rows of ``_archs``, sorted by function;
+* ``rows``, ``n``: the rows of ``_archs`` that were looked up; ``values``, ``n``: their source accuracies;
+* ``mean`` and ``std``, ``m``: the predicted source accuracy of each function, on the scale of ``_Scale``;
+* ``probability``, ``m``: the probability that each function lies within the budget;
+* ``gain`` and ``lock_gain``, ``m``: the expected gain of looking up each function.
 """
 
 from __future__ import annotations
@@ -26,17 +40,17 @@ from .fitness import Fitness
 from .surrogate import Kernel, SourceModel, inputs
 
 SHARE_FOR_BEST = 0.6
-_N_RANDOM = 20  # look-ups before the first model
-_BATCH = 5  # look-ups that one model chooses, each of another function
-_REFIT = 1.5  # the kernel is fitted again when there are so many times the look-ups
-_LEAST_PCT = 1.0  # accuracies are seen on a scale no finer than so many % of the best
+_N_RANDOM = 20  # the number of random look-ups before the first model
+_BATCH = 5  # one model chooses this many look-ups, and each has another function
+_REFIT = 1.5  # the kernel is fitted again when the number of look-ups has grown by this factor
+_LEAST_PCT = 1.0  # the least width of ``_Scale``, in % of the best accuracy
 
 
 class BayesianSearch(Search):
-    """One look-up a step.
+    """Makes one look-up in each step.
 
-    Every architecture of the space is a candidate, also several that compute one function. They were trained apart, and
-    the best of all, from which the budget is measured, is often a lucky one among equals.
+    Every usable architecture is a candidate, even where several compute the same function. Each was trained separately,
+    and the budget is measured from the best of all, which is often the luckiest of several that compute one function.
     """
 
     def __init__(
@@ -49,7 +63,7 @@ class BayesianSearch(Search):
     ) -> None:
         super().__init__(space, fitness, oracle, settings, rng)
         self._fitness = fitness.of(space.distinct())
-        archs = rng.permutation(space.all())  # in random order, which decides between equals
+        archs = rng.permutation(space.all())  # a random order, so that ties are broken at random
         names, name = space.index(space.distinct()), space.index(space.representatives(archs))
         usable = np.isin(name, names)
         self._archs, self._function = archs[usable], np.searchsorted(names, name[usable])
@@ -70,9 +84,9 @@ class BayesianSearch(Search):
         return self._fitness[self._function[self._row[arch]]], None
 
     def _propose(self) -> Cell:
-        """At random at first, then the next of a plan that is made every few look-ups."""
+        """A random architecture at first, then the next one of a plan that is made every ``_BATCH`` look-ups."""
         n = len(self.history) + len(self._pending)
-        if n < len(self._start) or not self.history:  # no model without a look-up
+        if n < len(self._start) or not self.history:  # the model needs at least one look-up
             return self._first_new(chain(self._start, range(len(self._archs))))
         at = n - (n - len(self._start)) % _BATCH
         if self._plan[0] != at:
@@ -80,13 +94,13 @@ class BayesianSearch(Search):
         return self._first_new(chain(self._plan[1][n - at :], self._by_function))
 
     def _first_new(self, rows: Iterable[int]) -> Cell:
-        """The architecture at the first of ``rows`` that was not asked for: the first of all, unless asks overlap."""
+        """The first architecture of ``rows`` that was not asked for; overlapping asks can take rows of a plan early."""
         asked = {e.arch for e in self.history} | {*self._pending}
         archs = (tuple(self._archs[row].tolist()) for row in rows)
         return next(arch for arch in archs if arch not in asked)
 
     def _plan_after(self, n: int) -> list[int]:
-        """Rows of the next look-ups, by what the first ``n`` have shown: so a resumed search goes the same way."""
+        """The rows to look up next; they depend on the first ``n`` look-ups alone, so a resumed search repeats them."""
         rows, values = self._looked_up(n)
         scale = _Scale(values, self.settings.source_budget_pct)
         mean, std = self._source.predict(self._kernel(n), self._function[rows], scale.warp(values))
@@ -96,7 +110,7 @@ class BayesianSearch(Search):
             to_beat = self._fitness[self._function[rows[values >= floor]]].max()
             probability = ndtr((mean - scale.warp(np.array(floor))) / std)
             lock_gain = probability * np.maximum(self._fitness - to_beat, 0.0)
-            if lock_gain.any():  # else nothing is left to gain but a better source
+            if lock_gain.any():  # otherwise only the source accuracy can still improve
                 gain = lock_gain
         pending = np.array([self._row[arch] for arch in self._pending], dtype=np.int64)
         return self._unknown_by_gain(gain, np.concatenate([rows, pending]))
@@ -106,7 +120,7 @@ class BayesianSearch(Search):
         return rows, np.array([e.source_val for e in self.history[:n]], dtype=np.float64)
 
     def _kernel(self, n: int) -> Kernel:
-        """The kernel as it was last fitted, when the look-ups were ``len(self._start) * _REFIT ** k``."""
+        """The kernel to use after ``n`` look-ups: it is fitted again at ``len(self._start) * _REFIT ** k`` look-ups."""
         fitted_at = len(self._start)
         while (later := max(int(fitted_at * _REFIT), fitted_at + 1)) <= n:
             fitted_at = later
@@ -117,7 +131,11 @@ class BayesianSearch(Search):
         return self._fitted[1]
 
     def _unknown_by_gain(self, gain: np.ndarray, known: np.ndarray) -> list[int]:
-        """Rows that were not looked up, one of each function while they last, by the function's gain."""
+        """The ``_BATCH`` rows to look up next, without the ``known`` ones.
+
+        The functions with the highest gain come first, with one row each. If there are too few functions, further rows
+        follow in the order of ``_archs``.
+        """
         is_unknown = np.ones(len(self._archs), dtype=bool)
         is_unknown[known] = False
         rows = self._by_function[is_unknown[self._by_function]]
@@ -128,7 +146,10 @@ class BayesianSearch(Search):
 
 
 class _Scale:
-    """Accuracies as the model sees them: 0 is the best, and what is far below need not be told apart."""
+    """Warps accuracies for the model: the best is 0, and differences far below the best shrink.
+
+    The search only needs to predict well near the budget.
+    """
 
     def __init__(self, values: np.ndarray, budget_pct: float) -> None:
         self.best = float(values.max())
@@ -139,7 +160,7 @@ class _Scale:
 
 
 def expected_improvement(mean: np.ndarray, std: np.ndarray, best: float) -> np.ndarray:
-    """Expected excess over ``best`` of normal variables (Jones et al., 1998, equation 15)."""
+    """The expected excess of normal variables over ``best`` (Jones et al., 1998, equation 15)."""
     z = (mean - best) / std
     density = np.exp(-(z**2) / 2) / np.sqrt(2 * np.pi)
     return np.asarray(std * (z * ndtr(z) + density))

@@ -1,8 +1,26 @@
-"""A Gaussian process over cells: what a few looked-up source accuracies say of all the others.
+"""A Gaussian process that predicts the source accuracy of every cell from a few looked-up accuracies.
 
-Rasmussen and Williams, "Gaussian Processes for Machine Learning" (2006), algorithm 2.1 and equation 5.9. It gives the
-numbers of scikit-learn's ``GaussianProcessRegressor`` with the kernel ``RBF + WhiteKernel``, which the tests compare
-it with; but that takes longer to import than a search takes, and measures all distances anew for every prediction.
+The method is algorithm 2.1 and equation 5.9 of Rasmussen and Williams, "Gaussian Processes for Machine Learning"
+(2006). The tests check that the results equal those of scikit-learn's ``GaussianProcessRegressor`` with the kernel
+``RBF + WhiteKernel``. This module does not use scikit-learn, because its import takes longer than a search, and
+because it computes all distances again for every prediction.
+
+A search space has ``m`` distinct functions. ``n`` values were observed, and several may belong to one function. The
+matrices and vectors of this module:
+
+* ``points``, ``m x d``: the functions to predict, as ``inputs`` encodes them. In ``fit_kernel`` and ``_unlikelihood``
+  it holds only the observed points, ``n x d``;
+* ``rows``, ``n``: the row of ``points`` at which each value was observed;
+* ``values``, ``n``: the observed values; ``y``, ``n``: the same, standardised;
+* ``covariance``: the kernel matrix without noise. It is ``m x n`` in ``predict``, between all points and the observed
+  points, and ``n x n`` in ``_unlikelihood``, between the observed points;
+* ``squared``, ``n x n``: squared distances between the observed points, in units of the length scale;
+* ``factor``, ``n x n``: the lower Cholesky factor of the observed points' covariance with noise;
+* ``weights``, ``n``: the inverse of that covariance, times ``y``;
+* ``explained``, ``n x m``: the inverse of ``factor``, times the transposed ``covariance``. The sum of squares of a
+  column is how much the observations reduce the variance at that point;
+* ``inner``, ``n x n``, and ``slopes``, ``n x n x 2``: the two factors of the gradient in equation 5.9. ``slopes``
+  holds the derivatives of the covariance by the logarithms of length scale and noise.
 """
 
 from __future__ import annotations
@@ -24,7 +42,10 @@ _JITTER = 1e-10  # added to the noise
 
 
 def inputs(space: SearchSpace) -> np.ndarray:
-    """Structure and one-hot encoding of the functions of ``space.distinct()``, standardised; ``n x d``."""
+    """The features and one-hot encodings of ``space.distinct()``, standardised, ``m x d``.
+
+    Constant columns are dropped. A space without features has only the encodings.
+    """
     cells = space.distinct()
     columns = space.encode(cells)
     if space.has_features(FEATURES):
@@ -34,32 +55,37 @@ def inputs(space: SearchSpace) -> np.ndarray:
 
 
 class Kernel(NamedTuple):
-    """Squared-exponential covariance with noise, both in units of the values' variance."""
+    """The squared-exponential kernel with noise, for values of variance 1.
+
+    Attributes:
+        length_scale: in units of the standardised inputs.
+        noise: the variance of the noise.
+    """
 
     length_scale: float
     noise: float
 
 
 class SourceModel:
-    """Gaussian process with one length scale and noise; both are fitted by marginal likelihood.
+    """A Gaussian process with one length scale and noise; both are fitted by marginal likelihood.
 
-    The noise is that of training: two networks of one function differ by it.
+    The noise comes from training: two trained networks that compute the same function differ in accuracy.
     """
 
     def __init__(self, points: np.ndarray) -> None:
         """Prepare predictions.
 
         Args:
-            points: ``n x d``, the points to predict at.
+            points: ``m x d``, the points to predict.
         """
         self._points = points.astype(np.float64)
-        # the last call: its kernel, its rows, and the covariance of all points with them
+        # the kernel and rows of the last call, and the covariance of all points with these rows
         self._covered: tuple[Kernel, np.ndarray, np.ndarray] | None = None
 
     def fit_kernel(self, rows: np.ndarray, values: np.ndarray) -> Kernel:
-        """The kernel that makes observed ``values`` at ``rows`` of the points most likely."""
+        """The kernel under which the ``values`` observed at ``rows`` are most likely."""
         points, (y, _, _) = self._points[rows], _standardised(values)
-        # starts from what distances are typical of standardised inputs
+        # the first length scale is a typical distance between standardised inputs
         start = np.log([np.sqrt(points.shape[1]), _NOISE_AT_FIRST])
         with single_threaded_blas():
             found = minimize(
@@ -72,7 +98,7 @@ class SourceModel:
         return Kernel(*np.exp(found.x).tolist())
 
     def predict(self, kernel: Kernel, rows: np.ndarray, values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Mean and standard deviation, noise included, of a new observation at every point."""
+        """The mean and standard deviation of a new observation at every point, with noise; each has ``m`` numbers."""
         y, centre, scale = _standardised(values)
         covariance = self._covariance(kernel, rows)
         with single_threaded_blas():
@@ -83,7 +109,10 @@ class SourceModel:
         return scale * mean + centre, np.sqrt(variance * scale**2)
 
     def _covariance(self, kernel: Kernel, rows: np.ndarray) -> np.ndarray:
-        """The covariance of all points with the points at ``rows``, without noise; reuses the last call's columns."""
+        """The covariance of all points with the points at ``rows``, without noise, ``m x n``.
+
+        A search calls this with more and more rows, so the columns of the last call are used again.
+        """
         known = np.empty((len(self._points), 0))
         if self._covered is not None:
             last_kernel, last_rows, last = self._covered
@@ -96,7 +125,7 @@ class SourceModel:
 
 
 def _unlikelihood(kernel: Kernel, points: np.ndarray, y: np.ndarray) -> tuple[float, np.ndarray]:
-    """The negative log marginal likelihood of ``y`` and its gradient by the logarithms of the kernel's two numbers."""
+    """The negative log marginal likelihood of ``y``, and its gradient by the logarithms of length scale and noise."""
     squared = squareform(pdist(points / kernel.length_scale, "sqeuclidean"))
     covariance, identity = np.exp(-0.5 * squared), np.eye(len(y))
     factor = cholesky(_with_noise(covariance, kernel), lower=True)
@@ -114,10 +143,13 @@ def _with_noise(covariance: np.ndarray, kernel: Kernel) -> np.ndarray:
 
 
 def _standardised(values: np.ndarray) -> tuple[np.ndarray, float, float]:
-    """Values with mean 0 and variance 1, and the mean and spread that they had; equal values are 0, of spread 1.
+    """Scale values to mean 0 and variance 1.
 
-    The mean of equal numbers is not always quite that number, so they are told by their ends.
+    Returns:
+        the scaled values, their mean before, and their standard deviation before. If all values are equal, the scaled
+        values are 0 and the standard deviation counts as 1.
     """
+    # The standard deviation of equal numbers can differ from 0, because their mean is rounded. So compare the extremes.
     if values.min() == values.max():
         return np.zeros(len(values)), float(values[0]), 1.0
     centre, scale = values.mean(), values.std()

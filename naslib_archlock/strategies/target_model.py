@@ -1,16 +1,29 @@
-"""How well a cell will fit a task whose accuracies are unknown, learnt from the accuracies of other tasks.
+"""A regression that predicts how accurate a cell will be on a target task, without any accuracy on that task.
 
-Among the cells within a source budget, what makes one worse than another on some other task? The answer carries over
-from benchmark to benchmark (``experiments/patterns``): few weights, a small receptive field, no identity path. A ridge
-regression on ``features.FEATURES`` holds it, fitted on pairs of tasks of the benchmarks other than the one searched:
+Which of the cells within a source budget are worst on another task? The answer is similar on all benchmarks
+(``experiments/patterns``): cells with few weights, a small receptive field and no identity path. A ridge regression on
+``features.FEATURES`` learns this from benchmarks other than the one that is searched:
 
-* one population for each pair (source', target'): the distinct functions within ``BUDGET_PCT`` of the best;
-* label: the rank of the target' accuracy in the population, standardised; only validation accuracies are read;
-* beside the features, ``other_tasks``: the mean percentile on further tasks of the same benchmark, for the searches
-  that may know such tasks.
+* each pair of tasks (source', target') of a benchmark gives one population: the distinct functions within
+  ``BUDGET_PCT`` of the best validation accuracy on source';
+* the label of a function is the rank of its validation accuracy on target' in the population, standardised;
+* one more column, ``other_tasks``, is the mean percentile on further tasks of the same benchmark. Only a search that
+  knows further tasks uses it.
 
-What is kept of a benchmark are the moments of these regressions, one small matrix (``data/target_moments.json``), so
-that a search needs no table of any other benchmark. ``experiments/target_model`` holds the builder.
+The package keeps only the second moments of each benchmark's populations (``data/target_moments.json``), so a search
+needs no table of another benchmark. ``experiments/target_model`` computes that file.
+
+A search space has ``m`` distinct functions, a population has ``n`` of them, and there are ``d`` columns, named in
+``COLUMNS``; a model without further tasks leaves out the last. The matrices and vectors of this module:
+
+* ``columns``, ``n x d``: features and ``other_tasks``, scaled alike on all benchmarks (``_columns``);
+* ``rows``, ``n``: the rows of ``space.distinct()`` that are in the population;
+* ``label``: in a ``Population``, the ``n`` labels; in ``Moments``, ``d`` numbers, the sum over populations of
+  ``x.T @ y / n``;
+* ``x``, ``n x d``, and ``y``, ``n``: the columns and labels of a population, centred;
+* ``gram``, ``d x d``: the sum over populations of ``x.T @ x / n``;
+* ``percentile``: the position of each architecture's accuracy on a task, in (0, 1);
+* ``coefficients``, ``d``: the solution of the ridge regression.
 """
 
 from __future__ import annotations
@@ -33,21 +46,21 @@ from ..spaces.known import NASBENCH201
 from ..spaces.space import SearchSpace
 
 FILE = "target_moments.json"
-BUDGET_PCT = 5.0  # large enough for populations of hundreds; what they teach is used at any budget
+BUDGET_PCT = 5.0  # gives populations of hundreds; the model is used at any budget
 OTHER_TASKS = "other_tasks"
 COLUMNS = (*FEATURES, OTHER_TASKS)
-_RIDGE = 1.0  # worth one population
-_LEAST = 30  # a population of fewer cells is widened: below, ranks are mostly noise
+_RIDGE = 1.0  # weighs as much as one population
+_LEAST = 30  # the least size of a population: in a smaller one, ranks are mostly noise
 _UNIFORM_STD = 12**-0.5
 
 
 @dataclass(frozen=True)
 class Moments:
-    """Second moments of one benchmark's regressions; each population is centred and counts the same, whatever its size.
+    """The second moments of one benchmark's populations; every population is centred and has the same weight.
 
     Attributes:
-        gram: ``d x d``, of the columns with each other.
-        label: ``d``, of the columns with the label; where ``d`` is the number of ``COLUMNS``.
+        gram: ``d x d``, the columns with each other.
+        label: ``d``, the columns with the label.
     """
 
     gram: np.ndarray
@@ -58,15 +71,15 @@ class Moments:
 
 
 def percentiles(space: SearchSpace, accuracy: np.ndarray) -> np.ndarray:
-    """Return percentiles in (0, 1) of a task's accuracies, the mean over equal functions.
+    """The percentiles of a task's accuracies, in (0, 1). Architectures that compute one function share their mean.
 
     Args:
         space: the search space.
-        accuracy: ``n`` accuracies, in the order of ``space.all()``.
+        accuracy: an accuracy for each architecture of ``space.all()``.
     Returns:
-        ``n`` percentiles; all are 0.5 where all accuracies are equal.
+        a percentile for each architecture; all are 0.5 if all accuracies are equal.
     """
-    if accuracy.min() == accuracy.max():  # the means of equal numbers would differ, by rounding
+    if accuracy.min() == accuracy.max():  # otherwise rounding would give the means of equal numbers different ranks
         return np.full(len(accuracy), 0.5)
     function = space.index(space.representatives(space.all()))
     of_function = _group_mean(function, accuracy)
@@ -78,12 +91,14 @@ def percentiles(space: SearchSpace, accuracy: np.ndarray) -> np.ndarray:
 
 @dataclass(frozen=True)
 class Population:
-    """The functions within a budget of a source, and how well they fit a target.
+    """The functions within the budget of a source, and the ranks of their accuracies on a target.
 
     Attributes:
-        rows: of ``space.distinct()``, ``n``.
+        source: the source task.
+        target: the target task.
+        rows: ``n`` rows of ``space.distinct()``.
         columns: ``n x d``, scaled.
-        label: ``n``, the standardised rank of the target's accuracy.
+        label: ``n`` standardised ranks of the accuracy on the target.
     """
 
     source: str
@@ -97,7 +112,8 @@ def populations(benchmark: Benchmark, weights: Mapping[tuple[str, str], float]) 
     """Yield the populations of all ordered pairs of a benchmark's tasks.
 
     Args:
-        weights: (task, target) -> weight of a further task in ``other_tasks`` for that target.
+        benchmark: the accuracies.
+        weights: (task, target) -> the weight of a further task in ``other_tasks`` for that target.
     """
     space, archs = benchmark.space, benchmark.space.distinct()
     row = np.searchsorted(space.index(space.all()), space.index(archs))
@@ -112,7 +128,7 @@ def populations(benchmark: Benchmark, weights: Mapping[tuple[str, str], float]) 
 
 
 def moments(benchmark: Benchmark, weights: Mapping[tuple[str, str], float]) -> Moments:
-    """The moments of all populations of a benchmark. Args: as of ``populations``."""
+    """The moments of all populations of a benchmark; the arguments are as in ``populations``."""
     total = Moments(np.zeros((len(COLUMNS), len(COLUMNS))), np.zeros(len(COLUMNS)))
     for population in populations(benchmark, weights):
         x = population.columns - population.columns.mean(axis=0)
@@ -122,21 +138,26 @@ def moments(benchmark: Benchmark, weights: Mapping[tuple[str, str], float]) -> M
 
 
 def other_tasks(percentile: Mapping[str, np.ndarray], weights: Mapping[str, float]) -> np.ndarray:
-    """The weighted mean over tasks of their percentiles."""
+    """The weighted mean of the percentiles on several tasks."""
     return np.asarray(np.average([percentile[task] for task in weights], axis=0, weights=list(weights.values())))
 
 
 class TargetModel:
-    """The regression for one search space, fitted on what other benchmarks taught."""
+    """The regression for one search space, fitted on the other benchmarks.
+
+    Attributes:
+        coefficients: one for each column, ``d``.
+    """
 
     def __init__(self, space: SearchSpace, knows_other_tasks: bool) -> None:
         """Fit the regression.
 
         Args:
-            space: the space of the cells to predict; its own benchmark teaches nothing.
-            knows_other_tasks: whether ``predict`` will be given percentiles of further tasks.
+            space: the search space of the cells to predict; its own benchmark is not used.
+            knows_other_tasks: whether ``predict`` will get percentiles on further tasks.
 
-        Raises: TableError: if the package's file of moments is missing or damaged.
+        Raises:
+            TableError: if the package's file of moments is missing or damaged.
         """
         self._space = space
         taught = [m for name, m in read_moments().items() if name != space.name]
@@ -147,24 +168,33 @@ class TargetModel:
             self.coefficients: np.ndarray = np.linalg.solve(gram + _RIDGE * np.eye(used), label)
 
     def predict(self, cells: np.ndarray, percentile: np.ndarray | None = None) -> np.ndarray:
-        """What to expect of ``n x 6`` cells on the target, in standard deviations among cells within a budget.
+        """Predict the accuracy of cells on the target, in standard deviations of the cells within a budget.
 
         Args:
-            percentile: of the cells on further tasks, ``n``, where the model knows such.
+            cells: ``n x 6`` op codes.
+            percentile: the mean percentiles of the cells on further tasks, ``n``, if the model knows further tasks.
+
+        Returns:
+            ``n`` predictions.
         """
         columns = _columns(self._space, cells, percentile)
-        with single_threaded_blas():  # on two threads, OpenBLAS of some versions rounds otherwise
+        with single_threaded_blas():  # with two threads, some versions of OpenBLAS round differently
             return np.asarray(columns @ self.coefficients)
 
 
 def read_moments() -> dict[str, Moments]:
-    """Search space -> what its benchmark taught. Raises: TableError."""
+    """Search space -> the moments of its benchmark. Raises: TableError."""
     raw: dict[str, Any] = json.loads(data.checked_path(FILE).read_text(encoding="utf-8"))
     return {name: Moments(np.array(m["gram"]), np.array(m["label"])) for name, m in raw["benchmarks"].items()}
 
 
 def encode_moments(taught: Mapping[str, Moments], tasks: Mapping[str, Sequence[str]]) -> bytes:
-    """The content of the file of moments. Args: tasks: of each benchmark, for the reader."""
+    """The content of the file of moments.
+
+    Args:
+        taught: search space -> the moments of its benchmark.
+        tasks: search space -> the tasks of its benchmark; they only inform the reader of the file.
+    """
     benchmarks = {
         name: {"tasks": list(tasks[name]), **{key: np.round(value, 6).tolist() for key, value in vars(m).items()}}
         for name, m in taught.items()
@@ -173,7 +203,10 @@ def encode_moments(taught: Mapping[str, Moments], tasks: Mapping[str, Sequence[s
 
 
 def _columns(space: SearchSpace, cells: np.ndarray, percentile: np.ndarray | None) -> np.ndarray:
-    """Features, and the percentile, each scaled by its mean and spread over all cells of NAS-Bench-201."""
+    """The features of ``n x 6`` cells and, if given, their percentiles, scaled; ``n x d``.
+
+    All benchmarks share one scale: the mean and standard deviation of each feature over NAS-Bench-201.
+    """
     mean, std = _scale()
     scaled = (space.features(cells, FEATURES) - mean) / std
     return scaled if percentile is None else np.column_stack([scaled, (percentile - 0.5) / _UNIFORM_STD])
@@ -186,18 +219,19 @@ def _scale() -> tuple[np.ndarray, np.ndarray]:
 
 
 def _within_budget(accuracy: np.ndarray) -> np.ndarray:
-    """Rows within the budget of the best, or the best ``_LEAST`` rows if that is fewer."""
+    """The rows within the budget of the best accuracy, or the best ``_LEAST`` rows if fewer are within it."""
     floor = min(budget_floor(accuracy.max(), BUDGET_PCT), np.sort(accuracy)[-_LEAST])
     return np.flatnonzero(accuracy >= floor)
 
 
 def _ranks(values: np.ndarray) -> np.ndarray:
-    """From 1, ties averaged."""
-    from scipy.stats import rankdata  # slow to import, and a search that knows no further tasks ranks nothing
+    """The ranks of the values, from 1 for the lowest; ties get their mean rank."""
+    from scipy.stats import rankdata  # it is slow to import, and a search that knows no further tasks ranks nothing
 
     return np.asarray(rankdata(values))
 
 
 def _group_mean(group: np.ndarray, values: np.ndarray) -> np.ndarray:
+    """For each value, the mean of the values in its group."""
     _, inverse = np.unique(group, return_inverse=True)
     return np.asarray((np.bincount(inverse, values) / np.bincount(inverse))[inverse])

@@ -9,6 +9,6 @@ from naslib_archlock.compute.threads import single_threaded
 
 @pytest.fixture(autouse=True)
 def one_thread() -> Iterator[None]:
-    """As in an audit: on small networks, threads that wait for each other take longer than one alone."""
+    """Use one thread, as an audit does: on small networks, several threads wait for each other and take longer."""
     with single_threaded():
         yield

@@ -19,7 +19,7 @@ QUICK = FitSettings(epochs=3, batch_size=50, learning_rate=3e-2)
 
 @pytest.fixture(scope="module")
 def released() -> dict[str, torch.Tensor]:
-    """Weights before the head of two networks that know digits."""
+    """The weights before the head of two networks that were trained on digits."""
     return fit(CELL, digits_task("digit")["train"], QUICK, SEEDS).body.state_dict()
 
 
@@ -36,7 +36,7 @@ def test_training_from_scratch_does_not_look_at_the_weights(released):
 
 
 def test_weights_that_know_the_task_are_worth_a_lot(released):
-    """On the task that they were trained on, every attack with 20 images beats training from scratch."""
+    """On the task that the weights were trained on, every attack with 20 images beats training from scratch."""
     scratch = attacked(SCRATCH, released, "digit", 2)
     for name in TRANSFERS:
         assert (attacked(name, released, "digit", 2) > scratch + 5).all(), name
@@ -55,7 +55,7 @@ def test_a_linear_probe_leaves_the_body_as_it_is():
     before = {name: value.clone() for name, value in network.state_dict().items()}
     train(network, network.head, data, np.arange(100)[None], QUICK, 4, generators)
     after = network.state_dict()
-    for name, value in before.items():  # the running means of the normalisation, too
+    for name, value in before.items():  # this includes the running means of the normalisation
         assert torch.equal(value, after[name]) == name.startswith("body."), name
 
 
@@ -70,7 +70,7 @@ def test_images_of_a_smaller_fraction_are_among_those_of_a_larger_one():
     assert (one.shape, ten.shape, all_of_them.shape) == ((2, 10), (2, 100), (2, 1000))
     for few, many in ((one, ten), (ten, all_of_them)):
         assert all(set(a) < set(b) for a, b in zip(few.tolist(), many.tolist()))
-    assert [len(set(data.targets[rows].tolist())) for rows in one] == [10, 10]  # one of each class
+    assert [len(set(data.targets[rows].tolist())) for rows in one] == [10, 10]  # one image of each class
     assert set(one[0]) != set(one[1])
 
 

@@ -10,7 +10,7 @@ from naslib_archlock.audit.audit_results import FIGURES, by_role, chosen_attacks
 
 
 def rows(arch: str, seed: int, figures: dict[tuple[str, float], tuple[float, float]]) -> list[dict[str, object]]:
-    """``(attack, learning rate) -> (val, test)``; attacks that are not named have 10 and 10."""
+    """Rows from ``(attack, learning rate) -> (val, test)``; attacks without figures have 10 and 10."""
     full = {(name, 0.1): (10.0, 10.0) for name in ATTACKS} | figures
     place = {"target": "t", "arch": arch, "fraction_pct": 100.0, "seed": seed}
     return [
@@ -21,7 +21,7 @@ def rows(arch: str, seed: int, figures: dict[tuple[str, float], tuple[float, flo
 
 BY_HAND = pd.DataFrame(
     [
-        # the better rate by validation is the worse one by test
+        # the rate that is better by validation is worse by test
         *rows("a", 0, {("fine-tuning", 0.1): (50, 40), ("fine-tuning", 0.2): (49, 60), ("scratch", 0.2): (30, 35)}),
         *rows("a", 1, {("linear probe", 0.1): (70, 66), ("fine-tuning", 0.1): (60, 90)}),
         *rows("b", 0, {("scratch", 0.1): (80, 75)}),
@@ -54,7 +54,7 @@ def test_the_summary_has_an_interval_for_every_figure():
     summary = summarise(figures).set_index("figure")
     assert list(summary.index) == list(FIGURES)
     assert summary.loc["transfer", "mean"] == 53
-    low, high = stats.t.interval(0.95, 1, 53, 26 / 2)  # two values 26 apart: deviation 26/sqrt(2), error 13
+    low, high = stats.t.interval(0.95, 1, 53, 26 / 2)  # the two values are 26 apart, so the standard error is 13
     assert summary.loc["transfer", ["low", "high"]].tolist() == pytest.approx([low, high])
 
 

@@ -10,7 +10,7 @@ from naslib_archlock.testing.benchmark_contract import check_benchmark
 
 
 class CountingBenchmark(Benchmark):
-    """Answers with the sum of the codes, 100 more where the network was fine-tuned, and remembers every look-up."""
+    """Answers with the sum of the codes, plus 100 if the network was fine-tuned, and remembers every query."""
 
     space = TRANSBENCH101_MACRO
     tasks = ("normal", "autoencoder")
@@ -27,7 +27,7 @@ class CountingBenchmark(Benchmark):
 
 
 class FineTunedBenchmark(CountingBenchmark):
-    """The same with networks that were trained on normal and fine-tuned on autoencoder."""
+    """The same benchmark, with networks that were trained on normal and fine-tuned on autoencoder."""
 
     fine_tuned_from = {"autoencoder": ("normal",)}  # noqa: RUF012
 

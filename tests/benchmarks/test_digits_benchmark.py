@@ -36,7 +36,7 @@ def test_a_figure_is_the_mean_of_the_seeds_and_shared_by_equal_functions():
 
 
 def test_tasks_disagree_about_cells():
-    """As TransNAS tasks do: a mean Spearman correlation of 0.8 or lower."""
+    """The tasks disagree as much as TransNAS tasks do: the mean Spearman correlation is 0.8 or lower."""
     benchmark = digits_benchmark()
     cells = functions()[1:]
     metrics = [[benchmark.accuracy(cell, task=task, split="test") for cell in cells] for task in DIGITS_TASKS]
@@ -54,7 +54,7 @@ def test_validation_and_test_agree_and_the_disconnected_cell_has_learnt_nothing(
 
 @pytest.mark.parametrize("task", DIGITS_TASKS)
 def test_a_cell_trained_again_comes_out_the_same(task):
-    """To what rounding on another machine makes of it: well within the spread between seeds."""
+    """Rounding on another machine changes the result, but by much less than the seeds differ."""
     trained, columns = read_columns()
     row = len(trained) // 2 + 7 * DIGITS_TASKS.index(task)
     metrics, _ = fit_and_score(trained[row], digits_task(task), FitSettings(), SEEDS)
@@ -79,7 +79,7 @@ def test_the_file_is_the_same_whenever_it_is_written():
     }
     written, stored = to_csv(rows), checked_path("digits.csv.gz").read_bytes()
     assert written == to_csv(rows)
-    assert gzip.decompress(written) == gzip.decompress(stored)  # Pythons compress differently
+    assert gzip.decompress(written) == gzip.decompress(stored)  # versions of Python compress differently
 
 
 def test_it_keeps_the_contract_of_benchmarks():

@@ -15,7 +15,7 @@ CHOSEN = {(SKIP,) * 6: (99.0, 10.0), (CONV_3X3,) * 6: (100.0, 70.0), (CONV_1X1,)
 
 
 def benchmark() -> TableBenchmark:
-    """Three cells within 2% of the best on the source, their target accuracies 10, 70 and 40; all others far below."""
+    """Three cells are within 2% of the best on the source; their target accuracies are 10, 70 and 40."""
     source, target = np.full(len(ALL), 50.0), np.zeros(len(ALL))
     for cell, (of_source, of_target) in CHOSEN.items():
         row = int(np.flatnonzero((np.array(cell) == ALL).all(axis=1))[0])
@@ -28,7 +28,7 @@ def benchmark() -> TableBenchmark:
     ("cell", "score", "loss"), [((SKIP,) * 6, 1.0, 1.0), ((CONV_1X1,) * 6, 0.0, 1.5), ((CONV_3X3,) * 6, -1.0, 0.0)]
 )
 def test_lock_scores_by_hand(cell, score, loss):
-    """Mean 40, least 10: (40 - 10) / 30, (40 - 40) / 30, (40 - 70) / 30."""
+    """The mean is 40 and the least 10, so the scores are (40 - 10) / 30, (40 - 40) / 30 and (40 - 70) / 30."""
     scored = LockScale(benchmark(), "s", "t", 2.0).score(cell)
     assert scored.lock_score == pytest.approx(score)
     assert scored.source_loss_pct == pytest.approx(loss)
@@ -59,7 +59,7 @@ def test_baselines_by_hand():
     scale = LockScale(benchmark(), "s", "t", 2.0)
     assert scale.fewest_weights() == (SKIP,) * 6
     assert scale.most_accurate() == (CONV_3X3,) * 6
-    assert scale.ceiling() == (CONV_3X3,) * 6  # it goes by validation accuracy, which here is turned round
+    assert scale.ceiling() == (CONV_3X3,) * 6  # the ceiling uses validation accuracy, which is reversed here
 
 
 @pytest.mark.parametrize(
@@ -69,7 +69,7 @@ def test_baselines_by_hand():
         ("fewest_flops", [SKIP, CONV_1X1, CONV_3X3]),
         ("least_accurate", [CONV_1X1, SKIP, CONV_3X3]),
         ("most_accurate", [CONV_3X3, SKIP, CONV_1X1]),
-        ("ceiling", [CONV_3X3, CONV_1X1, SKIP]),  # validation accuracy is turned round here
+        ("ceiling", [CONV_3X3, CONV_1X1, SKIP]),  # validation accuracy is reversed here
         ("oracle", [SKIP, CONV_1X1, CONV_3X3]),
     ],
 )
@@ -86,7 +86,7 @@ def test_of_equals_the_more_accurate_on_the_source_comes_first():
 
 
 def test_no_two_of_those_chosen_compute_the_same():
-    same = [(CONV_3X3, NONE, NONE, SKIP, NONE, NONE), (CONV_1X1, NONE, NONE, SKIP, NONE, NONE)]  # dead first edges
+    same = [(CONV_3X3, NONE, NONE, SKIP, NONE, NONE), (CONV_1X1, NONE, NONE, SKIP, NONE, NONE)]  # first edges are dead
     values = np.ones(len(ALL))
     for cell in (*same, (SKIP,) * 6):
         values[np.flatnonzero((np.array(cell) == ALL).all(axis=1))] = 0
@@ -121,7 +121,7 @@ def test_each_accuracy_is_looked_up_once():
 
 
 def test_flops_by_hand():
-    """Sides times channels: 16,384, 8,192 and 4,096, 28,672 together; times channels again: 3 x 262,144."""
+    """Sides times channels are 16,384, 8,192 and 4,096, in all 28,672; times channels again, they are 3 x 262,144."""
     cells = [
         (NONE,) * 6,
         (SKIP,) * 6,

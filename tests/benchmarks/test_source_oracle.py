@@ -35,3 +35,11 @@ def test_an_oracle_without_look_ups_answers_nothing():
 )
 def test_the_budget_is_given_up_from_the_best_whatever_its_sign(best, pct, floor):
     assert budget_floor(best, pct) == pytest.approx(floor)
+
+
+def test_an_architecture_keeps_the_first_accuracy_that_it_was_told():
+    oracle = SourceOracle(lambda arch: pytest.fail("looked up"), 1)
+    assert oracle.record((1,) * 6, 50.0) == 50.0
+    assert oracle.record((1,) * 6, 70.0) == 50.0
+    with pytest.raises(ConfigError, match="used up"):
+        oracle.record((2,) * 6, 50.0)

@@ -27,7 +27,7 @@ def value(row: int, column: int) -> float:
 
 
 def lines() -> list[str]:
-    """A whole table as lines of text, with columns of no interest."""
+    """A whole table as lines of text, with further columns that the reader ignores."""
     rows = [
         f"{SPACE.to_str(arch)},x,{value(i, 0)},{value(i, 1)},{value(i, 2)},-1e8,{value(i, 3)},{value(i, 4)}"
         for i, arch in enumerate(ARCHS)
@@ -37,7 +37,7 @@ def lines() -> list[str]:
 
 @pytest.fixture
 def write(tmp_path: Path):
-    """Writes lines as a table, packed or not, and returns its path."""
+    """A function that writes lines as a table, compressed or not, and returns its path."""
 
     def write_table(content: list[str], packed: bool = False, newline: str = "\n") -> Path:
         raw = (newline.join(content) + newline).encode()
@@ -208,7 +208,7 @@ def test_a_table_made_in_memory_is_checked_too():
 
 
 def fine_tuned_lines() -> list[str]:
-    """A whole table with the figures of networks trained on normal and fine-tuned on room_layout."""
+    """A whole table that also has the accuracies of networks trained on normal and fine-tuned on room_layout."""
     header, *rows = lines()
     header += ",normal>room_layout/val,normal>room_layout/test"
     return [header, *(f"{row},{value(i, 5)},{value(i, 6)}" for i, row in enumerate(rows))]
@@ -216,7 +216,7 @@ def fine_tuned_lines() -> list[str]:
 
 def test_fine_tuned_figures_are_answered_beside_those_from_scratch(write):
     path = write(fine_tuned_lines())
-    for benchmark in (read_table(path, SPACE), read_table(path, SPACE)):  # parsed, and from the cache
+    for benchmark in (read_table(path, SPACE), read_table(path, SPACE)):  # parsed, then cached
         assert benchmark.tasks == ("normal", "room_layout")
         assert benchmark.fine_tuned_from == {"room_layout": ("normal",)}
         for i, arch in list(enumerate(ARCHS))[::101]:
@@ -267,14 +267,14 @@ def test_the_made_up_benchmark_with_fine_tuned_figures(tmp_path):
     benchmark = read_table(find_table(tmp_path, TRANSBENCH101_MICRO), TRANSBENCH101_MICRO)
     check_benchmark(benchmark, np.random.default_rng(0))
     assert benchmark.fine_tuned_from["normal"] == ("class_scene", "class_object", "autoencoder")
-    # a cell that fits the source is the better, the more of the source's training is left
+    # The more of the source's training is left, the more a cell that fits the source gains.
     source, scratch = (benchmark.accuracies(task, "test") for task in ("class_scene", "normal"))
     fine_tuned = benchmark.accuracies("normal", "test", "class_scene")
     assert np.corrcoef(source, fine_tuned)[0, 1] > np.corrcoef(source, scratch)[0, 1]
 
 
 def test_a_search_and_a_lock_score_use_the_table_as_any_other(tmp_path):
-    """Their figures are those from scratch: columns of fine-tuned networks change none."""
+    """Columns of fine-tuned networks change nothing: all figures are from networks trained from scratch."""
     scores = []
     for fine_tuned in (False, True):
         write_tables(tmp_path / str(fine_tuned), fine_tuned=fine_tuned)
@@ -289,7 +289,7 @@ def test_a_search_and_a_lock_score_use_the_table_as_any_other(tmp_path):
 
 @pytest.fixture
 def parsed(own_cache, monkeypatch) -> list[Path]:
-    """The tables that are parsed, from an empty cache on."""
+    """The tables that are parsed, with an empty cache at the start."""
     paths, parse = [], module._parse
 
     def watched(path, space):
@@ -373,7 +373,7 @@ def test_real_tables_are_read(shared_data, space, tasks):
     for task in tasks:
         for split in SPLITS:
             figures = [benchmark.accuracy(cell, task=task, split=split) for cell in (strong, weak)]
-            assert figures[0] > figures[1]  # higher is better on every task, room_layout's negative loss too
+            assert figures[0] > figures[1]  # higher is better on every task, also for room_layout's negative loss
     if "room_layout" in tasks:
         assert benchmark.accuracy(strong, task="room_layout", split="test") < 0
 

@@ -3,10 +3,8 @@ from __future__ import annotations
 import pytest
 
 from naslib_archlock.benchmarks import tabular
-from naslib_archlock.benchmarks.naslib_provider import NaslibPlugin, naslib
 from naslib_archlock.benchmarks.tabular import tabular_benchmark
 from naslib_archlock.errors import NaslibError, TableError
-from naslib_archlock.plugin import facade
 from naslib_archlock.spaces.known import DIGITS, NASBENCH201, TRANSBENCH101_MICRO
 
 
@@ -28,9 +26,3 @@ def test_other_spaces_are_asked_of_naslib(monkeypatch):
     monkeypatch.setattr(tabular, "naslib", Provider)
     with pytest.raises(NaslibError, match="asked for nasbench201"):
         tabular_benchmark(NASBENCH201)
-
-
-def test_the_provider_has_every_function_of_the_protocol():
-    wanted = {name for name in vars(NaslibPlugin) if not name.startswith("_")}
-    assert wanted == {name for name in wanted if callable(getattr(naslib(), name))}
-    assert naslib() is facade

@@ -18,7 +18,7 @@ CELL = (3, 2, 1, 3, 1, 2)
 
 @pytest.fixture(scope="module")
 def stripes(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Two classes that are easy to tell apart: stripes that lie, and stripes that stand."""
+    """Two classes that are easy to distinguish: horizontal and vertical stripes."""
     folder, rng = tmp_path_factory.mktemp("images") / "stripes", np.random.default_rng(0)
     for name in ("lying", "standing"):
         (folder / name).mkdir(parents=True)
@@ -52,7 +52,7 @@ def test_equal_functions_are_trained_once_and_the_same_again(stripes, monkeypatc
     real = trained.fit_and_score
     monkeypatch.setattr(trained, "fit_and_score", lambda *args: calls.append(args) or real(*args))
     benchmark = benchmark_of(stripes)
-    first = benchmark.accuracy((3, 0, 0, 1, 0, 0), task=str(stripes), split="val")  # its first edge is dead
+    first = benchmark.accuracy((3, 0, 0, 1, 0, 0), task=str(stripes), split="val")  # the first edge is dead
     assert benchmark.accuracy((0, 0, 0, 1, 0, 0), task=str(stripes), split="val") == first
     assert len(calls) == 1
     assert benchmark_of(stripes).accuracy((0, 0, 0, 1, 0, 0), task=str(stripes), split="val") == first

@@ -1,4 +1,4 @@
-"""What tests of several commands share: outcomes, and functions to put in the place of others."""
+"""Helpers that tests of several commands share: outcomes, and functions that replace others."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ COMMAND = [sys.executable, "-m", "naslib_archlock"]
 
 
 class Outcome(NamedTuple):
-    """What a command left behind."""
+    """The result of a command."""
 
     code: int
     out: str

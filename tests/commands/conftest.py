@@ -15,20 +15,20 @@ from naslib_archlock.report import search_pictures as plot
 
 @pytest.fixture(autouse=True)
 def quick_pictures(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Drawing takes longer than the rest of a short search: only the tests named after it draw."""
+    """Replace the drawing, which takes longer than the rest of a short search; only tests named after it draw."""
     if "picture" not in request.node.name:
         monkeypatch.setattr(plot, "search_picture", lambda *args: b"no picture")
 
 
 @pytest.fixture
 def run(capsys: pytest.CaptureFixture[str]) -> Run:
-    """Runs a command in this process. Unexpected errors come through as they are."""
+    """A function that runs a command in this process. It lets unexpected errors through."""
 
     def run_command(*argv: Any) -> Outcome:
         capsys.readouterr()
         try:
             code = cli.main([str(arg) for arg in argv])
-        except SystemExit as stop:  # argparse
+        except SystemExit as stop:  # argparse raises this
             code = int(stop.code or 0)
         return Outcome(code, *capsys.readouterr())
 
@@ -37,7 +37,7 @@ def run(capsys: pytest.CaptureFixture[str]) -> Run:
 
 @pytest.fixture
 def fails(run: Run) -> Callable[..., str]:
-    """Runs a command that must end as a user's error; returns its message."""
+    """A function that runs a command which must end with a user's error, and returns its message."""
 
     def run_command(*argv: Any) -> str:
         code, out, err = run(*argv)
@@ -52,5 +52,5 @@ def fails(run: Run) -> Callable[..., str]:
 
 @pytest.fixture
 def folder(tmp_path) -> Path:
-    """Where ``toy_args`` puts its run."""
+    """The folder of the run of ``toy_args``."""
     return tmp_path / "out" / "transbench101_micro" / "class_scene" / "archlock" / "tu" / "0"

@@ -1,4 +1,4 @@
-"""``archlock doctor``: it finds what is there, and says what to do about what is not."""
+"""``archlock doctor``: it finds what is installed, and tells how to get what is missing."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def findings(capsys: pytest.CaptureFixture[str]) -> dict[str, dict[str, str]]:
 
 @pytest.fixture
 def empty_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A checkout of NASLib with a data folder and nothing in it, and no other NASLib to be found."""
+    """A checkout of NASLib with an empty data folder; no other NASLib can be found."""
     (tmp_path / "naslib" / "data").mkdir(parents=True)
     (tmp_path / "naslib" / "__init__.py").touch()
     (tmp_path / "naslib" / "__version__.py").write_text('# text\n__version__ = "9.8.7"\n')
@@ -43,7 +43,7 @@ def test_it_names_versions_and_files(empty_home, capsys, monkeypatch):
         "name": "NASLib", "state": "ok", "detail": f"9.8.7 at {empty_home}", "advice": "",
     }  # fmt: skip
     assert found["zc_nasbench201.json"]["state"] == "ok"
-    assert found[TNB_FILE]["state"] == "warning"  # empty
+    assert found[TNB_FILE]["state"] == "warning"  # the file is empty
     assert found["nb201_cifar10_full_training.pickle"]["state"] == "missing"
     assert all(f["advice"] for f in found.values() if f["state"] != "ok")
 

@@ -1,4 +1,4 @@
-"""The command line as a whole: help, usage, exit codes. No error of a user's ends in a traceback."""
+"""The command line as a whole: help, usage, exit codes. No user's error ends in a traceback."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Runs in their folder: what is kept, replaced and resumed, wherever a run was interrupted."""
+"""The folder of a run: what is kept, replaced and resumed, wherever the run was interrupted."""
 
 from __future__ import annotations
 
@@ -57,10 +57,10 @@ def test_a_disk_that_fills_up_leaves_no_result(fails, toy_args, folder, monkeypa
 def test_a_disk_that_is_full_at_any_write_ends_in_an_error_and_loses_nothing(
     run, fails, toy_args, folder, tmp_path, monkeypatch, step
 ):
-    """The run then goes on, once there is room, to what it would have come to."""
+    """Once there is room on the disk, the run continues to the same result."""
     from naslib_archlock.store import cache, files
 
-    monkeypatch.setattr(cache, "_keep", lambda *args: None)  # tests of its own see to that
+    monkeypatch.setattr(cache, "_keep", lambda *args: None)  # other tests cover the cache
     args = [*toy_args, "search.checkpoint_freq", "5"]
     original = getattr(os, step)
     calls = []
@@ -187,7 +187,7 @@ def test_a_folder_with_an_unreadable_config_is_another_run(run, fails, toy_args,
 
 
 def interrupted_at(step: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let Ctrl-C arrive at the beginning of a step."""
+    """Raise KeyboardInterrupt at the beginning of a step."""
     for kind in (BayesianSearch, RegularizedEvolution):
         monkeypatch.setattr(kind, "step", _stopping(kind.step, step))
 
@@ -202,7 +202,7 @@ def _stopping(original: Callable[[Search], None], step: int) -> Callable[[Search
 
 
 def interrupted_within(step: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let Ctrl-C arrive in the middle of a step: its random numbers are drawn, its look-up is made."""
+    """Raise KeyboardInterrupt within a step, after its random numbers were drawn and its query was made."""
     original = SourceOracle.validation_accuracy
 
     def stop(oracle, arch):
@@ -243,7 +243,7 @@ def test_an_interrupted_run_resumes_to_the_same_result(
 ):
     args = [*ranked_args, "archlock.strategy", strategy]
     if strategy == "bayesian":
-        args += ["search.epochs", "40"]  # also beyond the first look-ups, which are random
+        args += ["search.epochs", "40"]  # goes beyond the first queries, which are random
     searches = searches_of(monkeypatch)
     whole = run("search", "--json", *args, "out_dir", tmp_path / "whole")
     with monkeypatch.context() as patch:
@@ -275,7 +275,7 @@ def test_resuming_uses_the_ranker_of_the_run(run, ranked_args, folder, monkeypat
 
 
 def test_the_state_is_kept_now_and_then(run, toy_args, folder, monkeypatch):
-    """For what no program can catch: a kill, or a power cut."""
+    """The saved state is for interruptions that no program can catch: a kill, or a power cut."""
     kept = []
     original = RunFolder.keep_state
 
@@ -291,7 +291,7 @@ def test_the_state_is_kept_now_and_then(run, toy_args, folder, monkeypatch):
 def test_the_state_is_kept_when_some_time_has_passed(run, toy_args, folder, monkeypatch):
     monkeypatch.setattr(checkpoint, "SECONDS", 0.0)
     with monkeypatch.context() as patch:
-        patch.setattr("naslib_archlock.commands.make_run.finish", interrupt)  # as a kill, without a word
+        patch.setattr("naslib_archlock.commands.make_run.finish", interrupt)  # like a kill, without a message
         assert run("search", *toy_args).code == 130
     assert n_steps_kept(folder) == 15
 
@@ -381,7 +381,7 @@ def test_a_damaged_ranker_is_said_and_trained_again(run, ranked_args, folder, mo
 
 
 def test_nothing_of_another_configurations_run_is_taken_for_this_ones(run, fails, ranked_args, folder, monkeypatch):
-    """A ranker that was kept, and then the process killed before there was a state."""
+    """A process may be killed after it has saved a ranker and before it has saved a state."""
     with monkeypatch.context() as patch:
         patch.setattr("naslib_archlock.commands.make_run.finish", interrupt)
         assert run("search", *ranked_args).code == 130
@@ -406,7 +406,7 @@ def test_another_runs_state_is_not_resumed(run, fails, toy_args, folder, monkeyp
 
 
 def test_an_interrupted_overwrite_leaves_nothing_of_the_other_run(run, toy_args, folder, monkeypatch):
-    """Else the old result would stand beside the new configuration."""
+    """Otherwise, the old result would lie beside the new configuration."""
     assert run("search", *toy_args).code == 0
     with monkeypatch.context() as patch:
         patch.setattr(RunFolder, "restore", interrupt)
@@ -417,8 +417,8 @@ def test_an_interrupted_overwrite_leaves_nothing_of_the_other_run(run, toy_args,
 
 
 def test_an_overwrite_that_stops_at_any_moment_mixes_no_two_runs(run, ranked_args, folder, monkeypatch):
-    """Either the old run is there, and goes on to what it was; or nothing of it is."""
-    other = [*ranked_args, "archlock.strategy", "bayesian"]  # it keeps no ranker
+    """Either the whole old run is left and can continue, or none of its files."""
+    other = [*ranked_args, "archlock.strategy", "bayesian"]  # this strategy keeps no ranker
     assert run("search", *ranked_args).code == 0
     old = files_in(folder)
     assert run("search", "--overwrite", *other).code == 0
@@ -465,7 +465,7 @@ def test_ctrl_c_while_training(run, ranked_args, folder, monkeypatch):
 def test_a_real_ctrl_c_of_a_real_process(
     run, ranked_args, folder, tmp_path, monkeypatch, child_environment, strategy, steps, every, queries
 ):
-    """The process is stopped by SIGINT wherever it happens to be, and the run resumes to the same result."""
+    """SIGINT stops the process at an arbitrary point, and the run resumes to the same result."""
     args = [
         *ranked_args, "archlock.strategy", strategy, "search.epochs", str(steps), "search.checkpoint_freq", str(every),
         "archlock.source_queries", str(queries),
@@ -476,7 +476,7 @@ def test_a_real_ctrl_c_of_a_real_process(
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
-        # a shell without job control, such as a CI's, hands down that SIGINT is ignored
+        # A shell without job control, as in CI, makes its processes ignore SIGINT. Undo this.
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     try:

@@ -37,7 +37,7 @@ pytestmark = pytest.mark.skipif(
 )
 
 
-# Workers import this file for the functions below, and it imports modules of the folder above.
+# Workers import this file for the functions below. It imports modules of the folder above, so they need both paths.
 THIS_FILE_ON_PATH = (str(Path(__file__).parent), str(Path(__file__).parents[1]))
 
 
@@ -49,7 +49,7 @@ def machines(tmp_path_factory: pytest.TempPathFactory, child_environment: dict[s
 
 @pytest.fixture(scope="module")
 def two(tmp_path_factory: pytest.TempPathFactory, child_environment: dict[str, str]) -> Iterator[Machines]:
-    """A scheduler and two workers, which are there in each test, if not the same ones."""
+    """A scheduler with two workers. Each test has two workers, but tests may replace them."""
     for machines in _machines(tmp_path_factory, child_environment):
         machines.worker()
         machines.worker()
@@ -87,7 +87,7 @@ def where(number: int) -> tuple[int, int, str]:
 
 
 def killed_once(folder: Path, number: int) -> int:
-    """The third kills the process that computes it, the first time."""
+    """Kill the process that computes the third number, but only the first time."""
     time.sleep(0.05)
     if number == 2 and not (folder / "killed").exists():
         (folder / "killed").write_text(str(os.getpid()))
@@ -130,7 +130,7 @@ def test_results_are_those_of_local_processes_and_so_are_files(cluster, tmp_path
 
 
 def test_work_goes_on_elsewhere(cluster, tmp_path):
-    """Begun here, continued on the cluster, ended here: nothing is computed twice."""
+    """A run begins here, continues on the cluster and ends here, and computes nothing twice."""
     log = tmp_path / "log"
     for n, workers in ((2, LocalProcesses(1)), (4, cluster), (6, LocalProcesses(1))):
         calls = {f"part{i}": (log, i) for i in range(n)}
@@ -147,7 +147,7 @@ def test_all_workers_work_on_one_thread_each(cluster):
 
 
 def test_functions_of_a_script_run_there_too(two, tmp_path, child_environment):
-    """They are sent by their code, as the script cannot be imported."""
+    """Dask sends their code, because a worker cannot import the script."""
     two.wait_for(2)
     script = tmp_path / "script.py"
     script.write_text(
@@ -172,7 +172,7 @@ def test_nothing_to_do_asks_nobody():
 
 @pytest.fixture
 def tls(tmp_path: Path) -> dict[str, str]:
-    """Dask's configuration of a cluster that takes nobody without a certificate: names of settings -> values."""
+    """Dask's settings for a cluster that refuses everyone without a certificate: name of a setting -> value."""
     if shutil.which("openssl") is None:
         pytest.skip("openssl, to make certificates, is not here")
     key, certificate = str(tmp_path / "key.pem"), str(tmp_path / "certificate.pem")
@@ -196,7 +196,7 @@ def test_a_cluster_that_speaks_tls(tls, tmp_path_factory, child_environment):
         machines.worker()
         cluster, seen = DaskCluster(machines.address), dict[int, int]()
         with pytest.raises(ClusterError, match="no Dask scheduler answers at tls://"):
-            cluster.check()  # it has no certificate
+            cluster.check()  # this process has no certificate
         with dask.config.set(tls):
             in_parallel(square, {i: (i,) for i in range(4)}, seen.__setitem__, cluster, "squaring")
         assert seen == {i: i**2 for i in range(4)}
@@ -257,7 +257,7 @@ def test_ctrl_c_cancels_and_says_nothing(two, tmp_path, child_environment):
     child = subprocess.Popen(
         [sys.executable, "-c", code, two.address], env={**child_environment, "PYTHONPATH": path}, text=True,
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True,
-        # a shell without job control, such as a CI's, hands down that SIGINT is ignored
+        # A shell without job control, as in CI, makes its processes ignore SIGINT. Undo this.
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )  # fmt: skip
     try:
@@ -269,7 +269,7 @@ def test_ctrl_c_cancels_and_says_nothing(two, tmp_path, child_environment):
     finally:
         stop(child)
     assert (child.returncode, out, err) == (130, "", "")
-    time.sleep(0.5)  # what was at work ends
+    time.sleep(0.5)  # the running calls end
     n_begun = len(list(tmp_path.iterdir()))
     time.sleep(1)
     assert len(list(tmp_path.iterdir())) == n_begun < 200
@@ -318,12 +318,12 @@ methods:
 
 
 def train_as(settings: TrainSettings) -> None:
-    """In a worker, what the fixture ``fast_training`` does here."""
+    """Set in a worker what the fixture ``fast_training`` sets here."""
     PRESETS["default"] = settings
 
 
 def files_of(out: Path) -> dict[str, Any]:
-    """All files of a study's output but for the seconds that runs took; ``.lock`` is always there."""
+    """All files of a study's output, without the seconds that runs took; ``.lock`` always exists."""
     contents: dict[str, Any] = {}
     for path in sorted(path for path in out.rglob("*") if path.is_file()):
         name = str(path.relative_to(out))
@@ -338,7 +338,7 @@ def files_of(out: Path) -> dict[str, Any]:
 
 
 def test_a_study_on_a_cluster_is_that_of_this_machine(two, toy_tables, tmp_path, monkeypatch, capsys, fast_training):
-    """Rankers are trained there, too. Folders are named relative to this process's own, where no worker is."""
+    """Workers also train the rankers. Paths are relative to this process's folder, in which no worker runs."""
     two.wait_for(2)
     with two.client() as client:
         client.run(train_as, fast_training)
@@ -356,10 +356,10 @@ def test_a_study_on_a_cluster_is_that_of_this_machine(two, toy_tables, tmp_path,
 
 
 def test_a_worker_that_sees_other_files_names_them(cluster, toy_tables, tmp_path, monkeypatch):
-    """Relative to the folders of its own, where it was started, it sees none."""
+    """The worker runs in another folder, so a relative path leads to no file."""
     monkeypatch.chdir(tmp_path)
     raw = yaml.safe_load(STUDY)
-    # without a ranker, as the workers may have been told by another test to train them otherwise
+    # This method needs no ranker, because another test may have changed how the workers train one.
     raw["methods"]["S"] = {"method": "most_accurate"}
     raw["methods"]["TU"] = {"scheme": "tu", "strategy": "bayesian", "zero_cost": "zc_transbench101_micro.json"}
     Path("zc_transbench101_micro.json").write_bytes((toy_tables / "zc_transbench101_micro.json").read_bytes())
@@ -411,7 +411,7 @@ def test_mistakes_in_asking_for_a_cluster(command, options, message, digit_image
 
 @pytest.fixture
 def server() -> Iterator[Callable[[bytes], str]]:
-    """The address of something that listens and is no scheduler; it gives one answer, or none."""
+    """The address of a server that is no scheduler; it gives one answer, or none."""
     sockets: list[socket.socket] = []
 
     def serve(answer: bytes) -> str:

@@ -39,9 +39,9 @@ def test_other_names_are_refused_when_the_config_is_read(name):
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="torch sees no GPU")
 def test_a_gpu_trains_nearly_the_same_ranker(toy_config):
-    """From the same first weights, on the same pairs; but it rounds otherwise, as another processor does.
+    """Both start from the same weights and train on the same pairs, but a GPU rounds differently.
 
-    The tolerance is the one that ``docs/determinism.md`` states; twice on the GPU must lie within it, too.
+    ``docs/determinism.md`` states the tolerance. Two trainings on the GPU must agree within it, too.
     """
     cells = TRANSBENCH101_MICRO.distinct()
     rates = []

@@ -1,4 +1,4 @@
-"""Student's interval against SciPy's own and by hand."""
+"""Student's interval, compared with SciPy's and computed by hand."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Work in parts. The functions append a line to a log whenever they compute, so that tests see what was computed."""
+"""Work in parts. The functions append a line to a log for each computation, so that tests can count them."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def thread_limit() -> str | None:
 
 def killed(log: Path, number: int) -> dict[str, Any]:
     if number == 2:
-        time.sleep(0.5)  # others finish before
+        time.sleep(0.5)  # other parts finish first
         os.kill(os.getpid(), signal.SIGKILL)
     return halves(log, number)
 
@@ -101,7 +101,7 @@ def test_damaged_settings_do_not_let_parts_of_others_in(tmp_path):
     computed(tmp_path)
     (tmp_path / "parts" / "settings.json").write_bytes(b"")
     with pytest.warns(UserWarning, match="settings.json"):
-        assert run(tmp_path, n=2, settings={"seed": 1}) == whole  # the function does not look at them
+        assert run(tmp_path, n=2, settings={"seed": 1}) == whole  # the function does not read the settings
     assert computed(tmp_path) == [0, 1]
 
 
@@ -127,7 +127,7 @@ def test_an_error_passes_through_and_finished_parts_stay(tmp_path, jobs):
 
 
 def test_a_process_that_is_killed_is_reported_and_finished_parts_stay(tmp_path):
-    """As the system does when memory runs out."""
+    """The system kills a process in this way when memory runs out."""
     with pytest.raises(ArchLockError, match="one of 2 processes was killed.*with fewer --jobs"):
         run(tmp_path, function=killed, jobs=2)
     kept = {path.stem for path in (tmp_path / "parts").glob("part*.json")}
@@ -183,7 +183,7 @@ def test_a_folder_that_cannot_be_one(tmp_path):
 
 
 def test_a_killed_process_is_continued(tmp_path, child_environment):
-    """Killed with its workers, and with no chance to tidy up."""
+    """The process and its workers are killed, and cannot clean up."""
     n, parts = 12, tmp_path / "parts"
     code = f"import pathlib, test_parts as t; t.run(pathlib.Path({str(tmp_path)!r}), {n}, t.slow_halves, jobs=2)"
     path = os.pathsep.join([str(Path(__file__).parent), child_environment["PYTHONPATH"]])
@@ -203,7 +203,7 @@ def test_a_killed_process_is_continued(tmp_path, child_environment):
 
 
 def test_what_a_stopped_process_leaves_behind_is_removed_without_a_word(child_environment):
-    """A semaphore that nobody noted down, as Ctrl-C may leave one."""
+    """Ctrl-C may leave a semaphore that nobody releases."""
     script = (
         "import os\n"
         "from joblib.externals.loky.backend import resource_tracker\n"

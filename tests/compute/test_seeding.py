@@ -1,4 +1,4 @@
-"""Streams that do not shift each other, and global generators that are put back."""
+"""Streams of random numbers do not affect each other, and the global generators are restored."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def test_a_stream_depends_on_the_seed_and_the_purpose():
 
 
 def test_streams_stay_as_they_are_from_version_to_version():
-    """A new purpose is added at the end: it must not shift the others."""
+    """A new purpose is added at the end, because it must not change the streams of others."""
     assert [stream(1, "search").random(), stream(1, "audit").random()] == [
         np.random.default_rng([1, 0]).random(),
         np.random.default_rng([1, 8]).random(),
@@ -89,7 +89,7 @@ def test_a_bad_seed_leaves_them_as_they_were():
 
 
 class FakeGpu:
-    """Stands for torch.cuda with one GPU whose generator is a number."""
+    """Replaces torch.cuda with one GPU whose generator is a number."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch, is_used: bool) -> None:
         self.state, self.n_looks = torch.tensor([7], dtype=torch.uint8), 0

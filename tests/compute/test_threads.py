@@ -30,7 +30,7 @@ def blas_threads() -> set[int]:
 @pytest.mark.parametrize("before", [1, 2])
 def test_linear_algebra_in_one_thread_inside_and_as_before_outside(before):
     with threadpool_limits(before, user_api="blas"):
-        for _ in range(2):  # also when it is used again
+        for _ in range(2):  # a second use must work, too
             with single_threaded_blas():
                 assert blas_threads() == {1}
             assert blas_threads() == {before}

@@ -1,4 +1,4 @@
-"""The versions that results depend on."""
+"""The versions of libraries that results depend on."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def test_versions_are_those_of_what_is_imported():
 
 
 def test_they_can_be_kept_as_json():
-    """A plain ``str``: torch's own version is a class that compares in its own way."""
+    """Each version is a plain ``str``, because torch's own class of versions compares in its own way."""
     versions = library_versions()
     assert json.loads(json.dumps(versions)) == versions
     assert {type(version) for version in versions.values()} == {str}

@@ -11,7 +11,7 @@ from naslib_archlock.errors import ConfigError, UnknownNameError
 
 @dataclass(frozen=True)
 class Oven:
-    """A section as an example."""
+    """An example of a section."""
 
     heat: float = key(180.0, "How hot it is.", Role.SEARCH, low=50, high=250)
     trays: int = key(1, "How many trays are in it.", Role.DATA, Role.SEARCH)

@@ -122,7 +122,7 @@ def test_keys_of_a_section_are_inside_it_or_have_a_dot(raw):
     for strict in (True, False):
         config = config_from(raw, strict)
         assert (config.archlock.scheme, config.archlock.targets, config.search.epochs) == ("tk", ("cifar100",), 7)
-    assert repr(raw) == before  # the caller's mapping is left alone
+    assert repr(raw) == before  # the caller's mapping does not change
 
 
 @pytest.mark.parametrize("inside", ["tk", "s"])
@@ -278,7 +278,7 @@ def test_configs_are_shipped():
 
 @pytest.mark.parametrize("path", SHIPPED, ids=lambda p: p.name)
 def test_shipped_configs_load_and_suit_naslibs_loader(path):
-    """It reaches two levels, and cannot override a null or what is not in the file."""
+    """NASLib's loader reads two levels, and cannot override a null or a key that the file lacks."""
     config = load_config(path)
     assert config.optimizer == "archlock"
     raw = yaml.safe_load(path.read_text(encoding="utf-8"))
@@ -292,7 +292,7 @@ def test_shipped_configs_load_and_suit_naslibs_loader(path):
 
 @pytest.mark.parametrize("path", SHIPPED, ids=lambda p: p.name)
 def test_shipped_configs_hold_the_measured_defaults(path):
-    """What they repeat of ``archlock`` is the default, so that with and without a file the same is run."""
+    """The values that they repeat of ``archlock`` are the defaults, so a search is the same with and without a file."""
     section = load_config(path).archlock
     changed = {f.name for f in fields(section) if getattr(section, f.name) != getattr(ArchLockSection(), f.name)}
     assert not changed

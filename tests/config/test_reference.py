@@ -59,4 +59,4 @@ def test_meanings_are_sentences():
         for name, declared in keys_of(cls).items():
             assert declared.meaning[0].isupper(), name
             assert declared.meaning.endswith("."), name
-            assert "|" not in declared.meaning, name  # it would end a cell of the table
+            assert "|" not in declared.meaning, name  # a bar would end the table's cell

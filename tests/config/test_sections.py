@@ -96,7 +96,7 @@ def test_runs_that_differ_in_task_scheme_or_seed_have_folders_of_their_own():
 
 # -- declarations ------------------------------------------------------------------------------------------------------
 
-# Written out here, so that a change of a role is noticed: with one of these changed, no ready-made ranker will do.
+# Written out here, so that a changed role is noticed: if one of these keys changes, no shipped ranker fits.
 TRAINING = {
     "tables": "a", "zero_cost": "a", "reference_cells": 16, "proxies": "nwot", "train_tasks": "normal",
     "leave_out": "normal", "held_out_cells": 0.5, "preset": "paper", "hidden": "8", "ranker_optimizer": "sgd",
@@ -212,6 +212,6 @@ archlock:
 
 
 def test_the_written_form_stays_as_it_is():
-    """Folders of results are compared with it, byte by byte."""
+    """The package compares folders of results with this form, byte by byte."""
     config = load_config(None, ["seed", "7", "archlock.scheme", "tk", "archlock.target", "cifar100"])
     assert config.to_yaml() == WRITTEN

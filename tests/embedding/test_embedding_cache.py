@@ -1,4 +1,4 @@
-"""Embeddings are kept in the user's cache; how damage of what is kept is noticed, is tested in ``test_cache``."""
+"""Embeddings are cached in the user's folder; ``test_cache`` tests that damage of cached files is noticed."""
 
 from __future__ import annotations
 

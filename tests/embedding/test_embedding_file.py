@@ -8,7 +8,7 @@ from naslib_archlock.errors import EmbeddingError
 
 
 class Bomb:
-    """Tells when it is unpickled."""
+    """Reports if it is unpickled."""
 
     def __reduce__(self):
         return (pytest.fail, ("a pickle was executed",))

@@ -29,7 +29,7 @@ def test_the_shipped_probe_tells_digits_apart_though_it_was_trained_without_thei
 
     probe, splits = load_probe("digits"), digits_task("digit")
     train, val = (probe(probe.prepare(splits[split].images)) for split in ("train", "val"))
-    # nearest class mean; one in ten by chance
+    # The nearest class mean classifies. Chance would be right for one image in ten.
     means = torch.stack([train[splits["train"].targets == k].mean(0) for k in range(10)])
     accuracy = (torch.cdist(val, means).argmin(1) == splits["val"].targets).float().mean()
     assert accuracy > 0.7
@@ -55,7 +55,7 @@ def test_images_are_prepared_by_hand():
 def test_reducing_an_image_reads_all_of_it():
     probe = Probe("p", nn.Flatten(), (2, 2), (0.0,), (1.0,))
     image = torch.zeros(1, 1, 16, 16)
-    image[..., ::2, :] = 1  # stripes, of which plain sampling would see all or none
+    image[..., ::2, :] = 1  # plain sampling would see all of these stripes or none
     torch.testing.assert_close(probe(probe.prepare(image)), torch.full((1, 4), 0.5), atol=0.05, rtol=0)
 
 
@@ -131,6 +131,6 @@ def test_resnets_have_the_filters_that_the_documentation_says(name, n_filters, n
     assert torch.equal(torch.random.get_rng_state(), state)
     assert probe.n_filters == n_filters
     assert probe(probe.prepare(torch.rand(1, 3, 20, 30))).shape == (1, n_features)
-    # the authors' code adds the scales of the batch normalisation: 17,024 and 53,120
+    # The authors' code also counts the scales of the batch normalisation: 17,024 and 53,120.
     n_scales = sum(len(m.weight) for m in probe.modules() if isinstance(m, nn.BatchNorm2d))
     assert n_filters + n_scales == 2 * n_filters

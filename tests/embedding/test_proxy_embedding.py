@@ -23,7 +23,7 @@ def table(task="t", cells=CELLS, space=NASBENCH201, **scores):
 
 def test_an_embedding_by_hand():
     embedding = ProxyEmbedding(("jacov", "nwot"), CELLS[:3])
-    # ranks among the reference cells 3 1 2 and 1 2 3, centred; the fourth cell is not looked at
+    # The ranks among the reference cells are 3 1 2 and 1 2 3, then centred. The fourth cell is no reference cell.
     vector = embedding.embed(table(jacov=[9, -5, 0, 99], nwot=[1, 2, 3, 2.5]))
     np.testing.assert_allclose(vector, np.array([1, -1, 0, -1, 0, 1]) / 2)
     assert embedding.dim == len(vector) == 6
@@ -52,7 +52,7 @@ def test_embeddings_have_unit_length(scores):
         vector = ProxyEmbedding(("jacov", "nwot"), CELLS).embed(table(jacov=scores[0], nwot=scores[1]))
     except EmbeddingError:
         for proxy in scores:
-            assert len({s for s in proxy if not np.isnan(s)}) <= 1  # nothing to tell apart
+            assert len({s for s in proxy if not np.isnan(s)}) <= 1  # all scores are equal or failed
         return
     assert np.linalg.norm(vector) == pytest.approx(1)
 
@@ -129,7 +129,7 @@ def test_shared_proxies():
 
 
 def test_real_tasks_of_both_spaces_share_an_embedding(shared_data: Path):
-    """And classification of scenes looks more like classification of objects than like reconstruction."""
+    """Classification of scenes is also more similar to classification of objects than to reconstruction."""
     tables = [
         scores
         for space in (NASBENCH201, TRANSBENCH101_MICRO)

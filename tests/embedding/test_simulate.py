@@ -31,7 +31,7 @@ def test_the_noise_is_orthogonal_to_the_source_and_in_every_direction(seed):
     np.testing.assert_allclose(noise @ source, 0, atol=1e-8)
     directions = noise / np.linalg.norm(noise, axis=1, keepdims=True)
     between = directions @ directions.T - np.eye(10)
-    assert np.abs(between).max() < 0.5  # ten random directions of 199 are nearly orthogonal to each other
+    assert np.abs(between).max() < 0.5  # ten random directions in 199 dimensions are nearly orthogonal
 
 
 @given(seeds)

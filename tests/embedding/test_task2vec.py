@@ -35,14 +35,14 @@ def digits(task, n=120):
 
 @pytest.fixture
 def linear_probe():
-    """Features are three linear functions of the four pixels."""
+    """A probe whose features are three linear functions of the four pixels."""
     network = nn.Sequential(nn.Flatten(), nn.Linear(4, 3, bias=False))
     network[1].weight.data = torch.tensor([[1.0, 0, 0, 0], [0, 0.5, 0, 0], [0.2, 0.2, 0.2, 0.2]])
     return Probe("linear", network, (2, 2), (0.0,), (1.0,))
 
 
 def copies(n, n_classes):
-    """The image ``n`` times, so that only the drawn labels differ."""
+    """``n`` copies of the image, so that only the drawn labels differ."""
     targets = torch.zeros(n, dtype=torch.int64) if n_classes else torch.zeros(n, 2)
     return LabelledImages("t", IMAGE.view(1, 1, 2, 2).repeat(n, 1, 1, 1), targets, n_classes)
 
@@ -154,7 +154,7 @@ def test_targets_are_standardised_by_channel():
     standard = module._standardised(LabelledImages("t", torch.zeros(4, 1, 2, 1), targets, 0))
     assert standard.shape == (4, 4)
     assert standard[:, :2].mean() == pytest.approx(0) and standard[:, :2].square().mean() == pytest.approx(1)
-    assert not standard[:, 2:].any()  # a constant stays one
+    assert not standard[:, 2:].any()  # a constant image stays constant
 
 
 def test_units_of_numbers_do_not_matter():
@@ -211,12 +211,12 @@ def test_unknown_method():
 
 def test_distances_by_hand():
     a, b = np.array([1.0, 3.0, 0.0]), np.array([3.0, 1.0, 0.0])
-    # shares (1/4, 3/4) and (3/4, 1/4): cosine 6/10; the filter that is 0 in both does not count
+    # The shares are (1/4, 3/4) and (3/4, 1/4), so the cosine is 6/10. The filter that is 0 in both does not count.
     assert symmetric_distance(a, b) == pytest.approx(0.4)
     assert symmetric_distance(a, b) == symmetric_distance(b, a)
     assert symmetric_distance(a, a) == pytest.approx(0, abs=1e-12)
     assert symmetric_distance(np.array([1.0, 0.0]), np.array([0.0, 1.0])) == 1
-    # alpha times the source's distance from the trivial task is taken off
+    # This subtracts alpha times the source's distance from the trivial task.
     assert asymmetric_distance(a, b, b) == pytest.approx(0.4 - 0.15 * 0.4)
     assert asymmetric_distance(a, b, a) == pytest.approx(0.4)
 

@@ -1,4 +1,4 @@
-"""Every example runs, in a process of its own, as a reader would run it."""
+"""Every example runs as a process of its own, as a reader would run it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The script that makes tables of measurements: on small measurements in the form of pytest-benchmark."""
+"""The script that turns benchmark results into tables, on small results in pytest-benchmark's format."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ MEASURED = {
 
 @dataclass
 class Done:
-    """What the script answered."""
+    """The result of the script."""
 
     returncode: int
     stdout: str
@@ -80,7 +80,7 @@ def run(folder: Path, *arguments: str, measured: Any = MEASURED) -> Done:
 
 
 def cells_of(text: str) -> list[list[str]]:
-    """The cells of the rows of Markdown tables."""
+    """The cells in the rows of Markdown tables."""
     rows = [line.strip("| ").split(" | ") for line in text.splitlines() if line.startswith("| ")]
     return [[cell.strip() for cell in row] for row in rows]
 
@@ -92,7 +92,7 @@ def folder(tmp_path: Path) -> Path:
 
 
 def keep_as_before(folder: Path, **changes: Any) -> None:
-    """What an earlier run kept, in which ours was slower."""
+    """Write the results of an earlier run, in which ours was slower."""
     measured: Any = copy.deepcopy(MEASURED)
     measured["machine_info"]["measured_on"].update(changes)
     measured["benchmarks"][2]["stats"] = {"median": 1.0, "data": [1.0, 1.0, 1.0]}

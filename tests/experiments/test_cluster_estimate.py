@@ -1,4 +1,4 @@
-"""The figures of ``docs/cluster.md`` are those that its script last printed."""
+"""The figures of ``docs/cluster.md`` equal the last output of its script."""
 
 from __future__ import annotations
 

@@ -32,7 +32,7 @@ def rng() -> np.random.Generator:
 
 
 def once(n: int) -> np.ndarray:
-    """Weights of the estimate itself."""
+    """The weights of the estimate itself."""
     return np.ones((1, n))
 
 
@@ -97,7 +97,7 @@ def test_all_pairs_of_tasks_have_one():
 
 
 def test_of_functions_trained_more_than_once_none_may_be_within_the_budget():
-    """NAS-Bench-201 trained equal functions separately: the best cell of all need not be a representative."""
+    """NAS-Bench-201 trained cells of one function separately, so its best cell may not be a representative."""
     data = benchmark(NASBENCH201)
     best = {task: LockScale(data, task, task, 0).most_accurate() for task in ("s", "t")}
     assert not any((NASBENCH201.distinct() == cell).all(axis=1).any() for cell in best.values())
@@ -130,7 +130,7 @@ def test_standardised_by_hand():
 
 
 def planted() -> np.ndarray:
-    """Effects of the four ops on six edges that sum to zero over the ops of an edge, ``30``; nothing for pooling."""
+    """Effects of the four ops on six edges, ``30``, that sum to zero over the ops of an edge; pooling has none."""
     effects = np.zeros((6, 5))
     effects[:, :4] = rng().normal(size=(6, 4))
     effects[:, :4] -= effects[:, :4].mean(axis=1, keepdims=True)
@@ -139,14 +139,14 @@ def planted() -> np.ndarray:
 
 def test_planted_effects_are_found_and_those_of_ops_that_are_not_there_unknown():
     effects = planted()
-    cells = DIGITS.all()  # every op on every edge equally often: the penalty shrinks all by 1 in 1025
+    cells = DIGITS.all()  # every op is equally often on every edge, so the penalty shrinks all effects by 1 in 1025
     found = estimates.edge_effects(cells, one_hot(cells) @ effects, once(len(cells)))[0].reshape(6, 5)
     np.testing.assert_allclose(found[:, :4], effects.reshape(6, 5)[:, :4] * 1024 / 1025, atol=1e-6)
     assert np.isnan(found[:, 4]).all()
 
 
 def test_other_edges_are_adjusted_for():
-    """In this population a 3x3 on the first edge keeps company with a skip on the last, which alone has an effect."""
+    """In this population, 3x3 on the first edge occurs together with a skip on the last, which alone has an effect."""
     cells = DIGITS.all()
     goes_together = (cells[:, 0] == CONV_3X3) == (cells[:, 5] == SKIP)
     cells = cells[goes_together | (np.arange(len(cells)) % 5 == 0)]
@@ -174,7 +174,7 @@ def test_a_weight_of_two_is_the_cell_twice():
     def repeated(values: np.ndarray) -> np.ndarray:
         return np.repeat(values, counts, axis=0)
 
-    # an effect is of the cells that are there: only how their weights compare matters
+    # Only the ratio of the weights matters.
     scaled = estimates.edge_effects(cells, outcome, counts[None] * 1.0)
     np.testing.assert_allclose(scaled, estimates.edge_effects(cells, outcome, counts[None] * 3.0))
     for found, expected in zip(
@@ -210,7 +210,7 @@ def test_feature_effects_are_correlation_and_partial_correlation():
     outcome = source + 0.5 * features[:, 7] + rng().normal(size=len(CELLS))
     raw, adjusted = (effects[0] for effects in estimates.feature_effects(features, source, outcome, once(len(CELLS))))
     for k in range(len(FEATURES)):
-        if FEATURES[k] == "pools":  # there are none in this space
+        if FEATURES[k] == "pools":  # this space has no pooling
             assert np.isnan(raw[k])
             assert np.isnan(adjusted[k])
             continue
@@ -230,7 +230,7 @@ def test_a_feature_that_source_accuracy_determines_says_nothing_beyond_it():
 
 
 def test_the_interval_over_cells_holds_the_truth_about_as_often_as_it_says():
-    """An op without effect, 200 samples of noise: 95% intervals hold 0 in 182 to 198 of them (3 standard errors)."""
+    """An op has no effect in 200 samples of noise: 95% intervals hold 0 in 182 to 198 samples (3 standard errors)."""
     generator, weights = rng(), estimates.cell_weights(300, 200, rng())
     held = 0
     for _ in range(200):
@@ -261,7 +261,7 @@ def test_every_draw_of_tasks_holds_a_pair():
 
 
 def test_means_over_pairs_by_hand():
-    """A task drawn twice: its pairs count twice; a pair without a value does not count."""
+    """The pairs of a task that is drawn twice count twice; a pair without a value does not count."""
     values = np.array([[1.0, np.nan], [4.0, 2.0], [10.0, 6.0]])
     draws = np.array([[1, 1, 1], [2, 1, 0], [0, 2, 1]])
     means = estimates.mean_over_pairs(values, [(0, 1), (1, 0), (1, 2)], draws)
@@ -317,14 +317,14 @@ def test_the_share_of_effects_that_is_planted_is_found(share):
         "common": np.array([normal[0] for _ in pairs]),
         "target": np.array([normal[t] - normal.mean(axis=0) for _, t in pairs]),
         "source": np.array([normal[s] - normal.mean(axis=0) for s, _ in pairs]),
-        # neither a sum over the pairs of a source nor of a target is left: (s, t) against (t, s)
+        # These effects sum to zero over the pairs of a source and of a target, with (s, t) against (t, s).
         "rest": np.array([(normal[(s + t) % 5] if (t - s) % 5 < 3 else -normal[(s + t) % 5]) for s, t in pairs]),
     }[share]
-    effects = np.column_stack([effects, np.full(len(pairs), np.nan)])  # what not every pair has does not count
+    effects = np.column_stack([effects, np.full(len(pairs), np.nan)])  # an effect that some pair lacks does not count
     found = estimates.shares_of_effects(effects, pairs)
     assert sum(found.values()) == pytest.approx(1)
     assert max(found, key=found.__getitem__) == share
-    if share in ("common", "target"):  # a source's share comes last: some of it looks like the others'
+    if share in ("common", "target"):  # the source's share comes last, so some of it may count as another share
         assert found[share] == pytest.approx(1)
 
 
@@ -357,16 +357,16 @@ def test_explained_variance_by_hand():
 
 def test_a_linear_model_serves_populations_it_has_not_seen_and_counts_each_the_same():
     def design(p: Population) -> np.ndarray:
-        return np.column_stack([p.source_position, np.ones(len(p))])  # the second column says nothing
+        return np.column_stack([p.source_position, np.ones(len(p))])  # the second column is constant
 
     small, large = np.array([0.0, 1.0]), np.tile([0.0, 1.0], 400)
     rising, falling = made_up(2 * small - 1, small), made_up(1 - 2 * large, large)
     assert np.ptp(estimates.linear_model([rising, falling], design)(rising)) == pytest.approx(0, abs=1e-9)
     slope = np.diff(estimates.linear_model([rising] * 99, design)(rising))[0]
-    assert slope == pytest.approx(2 * 99 / 100)  # the penalty is worth one population
+    assert slope == pytest.approx(2 * 99 / 100)  # the penalty weighs as much as one population
 
 
 def test_picks_by_hand():
-    found = made_up(np.array([3.0, -2.0, -1.0]))  # lock scores -3, 2, 1
+    found = made_up(np.array([3.0, -2.0, -1.0]))  # the lock scores are -3, 2, 1
     assert estimates.pick_score(found, np.array([5.0, 4.0, 6.0])) == 2
-    assert estimates.pick_score(found, np.array([5.0, 5.0, 6.0])) == -0.5  # the mean of those that share it
+    assert estimates.pick_score(found, np.array([5.0, 5.0, 6.0])) == -0.5  # the mean of the two tied cells

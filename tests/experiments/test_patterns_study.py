@@ -1,4 +1,4 @@
-"""The study experiments/patterns, run as its page says, with few resamples."""
+"""The study experiments/patterns, run as on its page, but with few resamples."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from pathlib import Path
 
 import pytest
 
-#: The page's whole study runs here several times: two minutes of one core.
+# The whole study runs here several times, for two minutes on one core.
 pytestmark = pytest.mark.slow
 
 REPO = Path(__file__).parents[2]
 
 
 def run(*args: str, cwd: Path) -> subprocess.CompletedProcess[str]:
-    """The page's command, told where the repository is: ``cwd`` is another folder, where the results go."""
+    """Run the page's command from another folder ``cwd``, in which the results go."""
     command = [sys.executable, "-m", "experiments.patterns.run", *args]
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(REPO)}
     return subprocess.run(command, cwd=cwd, env=environment, capture_output=True, text=True, check=False)
@@ -28,7 +28,7 @@ def run(*args: str, cwd: Path) -> subprocess.CompletedProcess[str]:
 
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory) -> tuple[Path, str]:
-    """Results on the embedded benchmark, and what was printed."""
+    """The results on the embedded benchmark, and the printed text."""
     cwd = tmp_path_factory.mktemp("patterns")
     done = run("--resamples", "20", cwd=cwd)
     assert (done.returncode, done.stderr) == (0, "")
@@ -45,13 +45,13 @@ def test_it_runs_without_tables_and_holds_what_it_says(finished):
     assert set(digits["effects"]) == set(results["budgets"]["5"]["agreement"])
     shares = digits["shares_of_effects"]
     assert sum(shares[name] for name in ("common", "target", "source", "rest")) == pytest.approx(1, abs=1e-3)
-    # knowing the target beats guessing at it, and a model of this very pair beats one of others
+    # Target accuracies predict better than ops do, and a model of this pair better than a model of other pairs.
     explained = {name: value for name, (value, _, _) in digits["explained_variance"].items()}
     assert explained["target validation accuracy of the cell"] > max(
         value for name, value in explained.items() if not name.startswith("target")
     )
     scores = {name: pick["lock_score"][0] for name, pick in digits["picks"].items()}
-    # every function of this benchmark was trained once, so the best there is has a score of 1
+    # Every function of this benchmark was trained once, so the best one has a score of 1.
     assert scores.pop("best distinct function: test accuracy on the target") == pytest.approx(1)
     assert max(scores, key=scores.__getitem__) == "ceiling: validation accuracy on the target"
     assert "source budget 2%" in printed

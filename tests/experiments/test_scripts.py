@@ -10,7 +10,7 @@ import pytest
 
 EXPERIMENTS = Path(__file__).resolve().parents[2] / "experiments"
 FOLDERS = sorted(path.parent.name for path in EXPERIMENTS.glob("*/*.*") if path.suffix in (".py", ".yaml"))
-# coverage_guided needs atheris, which has no wheels for all Pythons
+# coverage_guided needs atheris, which has no wheels for some Pythons.
 MODULES = sorted(
     ".".join(("experiments", *path.relative_to(EXPERIMENTS).with_suffix("").parts))
     for path in EXPERIMENTS.rglob("*.py")
@@ -19,7 +19,7 @@ MODULES = sorted(
 
 
 def test_every_script_imports_only_the_package_and_experiments():
-    """In a fresh process, because pytest puts the folders of the tests on the path, and users have no such path."""
+    """Import in a fresh process, because pytest adds the tests' folders to the path, where users do not have them."""
     program = f"import importlib\nfor name in {MODULES}: importlib.import_module(name)"
     done = subprocess.run([sys.executable, "-c", program], cwd=EXPERIMENTS.parent, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr

@@ -37,7 +37,7 @@ def test_it_is_the_same_everywhere(toy_tables, tmp_path):
 
 
 def test_there_are_locks_to_be_found(toy_tables):
-    """Among cells within 2% of the best on a source, the target's accuracy varies."""
+    """Target accuracy varies among the cells within 2% of the best on a source."""
     benchmark = read_table(find_table(toy_tables, SPACE), SPACE)
     cells = [tuple(cell) for cell in SPACE.distinct().tolist()]
     source, target = (

@@ -1,4 +1,4 @@
-"""Commands that are given bad input: exit code 2, one line that says what is wrong, and no file changed or written."""
+"""Commands with bad input end with exit code 2 and one line that says what is wrong, and change or write no file."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ pytestmark = pytest.mark.slow
 
 Refused = Callable[..., str]
 
-LONG = "x" * 300  # longer than the name of a file may be
+LONG = "x" * 300  # longer than a file name may be
 BOMB = "a: &a [x,x,x,x,x,x,x,x,x]\n" + "".join(
     f"{b}: &{b} [*{a},*{a},*{a},*{a},*{a},*{a},*{a},*{a},*{a}]\n" for a, b in zip("abcdefgh", "bcdefghi")
 )
@@ -37,7 +37,7 @@ def given(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def refused(given: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> Refused:
-    """Runs a command that must fail; returns its message."""
+    """A function that runs a command which must fail, and returns its message."""
 
     def run(*argv: Any) -> str:
         before = state_of(given)
@@ -60,13 +60,13 @@ def check_message(command: str, err: str) -> None:
 
 
 def check_no_result(out: Path) -> None:
-    """A run writes its config first, to find out whether it can write."""
+    """Check that ``out`` holds no result; a run may write its config first, to find out whether it can write."""
     assert {path.name for path in out.rglob("*") if path.is_file()} <= {"config.yaml"}
 
 
 @pytest.fixture
 def args(toy_args: list[str]) -> list[str]:
-    """Overrides of a search that asks a ranker, so that it reads zero-cost scores, or the ranker."""
+    """Overrides of a search that reads zero-cost scores or a ranker."""
     return [*toy_args, "archlock.strategy", "evolution"]
 
 
@@ -158,7 +158,7 @@ def test_embeddings(refused, given, args):
 def test_image_folders(refused, given):
     target = TARGETS["image folders"]
     for i, folder in enumerate(target.nasty[::2]):
-        if outcome(target, folder).verdict == "accepted":  # what is wrong stands beside the pixels
+        if outcome(target, folder).verdict == "accepted":  # the fault is not in the pixels
             continue
         (given / str(i)).mkdir()
         path, _ = target.place(folder, given / str(i))
@@ -212,7 +212,7 @@ def test_architectures_to_export(refused, given, arch):
 
 @pytest.mark.parametrize("what", ["bomb", "image", "table"])
 def test_processes(given, tmp_path, child_environment, what):
-    """What a C library prints is seen, too."""
+    """Run the command as a process, so that the test also sees the output of C libraries."""
     if what == "bomb":
         argv = ["search", "--config-file", write(given / "c.yaml", f"{BOMB}dataset: *i")]
     elif what == "image":

@@ -1,4 +1,4 @@
-"""Whatever is read, it is good, or refused by a clear error of ours; nothing else is printed, and no file is changed.
+"""Every reader accepts good input or refuses it with a clear error of ours; it prints nothing and changes no file.
 
 ``experiments/bad_input/run.py`` tries more of the same inputs, by number instead of by hypothesis.
 """
@@ -18,7 +18,7 @@ from naslib_archlock.errors import ConfigError
 
 pytestmark = pytest.mark.slow
 
-# Those whose inputs take longest have the fewest.
+# The kinds whose inputs take longest have the fewest examples.
 N_EXAMPLES = {"config files": 60, "tables": 40, "packed tables": 40, "results of studies": 60, "studies": 100}
 N_EXAMPLES_OF_OTHERS = 200
 N_NASTY = 30
@@ -32,12 +32,12 @@ def no_bug(target: Target, given_input: Any) -> Outcome:
 
 @pytest.mark.parametrize("name", TARGETS)
 def test_random_input(name):
-    """Random changes of good input."""
+    """Make random changes to good input."""
     target, verdicts = TARGETS[name], Counter[str]()
 
     @settings(
         max_examples=N_EXAMPLES.get(name, N_EXAMPLES_OF_OTHERS),
-        suppress_health_check=list(HealthCheck),  # inputs of megabytes are meant to be drawn
+        suppress_health_check=list(HealthCheck),  # large inputs are intended
         database=None,
     )
     @given(st.randoms(use_true_random=False))

@@ -1,4 +1,4 @@
-"""These tests run the real, unchanged NASLib. All are marked ``naslib``, so that they are skipped without it."""
+"""These tests run the real, unchanged NASLib. All are marked ``naslib``, so they are skipped without it."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if Path(__file__).parent in item.path.parents:
             item.add_marker(pytest.mark.naslib)
-            item.add_marker(pytest.mark.filterwarnings("ignore"))  # of NASLib and what it imports, all the time
+            item.add_marker(pytest.mark.filterwarnings("ignore"))  # NASLib and its imports warn all the time
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -43,7 +43,7 @@ def sources() -> dict[str, str]:
 
 @pytest.fixture(scope="session")
 def dataset_apis(naslib: ModuleType) -> dict[str, Any]:
-    """Search space -> what NASLib's ``get_dataset_api`` returns for its source task."""
+    """Search space -> the result of NASLib's ``get_dataset_api`` for its source task."""
     from naslib.utils import get_dataset_api
 
     return {space: get_dataset_api(space, task) for space, task in SOURCES.items()}
@@ -51,7 +51,7 @@ def dataset_apis(naslib: ModuleType) -> dict[str, Any]:
 
 @pytest.fixture
 def naslib_config(tmp_path: Path, naslib: ModuleType) -> MakeConfig:
-    """Makes a config as NASLib's runners do: from a shipped file and overrides, with output under ``tmp_path``."""
+    """A function that makes a config as NASLib's runners do, from a shipped file and overrides."""
     from naslib import utils
 
     def make(space: str, *overrides: object, kind: str = "bbo-bs") -> Any:
@@ -70,12 +70,12 @@ def _train_ranker(path: Path, *overrides: str) -> Path:
 
 @pytest.fixture(scope="session")
 def source_ranker(naslib: ModuleType, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A ranker trained on the two source tasks, so that every other task is unknown to it."""
+    """A ranker trained on the two source tasks only, so that it has not seen any other task."""
     path = tmp_path_factory.mktemp("rankers") / "sources.safetensors"
     return _train_ranker(path, "archlock.train_tasks", ",".join(SOURCES.values()))
 
 
 @pytest.fixture(scope="session")
 def all_tasks_ranker(naslib: ModuleType, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A ranker trained on every task with zero-cost scores, as scheme TK may."""
+    """A ranker trained on every task with zero-cost scores, as scheme TK allows."""
     return _train_ranker(tmp_path_factory.mktemp("rankers") / "all.safetensors")

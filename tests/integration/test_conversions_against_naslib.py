@@ -1,4 +1,4 @@
-"""The canonical cell against NASLib's own conversions, for every cell."""
+"""Compares the canonical cell with NASLib's own conversions, for every cell."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ PAPER_CELL = (3, 3, 4, 1, 3, 1)
 
 
 def graph(space_name: str, op_indices: Any = None) -> Any:
-    """A NASLib search space object that builds no networks."""
+    """A NASLib search space object without networks."""
     from naslib.search_spaces import supported_search_spaces
 
     made = supported_search_spaces[space_name]()
@@ -65,14 +65,14 @@ def test_what_naslib_samples_and_mutates_is_in_our_space(name):
     for _ in range(200):
         parent.sample_random_architecture()
         seen = [parent.get_op_indices()]
-        if space.family == "cell":  # NASLib's macro space cannot mutate: it compares a list with 0
+        if space.family == "cell":  # NASLib's macro space cannot mutate, because it compares a list with 0
             child.mutate(parent)
             seen.append(child.get_op_indices())
         for op_indices in seen:
             arch = space.from_naslib(op_indices)
             assert arch in known
             assert space.to_naslib(arch) == tuple(op_indices)
-            assert all(type(code) is int for code in arch)  # NASLib's may be NumPy's, which print differently
+            assert all(type(code) is int for code in arch)  # NASLib's codes may be NumPy's, which print differently
 
 
 def test_the_papers_cell_as_naslib_writes_it():
@@ -81,7 +81,7 @@ def test_the_papers_cell_as_naslib_writes_it():
     text = "|nor_conv_3x3~0|+|nor_conv_3x3~0|avg_pool_3x3~1|+|skip_connect~0|nor_conv_3x3~1|skip_connect~2|"
     assert NASBENCH201.from_naslib(convert_str_to_op_indices(text)) == PAPER_CELL
     with pytest.raises(CellError):
-        TRANSBENCH101_MICRO.to_naslib(PAPER_CELL)  # it pools
+        TRANSBENCH101_MICRO.to_naslib(PAPER_CELL)  # this cell has a pooling
 
 
 def test_naslibs_encodings_of_one_cell_disagree_between_its_spaces_and_ours_does_not():
@@ -95,7 +95,7 @@ def test_naslibs_encodings_of_one_cell_disagree_between_its_spaces_and_ours_does
     ours = one_hot([cell])[0].tolist()
     assert raw["transbench101_micro"] == ours
     assert raw["nasbench201"] != ours
-    # the same numbers in other places: edges by source, and other op codes
+    # The same codes, but NASLib orders edges by source, and numbers ops differently.
     edges, ops = (0, 1, 3, 2, 4, 5), (1, 0, 3, 2, 4)
     rows = np.reshape(raw["nasbench201"], (6, 5))
     assert rows.tolist() == np.reshape(ours, (6, 5))[np.ix_(edges, ops)].tolist()

@@ -1,4 +1,4 @@
-"""Booby-trapped benchmark files, checkpoints and configs, on the real NASLib: nothing in them runs."""
+"""Benchmark files, checkpoints and configs with traps, on the real NASLib: nothing in them runs."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class Trap:
 
 @pytest.fixture
 def sprung(tmp_path: Path) -> Path:
-    """The folder that a trap makes; that there is none is checked after every test."""
+    """The folder that a trap would make; after every test, it must not exist."""
     return tmp_path / "sprung"
 
 
@@ -50,7 +50,7 @@ def _nothing_ran(sprung: Path) -> Any:
 
 
 def write_trap(folder: Path, space: str, sprung: Path) -> Path:
-    """A benchmark file of a space with one entry that is a trap, by the name that NASLib looks for."""
+    """Write a benchmark file of a space with a trap in one entry, under the name that NASLib looks for."""
     path = folder / FILES[space][1]
     if path.suffix == ".pth":
         torch.save({"metrics_dict": {}, "info_names": [], "task_list": ["normal"], "data": Trap(sprung)}, path)
@@ -61,7 +61,7 @@ def write_trap(folder: Path, space: str, sprung: Path) -> Path:
 
 @pytest.fixture
 def home(tmp_path: Path) -> Path:
-    """A NASLib of the same code, without benchmark files."""
+    """A copy of NASLib's code without benchmark files."""
     if naslib_home() != Path(os.environ.get(HOME_VARIABLE) or DEFAULT_HOME).expanduser():
         pytest.skip("NASLib is installed as a package here, and found before another")
     home = tmp_path / "NASLib"
@@ -74,7 +74,7 @@ def home(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def launch(tmp_path: Path, home: Path, child_environment: dict[str, str]) -> Launch:
-    """Runs ``archlock`` in ``tmp_path`` with that NASLib."""
+    """A function that runs ``archlock`` in ``tmp_path`` with that NASLib."""
     environment = {**child_environment, HOME_VARIABLE: str(home), "XDG_CACHE_HOME": str(tmp_path / "cache")}
 
     def run(*arguments: object) -> subprocess.CompletedProcess[str]:
@@ -85,7 +85,7 @@ def launch(tmp_path: Path, home: Path, child_environment: dict[str, str]) -> Lau
 
 
 def refusal(done: subprocess.CompletedProcess[str], *parts: object) -> None:
-    """The command ended with one message that has these parts."""
+    """Check that the command ended with one message that contains these parts."""
     assert done.returncode == 2, done.stderr
     assert "Traceback" not in done.stderr
     for part in parts:
@@ -105,7 +105,7 @@ def test_naslibs_own_runner(space, home, launch, sprung):
 
 @pytest.mark.parametrize("space", FILES)
 def test_the_traps_would_run(space, sprung, tmp_path):
-    """Where Python or torch read them as NASLib does by itself, so that the tests above can fail."""
+    """If Python or torch read the traps as NASLib does by itself, they run; so the tests above can fail."""
     path = write_trap(tmp_path, space, sprung)
     if path.suffix == ".pth":
         options = {"weights_only": False} if hasattr(torch.serialization, "add_safe_globals") else {}
@@ -117,7 +117,7 @@ def test_the_traps_would_run(space, sprung, tmp_path):
 
 @pytest.fixture
 def data_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """An empty folder that NASLib takes for its data folder."""
+    """An empty folder that NASLib uses as its data folder."""
     folder = tmp_path / "data"
     folder.mkdir()
     monkeypatch.setattr(sys.modules["naslib.utils.get_dataset_api"], "get_project_root", lambda: tmp_path)
@@ -221,7 +221,7 @@ def test_a_checkpoint_without_a_state_of_the_search(tmp_path):
 
 
 def load(*arguments: object) -> Any:
-    """What NASLib's runners begin with."""
+    """The first steps of NASLib's runners."""
     from naslib import utils
 
     return utils.get_config_from_args(utils.parse_args(args=[*map(str, arguments)]), config_type="nas")
@@ -287,7 +287,7 @@ def test_the_real_zero_cost_files_are_read(naslib):
 
 
 def test_naslibs_own_runner_with_hostile_text(launch, home, sprung):
-    """By the command, where NASLib's loader would evaluate the override."""
+    """NASLib's own loader would evaluate the override; the command does not."""
     runner = home / "naslib" / "runners" / "bbo" / "runner.py"
     code = f"__import__('os').mkdir({str(sprung)!r})"
     refusal(launch("naslib", runner, "--config-file", CONFIGS / "nasbench201.yaml", "new", code), "not evaluated")

@@ -1,4 +1,4 @@
-"""Live zero-cost scores against NASLib's ``ZeroCost`` called directly."""
+"""Compares live zero-cost scores with direct calls of NASLib's ``ZeroCost``."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ DISCONNECTED = (0, 0, 0, 0, 0, 0)
 
 @pytest.fixture(scope="module", autouse=True)
 def quick_garbage_collection() -> Iterator[None]:
-    """NASLib collects garbage after every score, which takes long among what other tests have loaded."""
+    """NASLib collects garbage after every score, which is slow with the objects that other tests have loaded."""
     gc.freeze()
     yield
     gc.unfreeze()
@@ -71,7 +71,7 @@ def test_equal_to_zerocost_called_directly(space, loader):
 
 
 def test_the_network_is_that_of_the_cell():
-    """NASLib's two numberings of the TransNAS cell differ; its networks tell which ops they are made of."""
+    """NASLib has two numberings of the TransNAS cell. The ops of its networks show which one they use."""
     from naslib.search_spaces.nasbench201.conversions import convert_naslib_to_str
     from naslib.search_spaces.transbench101.conversions import convert_naslib_to_transbench101_micro
 
@@ -82,7 +82,7 @@ def test_the_network_is_that_of_the_cell():
 
 
 def test_parameters_by_hand():
-    """NAS-Bench-201: stem and reductions, 5 cells at 16, 32 and 64 channels, a linear layer."""
+    """NAS-Bench-201's network has a stem and reductions, 5 cells at 16, 32 and 64 channels, and a linear layer."""
     empty, one = (build_network(NASBENCH201, "x", cell, 10) for cell in ((0,) * 6, (0, 0, 0, 3, 0, 0)))
     count = [sum(p.numel() for p in network.parameters()) for network in (empty, one)]
     assert count[1] - count[0] == sum(5 * (9 * c * c + 2 * c) for c in (16, 32, 64))
@@ -155,7 +155,7 @@ def test_zerocost_marks_a_failed_synflow_so(loader, monkeypatch):
 
 
 def test_a_transnas_task_has_its_own_network():
-    """class_scene: 63 classes, given as probabilities; the number asked for does not matter."""
+    """class_scene has 63 classes, given as probabilities; the number of outputs asked for does not matter."""
     labels = torch.eye(63)[:2]
     images = torch.randn(2, 3, 32, 32, generator=torch.Generator().manual_seed(0))
     cells = [(3, 1, 1, 2, 0, 1)]

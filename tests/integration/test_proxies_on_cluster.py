@@ -21,14 +21,14 @@ OPTIONS = ["--cells", "4", "--proxies", "nwot,zen", "--image-size", "8", "--batc
 def test_the_table_is_that_of_this_machine_though_a_worker_is_killed(
     digit_images, tmp_path, child_environment, monkeypatch, capsys
 ):
-    monkeypatch.setattr("naslib_archlock.plugin.score_tasks._SECONDS_A_PART", 0.1)  # a part for each cell
+    monkeypatch.setattr("naslib_archlock.plugin.score_tasks._SECONDS_A_PART", 0.1)  # one cell per part
     folders = [str(digit_images[name]) for name in ("low", "shapes")]
     assert main(["proxies", "--out", str(tmp_path / "local"), *OPTIONS, "--jobs", "1", *folders]) == 0
     machines = Machines(tmp_path, child_environment)
     out, killed = tmp_path / "dask", threading.Event()
 
     def kill_one() -> None:
-        """As soon as something is done."""
+        """Kill a worker as soon as a part is done."""
         deadline = time.monotonic() + SECONDS
         while not list(out.glob("parts/[0-9]*.json")) and time.monotonic() < deadline:
             time.sleep(0.01)

@@ -1,4 +1,4 @@
-"""Scores from shared passes against NASLib's ``ZeroCost``, which copies and runs the network for each of them."""
+"""Compares scores from shared passes with NASLib's ``ZeroCost``, which copies and runs the network for each score."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ Case = tuple[Callable[[], Any], Batch]
 
 @pytest.fixture(scope="module", autouse=True)
 def quick_garbage_collection() -> Iterator[None]:
-    """NASLib collects garbage after every score, which takes long among what other tests have loaded."""
+    """NASLib collects garbage after every score, which is slow with the objects that other tests have loaded."""
     gc.freeze()
     yield
     gc.unfreeze()
@@ -41,7 +41,7 @@ def quick_garbage_collection() -> Iterator[None]:
 
 @pytest.fixture
 def queries(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """The proxies for which NASLib's ``ZeroCost`` was asked."""
+    """The proxies that NASLib's ``ZeroCost`` was asked for."""
     from naslib.predictors import ZeroCost
 
     asked, query = [], ZeroCost.query
@@ -59,7 +59,7 @@ def images_of(n: int, size: int) -> Tensor:
 
 
 def naslib_case(space: Any, arch: Any, task: str = "mine", n: int = 6, size: int = 8) -> Case:
-    """A network of NASLib, and images with targets of the kind that its loss takes."""
+    """A network of NASLib, and images with targets that fit its loss."""
     targets = {
         "class_scene": torch.eye(63)[:n],
         "normal": images_of(n, size).flip(0),
@@ -85,7 +85,7 @@ def built(case: Case) -> tuple[Any, Batch]:
 
 
 def naslib_score(network: Any, batch: Batch, proxy: str) -> float:
-    """NASLib's own; NaN where it marks a failure."""
+    """NASLib's own score; NaN if NASLib marks a failure."""
     from naslib.predictors import ZeroCost
 
     torch.manual_seed(SEED)
@@ -94,7 +94,7 @@ def naslib_score(network: Any, batch: Batch, proxy: str) -> float:
 
 
 def bits(scores: dict[str, float]) -> dict[str, str]:
-    """Such that NaN equals NaN, and nothing else is equal but to the last bit."""
+    """Texts of the scores that are equal only if all bits are equal; NaN equals NaN."""
     return {proxy: score.hex() for proxy, score in scores.items()}
 
 
@@ -116,7 +116,7 @@ CASES = {
 }
 
 
-# NASLib's copies of these networks take seconds each.
+# NASLib takes seconds to copy each of these networks.
 SOME = {
     "micro class_scene": ("fisher", "grasp", "epe_nas", "zen"),
     "micro normal": ("fisher", "grasp", "epe_nas", "zen"),
@@ -138,7 +138,7 @@ def test_naslibs_scores_bit_for_bit(name, queries):
         "nwot",
         "zen",
         "epe_nas",
-    }  # without a path from them, or in epe_nas without classes, these fail
+    }  # these fail: no path leads from the images, or epe_nas has no classes
     assert {proxy for proxy in proxies if math.isnan(scores[proxy])} <= of_images
     assert math.isnan(scores.get("jacov", 0.0)) == ("disconnected" in name)
 
@@ -154,7 +154,7 @@ def test_a_score_does_not_depend_on_what_else_is_asked_for():
 
 
 def test_proxies_share_their_passes_and_copy_no_network(monkeypatch):
-    """Beside the shared one: one pass of one image that counts, one of synflow, two of zen."""
+    """Besides the shared pass, there are one pass of one image for the counts, one of synflow and two of zen."""
 
     def copied(*args: Any) -> None:
         raise AssertionError("a network was copied")
@@ -223,7 +223,7 @@ def test_where_memory_is_short_naslib_splits_the_batch(queries, monkeypatch):
 
 
 def test_images_that_do_not_fit():
-    """NASLib marks a failed jacov, and raises for the others."""
+    """NASLib marks jacov as failed, and raises for the other proxies."""
     network, (images, targets) = built(own_case("digit", CELL))
     batch = images.repeat(1, 2, 1, 1), targets
     with quiet():

@@ -1,8 +1,8 @@
-"""What a search must not see, tested by replacing it: whatever is hidden may turn to noise without a trace.
+"""What a search must not see: the tests replace hidden data by noise, and nothing may change.
 
-Each test runs the whole pipeline from files: it reads tables and zero-cost scores, trains a ranker where the search is
-one on ranks, and searches. Beside each stands a test that what *may* be seen does change the outcome, so that these
-tests can fail.
+Each test runs the whole pipeline from files: it reads tables and zero-cost scores, trains a ranker if the search uses
+ranks, and searches. For each such test, another test shows that data which the search *may* see do change the outcome.
+So these tests can fail.
 """
 
 from __future__ import annotations
@@ -41,20 +41,20 @@ SEARCHES = [*RANK_SEARCHES, *BAYESIAN_SEARCHES]
 MADE_UP = ("toy", "toy_nasbench201")
 REAL = ("transbench101_micro", "nasbench201")
 SETTINGS = (*MADE_UP, *REAL)
-# all searches on the made-up benchmarks; on the real ones those that think of targets
+# All searches run on the made-up benchmarks, and on the real ones only searches that consider targets.
 CASES = [("toy", *search) for search in SEARCHES] + [("toy_nasbench201", *search) for search in BAYESIAN_SEARCHES]
 CASES += [
     (setting, *search)
     for setting in REAL
     for search in (("tk", "evolution"), ("tu", "evolution"), ("tu", "exhaustive"), *BAYESIAN_SEARCHES[1:])
 ]
-# enough for a Bayesian search to have learnt, for the best source and then for the lock
+# These steps are enough for a Bayesian search to plan queries for the best source and then for the lock.
 STEPS = {"bayesian": 45, "evolution": 12, "exhaustive": 12}
 
 
 @dataclass(frozen=True)
 class Setting:
-    """A benchmark to search on, and folders of it in which something is noise, made when first asked for."""
+    """A benchmark to search on, and copies of its folder with noise, which are made when first asked for."""
 
     space: str
     source: str
@@ -72,17 +72,17 @@ class Setting:
         return self.copy("original")
 
     def knows_further_tasks(self, scheme: str, strategy: str) -> bool:
-        """Whether a search may learn from accuracies of tasks other than the source and the target."""
+        """Whether a search may use accuracies on tasks other than the source and the target."""
         on_other_images = self.space == "nasbench201"
         return strategy == "bayesian" and (scheme == "tk" or (scheme == "tu" and on_other_images))
 
     def hidden_accuracies(self, scheme: str, strategy: str) -> Path:
-        """Noise in place of every accuracy that the search must not see, but for the source's."""
+        """Noise replaces every accuracy that the search must not see, but no accuracy of the source."""
         return self.target_accuracies if self.knows_further_tasks(scheme, strategy) else self.other_accuracies
 
     @property
     def target_accuracies(self) -> Path:
-        """Noise in place of the target's accuracies on all splits, and of all that stand beside zero-cost scores."""
+        """Noise replaces the target's accuracies on all splits, and all accuracies in the zero-cost file."""
         return self.noisy_tasks(self.target)
 
     def noisy_tasks(self, *tasks: str) -> Path:
@@ -94,7 +94,7 @@ class Setting:
 
     @property
     def further_validation(self) -> Path:
-        """Noise in place of the validation accuracies of all tasks but the source and the target."""
+        """Noise replaces the validation accuracies of all tasks except the source and the target."""
         known = (self.source, self.target)
 
         def change(name: str, values: np.ndarray) -> np.ndarray:
@@ -105,7 +105,7 @@ class Setting:
 
     @property
     def further_test(self) -> Path:
-        """Noise in place of the training and test accuracies of all tasks but the source."""
+        """Noise replaces the training and test accuracies of all tasks except the source."""
 
         def change(name: str, values: np.ndarray) -> np.ndarray:
             task, _, split = name.rpartition("/")
@@ -115,7 +115,7 @@ class Setting:
 
     @property
     def other_accuracies(self) -> Path:
-        """Noise in place of every accuracy but the source's, on all splits, also beside the zero-cost scores."""
+        """Noise replaces every accuracy except the source's, on all splits, also in the zero-cost file."""
         return self.copy(
             "other_accuracies",
             change_column=lambda name, values: values if name.startswith(f"{self.source}/") else noise(name, values),
@@ -124,18 +124,18 @@ class Setting:
 
     @property
     def source_test(self) -> Path:
-        """Noise in place of the source's training and test accuracies."""
+        """Noise replaces the source's training and test accuracies."""
         hidden = (f"{self.source}/train", f"{self.source}/test")
         return self.copy("source_test", change_column=lambda n, values: noise(n, values) if n in hidden else values)
 
     @property
     def source_validation(self) -> Path:
-        """Noise in place of what a search may look up."""
+        """Noise replaces the accuracies that a search may query."""
         seen = f"{self.source}/val"
         return self.copy("source_val", change_column=lambda n, values: noise(n, values) if n == seen else values)
 
     def not_looked_up(self, name: str, looked_up: Iterable[tuple[int, ...]]) -> Path:
-        """Noise in place of the source's validation accuracies but those looked up."""
+        """Noise replaces the source's validation accuracies that were not queried."""
         is_seen = np.isin(cell_index(get_space(self.space).all()), cell_index(list(looked_up)))
         column = f"{self.source}/val"
         return self.copy(
@@ -145,12 +145,12 @@ class Setting:
 
     @property
     def target_scores(self) -> Path:
-        """Noise in place of the target's zero-cost scores."""
+        """Noise replaces the target's zero-cost scores."""
         return self.copy("target_scores", change_scores=lambda scores: noisy_scores(scores[self.target]))
 
     @property
     def no_target_scores(self) -> Path:
-        """No zero-cost scores of the target at all."""
+        """The zero-cost files lack the target."""
         return self.copy("no_target_scores", change_scores=lambda scores: scores.pop(self.target))
 
     def config(self, tables: Path, scheme: str, strategy: str, *overrides: str) -> Config:
@@ -176,7 +176,7 @@ class Setting:
 
 
 def noise(name: str, values: np.ndarray) -> np.ndarray:
-    """Other numbers, drawn by the column's name."""
+    """Other numbers, drawn with the column's name as seed."""
     return np.random.default_rng(zlib.crc32(name.encode())).uniform(0, 100, len(values))
 
 
@@ -202,7 +202,7 @@ def scratch(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(params=SETTINGS)
 def setting(request, scratch, rewrite_tables) -> Setting:
-    """The made-up benchmark, and the real ones where they are."""
+    """The made-up benchmark, and the real ones if they are available."""
     space, source, target, tables = {
         "toy": ("transbench101_micro", "class_scene", "normal", "toy_tables"),
         "toy_nasbench201": ("nasbench201", "cifar10", "cifar100", "toy_nasbench201"),
@@ -230,17 +230,17 @@ def short_training(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @dataclass(frozen=True)
 class Trajectory:
-    """All that a search did, and what it chose."""
+    """Everything that a search did, and the cell that it chose."""
 
     history: list[Evaluated]
     chosen: Evaluated
-    weights: list[list[float]]  # of the ranker that was trained
+    weights: list[list[float]]  # the weights of the ranker that was trained
     looked_up: dict[tuple[int, ...], float]
 
 
 @cache
 def follow(config: Config) -> Trajectory:
-    """``follow_anew``, once for each configuration."""
+    """``follow_anew``, but only once for each configuration."""
     return follow_anew(config)
 
 
@@ -250,7 +250,7 @@ def follow_anew(config: Config) -> Trajectory:
 
 
 def follow_on(config: Config, benchmark: Benchmark) -> Trajectory:
-    """The same on a benchmark that is open."""
+    """Prepare and run a search on an open benchmark."""
     prepared = prepare(config, benchmark)
     search = run(prepared.search, config)
     state = prepared.ranker.model.state_dict() if prepared.ranker else {}
@@ -270,7 +270,7 @@ def run(search: Search, config: Config) -> Search:
 
 @pytest.mark.parametrize(("setting", "scheme", "strategy"), CASES, indirect=["setting"])
 def test_the_targets_accuracies_leave_no_trace(setting, scheme, strategy):
-    """Nor do those of any task that the search must not know: the trajectory is the same bit for bit."""
+    """No task that the search must not know changes anything: the trajectory is the same bit for bit."""
     original, noisy = (
         follow(setting.config(tables, scheme, strategy))
         for tables in (setting.original, setting.hidden_accuracies(scheme, strategy))
@@ -302,7 +302,7 @@ def test_further_tasks_test_and_training_accuracies_leave_no_trace(setting, sche
 
 @pytest.mark.parametrize("scheme", ["s", "tk", "tu"])
 def test_several_targets_leave_no_trace(toy, scheme):
-    """And all of them: in TK the one task that is no target matters."""
+    """Several targets change nothing, nor do all of them; in TK, the one task that is no target does."""
     both = ("archlock.target", "normal,autoencoder")
     original, noisy, further_noisy = (
         follow(toy.config(tables, scheme, "bayesian", *both))
@@ -315,7 +315,7 @@ def test_several_targets_leave_no_trace(toy, scheme):
 @pytest.mark.parametrize("scheme", SCHEMES)
 @pytest.mark.parametrize("setting", MADE_UP, indirect=True)
 def test_where_all_others_are_targets_none_leaves_a_trace(setting, scheme):
-    """Also on nasbench201, where a search may know a task that is no target."""
+    """This also holds on nasbench201, where a search may know a task that is no target."""
     others = [task for task in get_tasks(setting) if task != setting.source]
     for target in {",".join(others), "" if scheme != "tk" else ",".join(others)}:
         original, noisy = (
@@ -340,7 +340,7 @@ def test_the_sources_validation_accuracy_does_matter(toy, scheme, strategy):
     original, noisy = (follow(toy.config(tables, scheme, strategy)) for tables in (toy.original, toy.source_validation))
     assert original.looked_up != noisy.looked_up
     assert original.history != noisy.history
-    assert original.weights == noisy.weights  # the ranker learns from zero-cost scores alone
+    assert original.weights == noisy.weights  # the ranker learns only from zero-cost scores
 
 
 @pytest.mark.parametrize(
@@ -349,7 +349,7 @@ def test_the_sources_validation_accuracy_does_matter(toy, scheme, strategy):
     indirect=["setting"],
 )
 def test_what_was_not_looked_up_of_the_source_leaves_no_trace(setting, scheme, strategy):
-    """Each accuracy of the source that a search learns from is one that it paid for."""
+    """A search learns only from source accuracies that it has queried."""
     original = follow(setting.config(setting.original, scheme, strategy))
     assert 0 < len(original.looked_up) <= STEPS[strategy]
     tables = setting.not_looked_up(f"{scheme} {strategy}", original.looked_up)
@@ -358,7 +358,7 @@ def test_what_was_not_looked_up_of_the_source_leaves_no_trace(setting, scheme, s
 
 @pytest.mark.parametrize(("scheme", "strategy"), [*BAYESIAN_SEARCHES, *((scheme, "evolution") for scheme in SCHEMES)])
 def test_the_chosen_cell_is_the_same_and_only_its_figures_differ(toy, scheme, strategy):
-    """Through the report: with other target accuracies the same cells are found, with other figures beside them."""
+    """With other target accuracies, the report shows the same cells with other figures."""
     results = []
     for tables in (toy.original, toy.hidden_accuracies(scheme, strategy)):
         config = toy.config(tables, scheme, strategy)
@@ -379,7 +379,7 @@ def test_the_chosen_cell_is_the_same_and_only_its_figures_differ(toy, scheme, st
 @pytest.mark.parametrize("scheme", ["tk", "tu"])
 @pytest.mark.parametrize("setting", MADE_UP, indirect=True)
 def test_what_is_kept_of_this_benchmark_leaves_no_trace_and_that_of_others_does(setting, scheme, monkeypatch):
-    """The moments that come with the package were taken from the whole table of each benchmark, targets included."""
+    """The moments that come with the package were computed from whole tables, including the targets."""
     config = setting.config(setting.original, scheme, "bayesian")
     kept, original = target_model.read_moments(), follow(config)
     trajectories = {}
@@ -395,7 +395,7 @@ def test_what_is_kept_of_this_benchmark_leaves_no_trace_and_that_of_others_does(
 
 
 class NoisyTasks(Benchmark):
-    """Another benchmark, with noise in place of all accuracies of some tasks."""
+    """Another benchmark, with noise in place of all accuracies on some tasks."""
 
     def __init__(self, inner: Benchmark, noisy: Collection[str]) -> None:
         self.inner, self.space, self.tasks, self.noisy = inner, inner.space, inner.tasks, noisy
@@ -408,7 +408,7 @@ class NoisyTasks(Benchmark):
 
 @pytest.mark.parametrize("scheme", SCHEMES)
 def test_on_the_embedded_benchmark_all_tasks_are_on_the_targets_images(scheme):
-    """So where the target is unknown, no task but the source leaves a trace; where it is known, the others do."""
+    """So if the target is unknown, only the source changes the search; if it is known, other tasks do, too."""
     keys = {
         "search_space": "digits", "dataset": "digit", "archlock.scheme": scheme, "archlock.target": "edges",
         "search.epochs": 45, "archlock.source_queries": 45,
@@ -443,7 +443,7 @@ def test_unknown_targets_scores_leave_no_trace_on_real_tables(setting, strategy,
 
 
 def test_a_bayesian_search_reads_no_scores_at_all_of_an_unknown_target(toy201, monkeypatch):
-    """On nasbench201, where it does learn from further tasks."""
+    """This holds even on nasbench201, where the search learns from further tasks."""
     monkeypatch.setattr(knowledge, "read_zero_cost", lambda *args: pytest.fail("scores were read"))
     for scheme in ("s", "tu"):
         follow_anew(toy201.config(toy201.original, scheme, "bayesian"))
@@ -461,7 +461,7 @@ def test_a_known_targets_scores_do_matter(setting, strategy):
 
 @pytest.mark.parametrize("setting", ["toy", "transbench101_micro"], indirect=True)
 def test_a_known_targets_scores_say_which_further_tasks_to_listen_to(setting):
-    """Of several; where there is one, as on nasbench201, there is nothing to choose."""
+    """With several further tasks, the scores decide their weights; on nasbench201 there is only one."""
     original, noisy = (
         follow(setting.config(tables, "tk", "bayesian")) for tables in (setting.original, setting.target_scores)
     )
@@ -469,7 +469,7 @@ def test_a_known_targets_scores_say_which_further_tasks_to_listen_to(setting):
 
 
 def test_a_known_targets_scores_matter_also_to_a_ranker_that_never_saw_it(toy, toy_ranker):
-    """Through its embedding alone."""
+    """The scores act through the target's embedding alone."""
     fitness = []
     for tables in (toy.original, toy.target_scores):
         config = toy.config(tables, "tk", "evolution")
@@ -491,7 +491,7 @@ def test_without_named_targets_all_other_tasks_are_unknown(toy, scheme, strategy
 
 
 def test_an_unknown_targets_embedding_is_not_read(toy, tmp_path):
-    """With embeddings from files: the target's may be missing, or unreadable."""
+    """With embeddings from files, the target's file may be missing or unreadable."""
     rng = np.random.default_rng(0)
     for task in ("class_scene", "class_object", "autoencoder"):
         np.save(tmp_path / f"{task}.npy", rng.standard_normal(8))
@@ -528,7 +528,7 @@ def _prepare(toy: Setting, scheme: str) -> Prepared:
 
 
 class RecordingBenchmark(Benchmark):
-    """Writes down every question."""
+    """Records every query."""
 
     def __init__(self, inner: Benchmark) -> None:
         self.inner, self.space, self.tasks = inner, inner.space, inner.tasks
@@ -545,7 +545,7 @@ class RecordingBenchmark(Benchmark):
     indirect=["setting"],
 )
 def test_a_search_asks_for_what_it_may_know_and_nothing_else(setting, scheme, strategy):
-    """The source's validation accuracy, look-up by look-up; before, that of further tasks where it may know them."""
+    """It first reads validation accuracies on further tasks, if it may, and then queries only the source."""
     source, target = setting.source, setting.target
     config = setting.config(setting.original, scheme, strategy)
     benchmark = RecordingBenchmark(open_benchmark(config))
@@ -557,7 +557,7 @@ def test_a_search_asks_for_what_it_may_know_and_nothing_else(setting, scheme, st
     search = run(prepared.search, config)
     assert {call[:2] for call in benchmark.calls} == {(source, "val")}
     looked_up = [arch for _, _, arch in benchmark.calls]
-    # each counted, and once
+    # each query is counted, and made once
     assert len(looked_up) == len(set(looked_up)) == search.oracle.queries <= STEPS[strategy]
     assert not any(isinstance(value, Benchmark) for value in vars(search).values())
 
@@ -567,7 +567,7 @@ def test_a_search_asks_for_what_it_may_know_and_nothing_else(setting, scheme, st
     assert found == search.best().arch
     of_others = [call for call in benchmark.calls if call[:2] != (source, "val")]
     assert {(task, split) for task, split, _ in of_others} == {(source, "test"), (target, "test")}
-    assert {arch for *_, arch in of_others} == {found, found_by_s}  # no other cell's test figures are read
+    assert {arch for *_, arch in of_others} == {found, found_by_s}  # no other cell's test accuracies are read
     assert result["targets"] == {target: benchmark.inner.accuracy(found, task=target, split="test")}
 
 
@@ -576,7 +576,7 @@ def test_a_search_asks_for_what_it_may_know_and_nothing_else(setting, scheme, st
 def test_the_command_first_reads_test_figures_when_the_search_is_over(
     toy, monkeypatch, toy_ranker_file, scheme, strategy
 ):
-    """Also around the search: whatever the command does before the report, it asks for nothing else."""
+    """Before the report, the rest of the command asks for nothing else either."""
     opened: list[RecordingBenchmark] = []
     asked_before_the_report: list[tuple[str, str]] = []
 
@@ -588,7 +588,7 @@ def test_the_command_first_reads_test_figures_when_the_search_is_over(
         asked_before_the_report.extend(call[:2] for call in opened[0].calls)
         return finish(*args, **kwargs)
 
-    monkeypatch.setattr(plot, "search_picture", lambda *args: b"")  # takes longer than the search
+    monkeypatch.setattr(plot, "search_picture", lambda *args: b"")  # drawing takes longer than the search
     monkeypatch.setattr("naslib_archlock.locking.prepare.open_benchmark", recorded_open)
     monkeypatch.setattr("naslib_archlock.commands.make_run.finish", recorded_finish)
     overrides = {

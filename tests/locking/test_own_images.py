@@ -1,4 +1,4 @@
-"""Folders of images as a user brings them: from the command line to the result, without NASLib."""
+"""Folders of a user's images: from the command line to the result, without NASLib."""
 
 from __future__ import annotations
 
@@ -12,8 +12,6 @@ from PIL import Image
 
 from naslib_archlock.commands.main import main
 from naslib_archlock.config.load import load_config
-from naslib_archlock.embedding.embedding_file import read_embedding
-from naslib_archlock.locking.find_ranker import box_names, rankers_in_the_box
 from naslib_archlock.locking.prepare import open_benchmark, prepare
 from naslib_archlock.ranker.ranker import Ranker
 
@@ -48,7 +46,7 @@ def test_a_lock_for_own_images_without_a_table(digit_images, tmp_path, capsys):
     assert result["source"] == "low"
     assert (result["source_val"], result["source_queries"], result["targets"]) == (None, 0, {})
     assert result["s"]["source_position"] == 1
-    assert 1 < result["source_position"] <= 0.1 * result["n_distinct"] + 1  # to rounding
+    assert 1 < result["source_position"] <= 0.1 * result["n_distinct"] + 1  # with rounding
     folder = tmp_path / "transbench101_micro" / "low" / "archlock" / "tu" / "0"
     assert {p.name for p in folder.iterdir()} == {
         "result.json",
@@ -57,7 +55,7 @@ def test_a_lock_for_own_images_without_a_table(digit_images, tmp_path, capsys):
         "search.png",
         "ranker.safetensors",
     }
-    assert len(Ranker.load(folder / "ranker.safetensors").info.tasks) == 6  # the one in the box, of all digits tasks
+    assert len(Ranker.load(folder / "ranker.safetensors").info.tasks) == 6  # the shipped ranker of all digits tasks
 
 
 def test_candidates_are_trained_on_the_source_and_the_result_is_measured(digit_images, tmp_path, capsys):
@@ -72,7 +70,7 @@ def test_candidates_are_trained_on_the_source_and_the_result_is_measured(digit_i
 
 
 def test_trained_candidates_may_teach_a_bayesian_search(digit_images, tmp_path, capsys):
-    """If it is told to; by default all candidates are ranked before one is trained."""
+    """A configuration can ask for this; by default, all candidates are ranked before the first one is trained."""
     args = search(tmp_path, digit_images["low"], "--train-top", "3", "archlock.strategy", "bayesian")
     assert main(args) == 0
     result = result_of(capsys)
@@ -99,7 +97,7 @@ def test_the_same_images_give_the_same_result(digit_images, tmp_path, capsys):
 
 
 def test_the_unknown_target_is_not_read(digit_images, tmp_path):
-    """In TU its folder need not even be readable before the end."""
+    """In TU, the target's folder need not be readable before the end."""
     keys = search(tmp_path, digit_images["low"], "archlock.target", str(tmp_path / "nowhere"))[2:]
     config = load_config(None, keys)
     first = prepare(config, open_benchmark(config)).search
@@ -119,31 +117,6 @@ def test_a_known_target_is_read(digit_images, tmp_path):
         one.step()
         histories.append(one.history)
     assert histories[0] != histories[1]
-
-
-def test_embed_writes_what_rankers_read(digit_images, tmp_path, capsys):
-    folders = [str(digit_images[name]) for name in ("low", "high")]
-    assert main(["embed", "--out", str(tmp_path / "e"), "--json", *folders, "noise"]) == 0
-    out = capsys.readouterr().out
-    assert "Task2Vec distances" in out
-    assert json.loads(out.splitlines()[-1])["tasks"] == ["low", "high", "noise"]
-    ranker = next(iter(rankers_in_the_box()))
-    vectors = [read_embedding(f"{tmp_path}/e/{{task}}.npy", task) for task in ("low", "high", "noise")]
-    assert {len(v) for v in vectors} == {ranker.info.embedding_dim}
-    # so a search by the file is the search by the images
-    histories = []
-    for more in ([], ["archlock.embedding", f"{tmp_path}/e/{{task}}.npy", "archlock.ranker", str(box())]):
-        config = load_config(None, search(tmp_path, digit_images["low"], *more)[2:])
-        one = prepare(config, open_benchmark(config)).search
-        one.step()
-        histories.append(one.history)
-    assert histories[0] == histories[1]
-
-
-def box() -> Path:
-    from naslib_archlock.data import checked_path
-
-    return checked_path(box_names()[0])
 
 
 # -- bad input: exit code 2, one line that says what to do, and nothing written ----------------------------------------

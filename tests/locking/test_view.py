@@ -1,4 +1,4 @@
-"""What a view answers, and that it raises for everything else."""
+"""A view answers what its scheme may know, and raises for everything else."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from naslib_archlock.locking.prepare import open_benchmark, report_targets
 from naslib_archlock.locking.schemes import SCHEMES, get_scheme
 from naslib_archlock.locking.view import View
 
-# The made-up benchmark's tasks, all on the same images: class_scene is the source, normal the target.
+# The made-up benchmark's tasks share their images. class_scene is the source, normal the target.
 FURTHER = ("class_object", "autoencoder")
 
 
@@ -66,7 +66,7 @@ def test_the_targets_data(toy_config, toy_ranker, scheme, is_hidden):
 
 
 def test_a_view_hands_out_no_benchmark(toy_config):
-    """Nothing public of it can answer for a split other than validation, or for a target."""
+    """No public attribute of a view can answer for another split than validation, or for a target."""
     view = view_of(toy_config())
     public = {name: getattr(view, name) for name in dir(view) if not name.startswith("_")}
     assert not [name for name, value in public.items() if hasattr(value, "accuracy")]

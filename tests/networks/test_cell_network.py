@@ -20,9 +20,9 @@ def images(n: int, channels: int = 1, size: int = 8) -> torch.Tensor:
 
 def test_skips_add_up_by_hand():
     x = images(2, 3)
-    assert torch.equal(CellModule((SKIP,) * 6, 3)(x), 4 * x)  # of four paths: 03, 013, 023, 0123
+    assert torch.equal(CellModule((SKIP,) * 6, 3)(x), 4 * x)  # there are four paths: 03, 013, 023, 0123
     assert torch.equal(CellModule((NONE, NONE, NONE, SKIP, NONE, NONE), 3)(x), x)
-    # node 1 is empty, so the edges out of it add nothing
+    # Node 1 is empty, so its edges add nothing.
     assert torch.equal(CellModule((NONE, SKIP, CONV_3X3, NONE, AVG_POOL, SKIP), 3)(x), x)
 
 
@@ -49,7 +49,7 @@ def test_pooling_leaves_a_constant_image_as_it_is():
 
 @given(cells)
 def test_equal_functions_are_computed_equally(cell):
-    """The network of a cell and of its representative agree, once the live edges have the same weights."""
+    """The networks of a cell and of its representative agree if their live edges have the same weights."""
     representative = tuple(NASBENCH201.representatives([cell])[0].tolist())
     x = images(2, 4)
     for module in (a := CellModule(cell, 4)), (b := CellModule(representative, 4)):
@@ -80,7 +80,7 @@ def test_copies_share_no_weight_and_see_their_own_images():
     x = images(4, 3)
     before = network(x).chunk(3, dim=1)
     changed = x.clone()
-    changed[:, 1] += 1.0  # the second copy's images
+    changed[:, 1] += 1.0  # the images of the second copy
     after = network(changed).chunk(3, dim=1)
     assert torch.equal(before[0], after[0])
     assert torch.equal(before[2], after[2])

@@ -18,9 +18,9 @@ def few(task: str, n: int = 100) -> LabelledImages:
 
 @pytest.mark.parametrize("task", ["digit", "noise", "edges"])
 def test_networks_side_by_side_are_those_trained_alone(task):
-    """After a step each copy has the weights, to float tolerance, that its seed gives a network of its own.
+    """After a step, each copy has the weights, to float tolerance, of a network that is trained alone with its seed.
 
-    After many steps they differ by more: Adam turns a gradient of rounding errors into a whole step.
+    After many steps, they differ by more, because Adam turns a gradient of rounding errors into a whole step.
     """
     data, one_step = few(task), FitSettings(epochs=1, batch_size=100, learning_rate=1e-3)
     together = fit(CELL, data, one_step, (5, 6))

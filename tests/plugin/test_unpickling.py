@@ -1,4 +1,4 @@
-"""Pickles that hold numbers are read as Python reads them; those that hold anything else do not run."""
+"""Pickles of numbers are read as Python reads them, and no other pickle runs."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ class Trap:
 
 
 def same(found: Any, expected: Any) -> bool:
-    """Equal, and of equal types throughout."""
+    """Whether two values are equal and all their parts have equal types."""
     if isinstance(expected, np.ndarray):
         of_one_type = found.dtype == expected.dtype and found.shape == expected.shape
         return of_one_type and isinstance(found, np.ndarray) and np.array_equal(found, expected)
@@ -128,7 +128,7 @@ _VIEW = (
     ids=["elements taken away", "a view of elements"],
 )
 def test_no_view_outlives_its_elements(data, named):
-    """Together they would write to memory that has been freed."""
+    """A view and a changed array together would write to freed memory."""
     assert read_numbers(io.BytesIO(b"\x80\x04" + _ARRAY + _STATE + b".")).tobytes() == b"aaaaaaaa"
     with pytest.raises(RefusedPickle, match=named):
         read_numbers(io.BytesIO(b"\x80\x04" + data + b"."))

@@ -23,7 +23,7 @@ def table(task: str, cells: np.ndarray = CELLS, **scores: np.ndarray) -> ZeroCos
 
 
 def made_up(task: str, seed: int, noise: float = 0.0, proxies=GRADIENT_PROXIES) -> ZeroCostScores:
-    """Scores that all tasks have in common, plus noise that the seed decides."""
+    """Scores that all tasks have in common, plus noise that depends on the seed."""
     common, own = np.random.default_rng(0), np.random.default_rng(seed)
     return table(
         task, **{p: common.standard_normal(len(CELLS)) + noise * own.standard_normal(len(CELLS)) for p in proxies}
@@ -45,7 +45,7 @@ def test_it_is_the_mean_rank_correlation():
     expected = np.mean([spearmanr(a.scores[p], b.scores[p])[0] for p in GRADIENT_PROXIES])
     assert similarity(a, b) == pytest.approx(expected)
     assert similarity(a, b) == pytest.approx(similarity(b, a))
-    # only ranks count, not values
+    # Ranks count, not values.
     monotone = table("b", **{p: np.exp(3 * s) for p, s in b.scores.items()})
     assert similarity(a, monotone) == pytest.approx(expected)
 
@@ -59,7 +59,7 @@ def test_proxies_that_do_not_look_at_labels_are_not_asked():
 
 
 def test_cells_are_matched_by_what_they_are():
-    """The order of cells does not count, and cells that only one table holds are left out."""
+    """The order of cells does not matter, and cells that only one table holds are left out."""
     a, b = made_up("a", 1, 0.5), made_up("b", 2, 0.5)
     shuffled = b.take(np.random.default_rng(0).permutation(len(CELLS)))
     assert similarity(a, shuffled) == pytest.approx(similarity(a, b))
@@ -137,7 +137,7 @@ def test_one_task_has_all_the_weight():
 
 
 def test_the_embedded_tasks_on_digit_images():
-    """Tasks that must tell the same things apart are similar: three of them classify what the image shows."""
+    """Tasks that must distinguish the same things are similar: three of them classify what the image shows."""
     tables = read_zero_cost(data.checked_path("zc_digits.json.gz"), DIGITS)
     alike = {"digit", "rotation", "jigsaw"}
     for target in alike:
@@ -147,7 +147,7 @@ def test_the_embedded_tasks_on_digit_images():
 
 @pytest.mark.parametrize("space", [NASBENCH201, TRANSBENCH101_MICRO])
 def test_real_tables(shared_data: Path, space):
-    """The two classification tasks of Taskonomy are most alike, and so are the two on CIFAR's images."""
+    """The two classification tasks of Taskonomy are the most similar, and so are the two on CIFAR's images."""
     tables = read_zero_cost(find_zero_cost(shared_data, space), space)
     alike = {NASBENCH201: ("cifar10", "cifar100"), TRANSBENCH101_MICRO: ("class_scene", "class_object")}[space]
     for target, most_alike in (alike, alike[::-1]):

@@ -30,7 +30,7 @@ def scored_cells(draw) -> tuple[dict[str, list[float]], dict[str, float]]:
 
 
 def votes_of(scores: dict[str, list[float]], weights: dict[str, float], accuracy: Any = None) -> Votes:
-    """Votes on scores in NASLib's structure, as a file has them."""
+    """Votes on scores in the structure of NASLib's files."""
     n = len(next(iter(scores.values())))
     table: dict[str, Any] = {str(to_naslib_nasbench201(cell)): {"val_accuracy": accuracy} for cell in CELLS[:n]}
     for proxy, values in scores.items():
@@ -47,7 +47,7 @@ def all_margins(votes: Votes) -> np.ndarray:
 
 
 def counted_by_hand(scores: dict[str, list[float]], weights: dict[str, float], a: int, b: int) -> float:
-    """The margin of a pair as the definition says, vote by vote."""
+    """The margin of a pair by its definition, vote by vote."""
     for_a = for_b = 0.0
     for proxy, weight in weights.items():
         x, y = scores[proxy][a], scores[proxy][b]

@@ -50,7 +50,7 @@ def test_scores_and_cells_are_read():
 
 def test_ranks_by_hand():
     scores = parse_scores(NASBENCH201, "t", entries(nwot={A: 5, B: 7, C: 5, D: -3}))
-    assert scores.ranks("nwot").tolist() == [2.5, 4, 2.5, 1]  # from the lowest; ties share the mean
+    assert scores.ranks("nwot").tolist() == [2.5, 4, 2.5, 1]  # from the lowest score; ties share the mean rank
 
 
 @pytest.mark.parametrize("failed", [-1e8, float("nan")])
@@ -178,7 +178,7 @@ def test_the_real_files_are_read_whole(shared_data: Path, space, n_proxies):
 
 @pytest.fixture
 def parsed(own_cache, monkeypatch) -> list[str]:
-    """The tasks whose entries are parsed, starting with an empty cache."""
+    """The tasks whose entries are parsed, with an empty cache at the start."""
     tasks, parse = [], module.parse_scores
 
     def watched(space, task, entries, where):
@@ -258,7 +258,7 @@ def test_a_malformed_task_is_never_kept(tmp_path, parsed):
 
 
 def made_up(space: SearchSpace, task: str = "mine", n: int = 5, seed: int = 0) -> ZeroCostScores:
-    """Scores with all their digits, of very different sizes, and a failed one."""
+    """Scores with all their digits and very different sizes, one of them failed."""
     rng = np.random.default_rng(seed)
     scores = {p: rng.standard_normal(n) * 10.0 ** rng.integers(-9, 9, n) for p in ("jacov", "nwot", "params")}
     scores["jacov"][1] = np.nan

@@ -1,4 +1,4 @@
-"""Trainings of a moment, on made-up tasks whose votes are linear in the cell."""
+"""Very short trainings, on made-up tasks whose votes are linear in the cell."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ TINY = TrainSettings(epochs=1, steps_per_epoch=20, batch_size=128)
 
 
 def linear_score(seed: int, cells: np.ndarray) -> np.ndarray:
-    """A made-up quality of cells: a random number for each op on each edge, summed."""
+    """A made-up quality of cells: the sum of a random number for each op on each edge."""
     return one_hot(cells) @ np.random.default_rng(seed).standard_normal(30)
 
 
 def linear_task(seed: int, cells: np.ndarray, name: str = "", space=NASBENCH201) -> TrainingTask:
-    """A task whose votes are the order of ``linear_score``."""
+    """A task whose votes order cells by ``linear_score``."""
     scores = ZeroCostScores(space, name, cells, {"nwot": linear_score(seed, cells)})
     embedding = np.random.default_rng(seed).standard_normal(DIM)
     return TrainingTask(name or f"nasbench201/t{seed}", space, cells, embedding, Votes.of(scores, {"nwot": 1.0}))

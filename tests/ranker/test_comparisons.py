@@ -41,12 +41,12 @@ def test_in_blocks_as_one_comparison_at_a_time(monkeypatch, block, cells_a_block
 
 @pytest.mark.parametrize("kept", [1, 30, 70])
 def test_many_tasks_go_in_groups(monkeypatch, kept):
-    """Not all layers of all opponents on all tasks are kept at once."""
+    """Memory never holds all layers of all opponents on all tasks at once."""
     model, cells, opponents, tasks = make_model(), sample(9, 1), sample(11, 2), vectors(8)
     together = AdditiveContest(model, tasks, opponents).win_rates(cells)
     monkeypatch.setattr(comparisons, "_KEPT", kept)
     contest = AdditiveContest(model, tasks, opponents)
-    for _ in range(2):  # also with the last group of the first time still at hand
+    for _ in range(2):  # the second time, the last group is still in memory
         np.testing.assert_allclose(contest.win_rates(cells), together, atol=1e-6)
 
 
@@ -75,7 +75,7 @@ def test_equal_cells_are_compared_once(monkeypatch):
 
 @pytest.mark.parametrize("n", [1, 63, 64, 65, 300])
 def test_all_against_all_counts_both_sides_of_each_pair(n):
-    """Each comparison is won by one of the two, so that half are won; a cell draws against itself."""
+    """One cell wins each comparison, so half of all are won; a cell ties with itself."""
     rates = win_rates_of_all(make_model(), vectors(2), sample(n))
     np.testing.assert_allclose(rates.mean(axis=1), 0.5, atol=1e-6)
     np.testing.assert_allclose(
@@ -150,7 +150,7 @@ def test_generators_are_left_alone():
 
 
 def test_memory_does_not_grow_with_the_number_of_comparisons(monkeypatch):
-    """Tensors are asked for in blocks: the largest holds no more than a block's widest layer, or a block's logits."""
+    """Tensors are allocated in blocks: the largest holds a block's widest layer, or a block's logits."""
     model, cells, tasks = make_model(hidden=(32, 16)), TRANSBENCH101_MICRO.distinct(), vectors(4)
     sizes = []
     original = torch.Tensor.new_empty
@@ -162,7 +162,7 @@ def test_memory_does_not_grow_with_the_number_of_comparisons(monkeypatch):
     tracemalloc.start()
     AdditiveContest(model, tasks, cells).win_rates(cells)
     win_rates_of_all(model, tasks, cells)
-    _, peak = tracemalloc.get_traced_memory()  # of NumPy; torch's memory is what new_empty asks for
+    _, peak = tracemalloc.get_traced_memory()  # NumPy's memory only; new_empty allocates torch's
     tracemalloc.stop()
     of_a_block = max((comparisons._BLOCK + comparisons._CELLS) * 32, comparisons._CELLS * comparisons._KEPT)
     assert max(sizes) <= min(of_a_block, len(tasks) * len(cells) ** 2 / 5)
@@ -170,7 +170,7 @@ def test_memory_does_not_grow_with_the_number_of_comparisons(monkeypatch):
 
 
 def test_a_sample_of_opponents_ranks_as_all_do():
-    """128 opponents of 871 cells: what a search goes by is the ranking by all pairs."""
+    """A search uses 128 of 871 opponents. Their ranking must agree with the ranking by all pairs."""
     model, cells, tasks = make_model(hidden=(64, 32, 16), seed=3), TRANSBENCH101_MICRO.distinct(), vectors(3)
     opponents = cells[np.random.default_rng(0).choice(len(cells), 128, replace=False)]
     sampled, all_pairs = (
@@ -190,14 +190,14 @@ LAST = lambda: torch.nn.Linear(16, 1)  # noqa: E731
 @pytest.mark.parametrize(
     "layers",
     [
-        [R(), L(), torch.nn.LayerNorm(16), R(), LAST()],  # as if the layer were not there
-        [R(), L(), torch.nn.Tanh(), LAST()],  # as if it were a ReLU
+        [R(), L(), torch.nn.LayerNorm(16), R(), LAST()],  # would be skipped
+        [R(), L(), torch.nn.Tanh(), LAST()],  # would be taken for a ReLU
         [torch.nn.GELU(), LAST()],
         [R(), L(), LAST()],
         [L(), R(), LAST()],
         [R(), LAST(), torch.nn.Sigmoid()],
         [R(), LAST(), R()],
-        [R(), L()],  # ends in 16 numbers
+        [R(), L()],  # has 16 outputs
         [R()],
         [],
     ],

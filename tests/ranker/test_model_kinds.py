@@ -36,7 +36,7 @@ def test_another_folder_adds_its_kinds_and_replaces_none(monkeypatch, tmp_path):
     assert another_kind.NAME not in model_kinds()
     another_kind.add_kind(monkeypatch, tmp_path / "mine")
     (tmp_path / "mine" / "mlp.py").write_text("raise RuntimeError('not this one')")
-    add_model_folder(tmp_path / "mine")  # a second time changes nothing
+    add_model_folder(tmp_path / "mine")  # a second call changes nothing
     assert model_kinds() == ["bilinear", "mlp"]
     assert build_model("bilinear", 5, {"rank": 3}).settings == {"rank": 3}
     assert model_class("mlp") is PairMLP
@@ -54,7 +54,7 @@ def test_a_config_names_a_kind_that_exists(monkeypatch, tmp_path):
     another_kind.add_kind(monkeypatch, tmp_path)
     section = load_config(None, ["archlock.ranker_model", "bilinear"]).archlock
     assert section.ranker_model == "bilinear"
-    assert section.trains_its_own_way  # no ranker in the box is of this kind
+    assert section.trains_its_own_way  # no shipped ranker is of this kind
 
 
 def test_an_unknown_setting_lists_the_known_ones():

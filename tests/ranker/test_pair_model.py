@@ -1,4 +1,4 @@
-"""What every kind of ranker model must do, checked on all kinds there are and on one that a test adds."""
+"""Every kind of ranker model must pass these tests; they run on all kinds, and on one that a test adds."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def info_of(kind: str, **settings: Any) -> RankerInfo:
 
 
 def one_by_one(model: PairModel, cells: np.ndarray, tasks: np.ndarray, opponents: np.ndarray) -> np.ndarray:
-    """The mean over the network's own answers to each pair, ``t x n``."""
+    """The mean of the network's own answers to each pair, ``t x n``."""
     a, b = (torch.from_numpy(one_hot(codes)) for codes in (cells, opponents))
     logits = [[[model(x[None], y[None], t[None]) for y in b] for x in a] for t in torch.from_numpy(tasks).float()]
     return torch.tensor(logits, dtype=torch.float64).sigmoid().mean(dim=2).numpy()
@@ -83,7 +83,7 @@ def test_swapping_a_pair_negates_the_logit(kind):
 def test_blocks_are_equal_to_one_comparison_at_a_time(monkeypatch, kind, block):
     monkeypatch.setattr(pair_model, "_BLOCK", block)
     model, cells, opponents, tasks = make(kind), sample(13, 1), sample(11, 2), vectors(3)
-    cells = cells[[*range(13), 4, 0]]  # some twice
+    cells = cells[[*range(13), 4, 0]]  # some cells occur twice
     expected = one_by_one(model, cells, tasks, opponents)
     assert expected.std() > 0.01
     for contest in (model.contest(tasks, opponents), PlainContest(model, tasks, opponents)):

@@ -121,7 +121,7 @@ def test_a_file_that_cannot_be_written(tmp_path):
 
 
 def broken_files(folder: Path) -> dict[str, Path]:
-    """Files that are no ranker, by what is wrong with them."""
+    """Files that are no ranker; the key says what is wrong with them."""
     good = folder / "good.safetensors"
     make_ranker().save(good)
     raw = good.read_bytes()
@@ -134,7 +134,7 @@ def broken_files(folder: Path) -> dict[str, Path]:
     wrong_shape = {**tensors, "as_a.weight": tensors["as_a.weight"][:, :-1].copy()}
 
     def whole(tensors: dict[str, np.ndarray], about: Any) -> bytes:
-        """A file that matches its checksum."""
+        """A file with a correct checksum."""
         return weights.encode({name: torch.from_numpy(t) for name, t in tensors.items()}, key, about)
 
     def settings(**changed: Any) -> dict[str, Any]:
@@ -188,7 +188,7 @@ def test_what_is_no_ranker_is_refused_by_name(tmp_path):
             Ranker.load(path)
         except RankerError as err:
             assert str(path) in str(err), what
-            assert "train" in str(err), what  # says what to do
+            assert "train" in str(err), what  # the message says what to do
         else:
             pytest.fail(f"{what} was loaded")
 
@@ -212,7 +212,7 @@ def test_a_network_is_not_built_before_its_weights_are_counted(tmp_path, monkeyp
 
 
 def earlier_file(ranker: Ranker, path: Path) -> bytes:
-    """A ranker as format 2 kept it."""
+    """The file of a ranker in format 2."""
     about = asdict(ranker.info)
     about["settings"] = about.pop("training")
     del about["model"]
@@ -247,7 +247,7 @@ def test_the_rankers_in_the_box_load_bit_for_bit():
 
 
 class Bomb:
-    """Tells when it is unpickled."""
+    """Reports if it is unpickled."""
 
     def __reduce__(self):
         return (pytest.fail, ("a pickle was executed",))

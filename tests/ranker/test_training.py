@@ -25,7 +25,7 @@ from naslib_archlock.spaces.known import NASBENCH201, TRANSBENCH101_MICRO
 
 
 def tied_task(cells: np.ndarray, weights: dict[str, float] | None = None) -> TrainingTask:
-    """A task whose votes order no pair: its proxies are constant, or, with weights that do so, outvote each other."""
+    """A task whose votes order no pair: the proxies are constant, or their weights cancel."""
     weights = weights or {"nwot": 1.0}
     values = {proxy: linear_score(1, cells) if len(weights) > 1 else np.ones(len(cells)) for proxy in weights}
     scores = ZeroCostScores(NASBENCH201, "tied", cells, values)
@@ -44,7 +44,7 @@ def test_a_linear_oracle_is_recovered_on_unseen_cells():
     rates = ranker.win_rates(unseen, np.stack([task.embedding for task in tasks]), seen[:128])
     for seed, rate in zip((1, 2), rates):
         assert kendalltau(rate, linear_score(seed, unseen)).statistic > 0.9
-    # the two tasks want different things, and the ranker tells them apart by their embeddings
+    # The two tasks reward different cells, and the ranker distinguishes them by their embeddings.
     assert abs(kendalltau(linear_score(1, unseen), linear_score(2, unseen)).statistic) < 0.5
 
 
@@ -55,7 +55,7 @@ def test_accuracies_are_of_pairs_not_trained_on():
     assert list(report.unseen_cells) == ["nasbench201/t1"]
     assert list(report.left_out_tasks) == ["nasbench201/other"]
     for accuracy in (*report.unseen_cells.values(), *report.left_out_tasks.values()):
-        assert 0.6 < accuracy <= 1  # both far from guessing: the other task is the same one on other cells
+        assert 0.6 < accuracy <= 1  # guessing would give 0.5; the other task is the same one on other cells
     assert report.seconds > 0
     assert ranker.info.accuracy["unseen_cells"] == report.unseen_cells
     assert ranker.info.training == {**asdict(settings), "seed": 0, "held_out_cells": 0.3}
@@ -63,7 +63,7 @@ def test_accuracies_are_of_pairs_not_trained_on():
 
 
 def test_pair_accuracy_counts_pairs_by_hand():
-    """A ranker whose order is known: it must be right on the pairs that the votes order as it does."""
+    """The ranker's order is known. It must be right on the pairs that the votes order in the same way."""
     cells = sample(40)
     ranker, _ = train(linear_task(1, cells))
     task = linear_task(2, cells)
@@ -88,7 +88,7 @@ def test_pair_accuracy_leaves_ties_out():
 
 
 def test_a_task_of_ties_teaches_nothing():
-    """Pairs without a winner carry no weight: the gradient is zero, so plain SGD leaves the first weights."""
+    """Pairs without a winner have weight 0, so the gradient is zero and plain SGD does not change the weights."""
     settings = replace(TINY, optimizer="sgd", weight_decay=0.0)
     model, untrained = (training._initial_model(info_for(16, 8), 0) for _ in range(2))
     task = tied_task(sample(50))
@@ -115,7 +115,7 @@ def test_labels_are_the_share_of_votes_or_the_winner(monkeypatch, soft):
     train(TrainingTask("t", NASBENCH201, cells, np.ones(DIM), votes), settings=replace(TINY, soft_labels=soft))
     seen = {round(float(label), 5) for label in np.concatenate(labels)}
     if soft:
-        assert seen == {0.0, 0.33333, 0.5, 0.66667, 1.0}  # 0.5: a cell against itself
+        assert seen == {0.0, 0.33333, 0.5, 0.66667, 1.0}  # a cell against itself has 0.5
     else:
         assert seen == {0.0, 1.0}
 
@@ -224,7 +224,7 @@ def test_an_unknown_optimizer_is_told_the_nearest():
 
 
 class SpiedSampler(PairSampler):
-    """Remembers what it was made of and which rows it drew."""
+    """Remembers its arguments and the rows that it drew."""
 
     made: tuple[Any, ...] = ()
     rows: tuple[np.ndarray, ...] = ()
@@ -241,7 +241,7 @@ class SpiedSampler(PairSampler):
 
 
 def test_held_out_cells_are_never_drawn(monkeypatch):
-    """Nor is any other cell that computes the same function, on any task."""
+    """No cell that computes the same function as a held-out cell is drawn either, on any task."""
     monkeypatch.setattr(training, "PairSampler", SpiedSampler)
     accuracies = {}
     monkeypatch.setattr(training, "pair_accuracy", lambda ranker, task, rows: accuracies.setdefault(task.name, rows))
@@ -285,7 +285,7 @@ def test_too_few_cells_to_train_on_are_refused():
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
 def test_a_gpu_sees_the_same_pairs_and_rounds_otherwise():
-    """After 20 steps weights differ by rounding alone, and the ranker is back on the CPU."""
+    """After 20 steps, weights differ only by rounding, and the ranker is on the CPU again."""
     tasks = [linear_task(seed, sample(200)) for seed in (1, 2)]
     there, here = (train(*tasks, settings=TINY, device=device)[0] for device in ("cuda:0", "cpu"))
     for name, weights in here.model.state_dict().items():

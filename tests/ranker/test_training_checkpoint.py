@@ -17,12 +17,12 @@ class Killed(BaseException):
 
 @pytest.fixture
 def often(monkeypatch) -> None:
-    """A checkpoint after each step."""
+    """Save a checkpoint after each step."""
     monkeypatch.setattr(checkpoint, "SECONDS", 0.0)
 
 
 def killed_after(step: int, path, tasks, settings: TrainSettings = TINY, **options: Any) -> None:
-    """Training that is stopped at the end of a step, before its checkpoint is written."""
+    """Train, and stop at the end of a step, before its checkpoint is written."""
 
     def kill(at: int, loss: float) -> None:
         if at == step:
@@ -42,12 +42,12 @@ def steps_made(path, tasks, settings: TrainSettings = TINY, **options: Any) -> t
 @pytest.mark.parametrize("optimizer", ["adam", "sgd"])
 @pytest.mark.parametrize("schedule", ["cosine", "step"])
 def test_a_killed_training_goes_on_to_the_same_bytes(tmp_path, often, optimizer, schedule, recwarn):
-    # the step schedule halves the rate every 10 steps
+    # The step schedule halves the rate every 10 steps.
     settings = replace(TINY, optimizer=optimizer, schedule=schedule, epochs=12, steps_per_epoch=2)
     tasks = [linear_task(seed, sample(60)) for seed in (1, 2)]
     whole = file_of(train(*tasks, settings=settings, held_out_cells=0.2)[0], tmp_path)
     path = tmp_path / "checkpoint"
-    for step in (0, 1, 11, 12, 23):  # each from where the last one was stopped
+    for step in (0, 1, 11, 12, 23):  # each training continues where the last one was stopped
         killed_after(step, path, tasks, settings, held_out_cells=0.2)
     steps, ranker = steps_made(path, tasks, settings, held_out_cells=0.2)
     assert steps == [23]

@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import subprocess
 import sys
-import warnings
 import xml.etree.ElementTree as ElementTree
 
 import numpy as np
@@ -12,7 +11,7 @@ from matplotlib.figure import Figure
 from study_results import COMPARE_WITH, METHODS, REFERENCE, digits_results
 
 from naslib_archlock.report.figures import cost_figure, pair_figure, rows_of, score_figure
-from naslib_archlock.report.pictures import plain, png, svg
+from naslib_archlock.report.pictures import png, svg
 from naslib_archlock.studies.statistics import Statistics, analyse
 
 LONG = [f"a label that goes on and on, far longer than any picture has room for, number {i}" for i in range(16)]
@@ -20,12 +19,12 @@ LONG = [f"a label that goes on and on, far longer than any picture has room for,
 
 @pytest.fixture(scope="module")
 def statistics() -> Statistics:
-    """Of a small study on the embedded benchmark, budgets 2% and 5%."""
+    """The statistics of a small study on the embedded benchmark, at budgets 2% and 5%."""
     return analyse(digits_results(), METHODS, REFERENCE, COMPARE_WITH)
 
 
 def many_methods(statistics: Statistics) -> Statistics:
-    """The same figures under sixteen more, long names."""
+    """The same figures under sixteen more names, all long."""
 
     def multiply(frame: pd.DataFrame) -> pd.DataFrame:
         some = frame[frame["method"] == "ceiling"]
@@ -35,7 +34,7 @@ def many_methods(statistics: Statistics) -> Statistics:
 
 
 def one_budget(statistics: Statistics) -> Statistics:
-    """The figures of budget 2%, where the method compared with has a long name."""
+    """The figures at budget 2%; the method to compare with has a long name."""
     return Statistics(*(rows_of(frame, "digits", 2.0).replace(COMPARE_WITH, LONG[0]) for frame in statistics))
 
 
@@ -52,12 +51,12 @@ def panels(figure: Figure) -> list:
 
 
 def overlaps(figure: Figure) -> list[tuple[str, str]]:
-    """Pairs of tick labels, titles and legend entries that lie over each other, and texts that stick out."""
+    """The pairs of tick labels, titles and legend entries that overlap, and the texts that stick out."""
     figure.draw_without_rendering()
     whole = figure.bbox
     groups = [legend.get_texts() for legend in figure.legends]
     for axis in figure.axes:
-        low, high = axis.get_xlim()  # matplotlib keeps ticks beyond the ends that it does not draw
+        low, high = axis.get_xlim()  # matplotlib also has ticks beyond the ends, which it does not draw
         ticks = [text for text in axis.get_xticklabels() if low <= text.get_position()[0] <= high]
         groups += [[*ticks, axis.title], axis.get_yticklabels()]
     found = []
@@ -99,7 +98,7 @@ def test_pairs_are_drawn_one_panel_a_method_with_their_figures(statistics):
     for axis, method in zip(panels(figure), METHODS):
         expected = sorted(f"{x:.2f}".replace("-0.00", "0.00") for x in rows[rows["method"] == method]["lock_score"])
         assert sorted(text.get_text() for text in axis.texts) == expected
-        assert np.isnan(axis.images[0].get_array().filled(np.nan)).sum() == 1  # noise, edges was not run
+        assert np.isnan(axis.images[0].get_array().filled(np.nan)).sum() == 1  # the pair noise, edges was not run
 
 
 def test_costs_beyond_three_budgets_stand_at_the_edge(statistics):
@@ -134,23 +133,6 @@ def test_a_space_without_some_budget_leaves_its_panel_empty(statistics):
     assert png(cost_figure(part.summary, part.pairs))
 
 
-@pytest.mark.parametrize(
-    ("label", "shown"),
-    [
-        ("TU, lambda 1", "TU, lambda 1"),
-        ("costs $5 and $6", r"costs \$5 and \$6"),
-        (r"$\frac", r"\$\frac"),
-        ("one  two\tthree", "one two three"),
-        ("two lines of words that take some room", "two lines of words that take\nsome room"),
-        (LONG[3], f"a label that goes on and on,\n…{LONG[3][-29:]}"),
-        ("_hidden", " _hidden"),
-        ("", ""),
-    ],
-)
-def test_labels_are_no_formulas_and_take_at_most_two_lines(label, shown):
-    assert plain(label) == shown
-
-
 def test_every_method_is_in_the_legend(statistics):
     renamed = Statistics(*(frame.replace("random", "_random") for frame in statistics))
     legend = cost_figure(renamed.summary, renamed.pairs).legends[0]
@@ -165,13 +147,6 @@ def test_a_hostile_label_is_drawn_as_it_is(statistics):
         tags = {str(element.tag).rpartition("}")[2] for element in ElementTree.fromstring(svg(figure)).iter()}
         assert "path" in tags
         assert tags.isdisjoint({"script", "foreignObject", "a"})
-
-
-def test_a_label_that_the_font_lacks_is_no_reason_to_complain(statistics):
-    figure = score_figure(statistics.summary.replace("random", "网络 \N{LOCK}"), COMPARE_WITH)
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
-        assert png(figure)
 
 
 DRAW = """
@@ -195,10 +170,3 @@ def test_the_same_figures_have_the_same_bytes_in_every_process(statistics, child
     ]
     assert runs[0].stdout == runs[1].stdout
     assert len(set(runs[0].stdout.split())) == 6
-
-
-def test_files_hold_no_date_and_no_version(statistics):
-    figure = all_figures(statistics)["scores"]
-    for data in (svg(figure), png(figure)):
-        assert b"dc:date" not in data
-        assert b"atplotlib" not in data.replace(b"matplotlib.axis", b"")

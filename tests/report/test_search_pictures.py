@@ -15,7 +15,7 @@ from naslib_archlock.strategies.fitness import ExpectedFitness
 
 
 class FakeFitness:
-    """The sum of the op codes, as fitness and as source rank."""
+    """The sum of the op codes serves as fitness and as source rank."""
 
     def evaluate(self, archs):
         return archs.sum(axis=1).astype(float), archs.sum(axis=1).astype(float)
@@ -45,7 +45,7 @@ def finished_without_a_ranker(queries: int, sign: float = 1.0):
 
 
 def size_of(png: bytes) -> tuple[int, int]:
-    """Width and height, from the header."""
+    """Width and height, read from the header."""
     assert png.startswith(b"\x89PNG")
     return int.from_bytes(png[16:20], "big"), int.from_bytes(png[20:24], "big")
 
@@ -88,6 +88,6 @@ def test_a_lock_is_drawn_among_all_architectures_one_panel_a_target(targets):
 
 @pytest.mark.parametrize("name", ["$\\frac$", "$x", "a\nb\x01", "x" * 300, "_hidden", "a_b^c%"])
 def test_the_name_of_a_task_is_never_read_as_a_formula(name):
-    """It may be that of any folder."""
+    """A folder may have any name."""
     search = finished(RegularizedEvolution, 5)
     assert size_of(search_picture(search, name)) == size_of(search_picture(search, "room_layout"))

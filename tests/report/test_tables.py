@@ -30,7 +30,7 @@ HOSTILE = "100% of a|b_c & `x` $y^2$ #1 {z} \\ ~ <b> [i] *j*\nk"
 
 @pytest.fixture(scope="module")
 def statistics() -> Statistics:
-    """Of a small study on the embedded benchmark, budget 2%."""
+    """The statistics of a small study on the embedded benchmark, at budget 2%."""
     return analyse(digits_results(budgets=(2.0,)), METHODS, REFERENCE, COMPARE_WITH)
 
 
@@ -50,7 +50,7 @@ def test_a_summary_has_a_row_a_method(statistics):
     figures = statistics.summary.set_index("method")
     score, low, high = figures.loc["ceiling", ["lock_score", "lock_score_low", "lock_score_high"]]
     assert by_method.loc["ceiling"].iloc[0] == f"{score:.2f} [{low:.2f}, {high:.2f}]"
-    assert by_method.loc["ceiling", "[over seeds]"] == "-"  # it has no randomness
+    assert by_method.loc["ceiling", "[over seeds]"] == "-"  # this method has no randomness
     assert re.fullmatch(r"\[-?\d\.\d\d, -?\d\.\d\d\]", by_method.loc["random", "[over seeds]"])
     assert by_method.loc["best of 50", "source look-ups"] == "50"
     assert by_method.loc["ceiling", "target look-ups"] == "4096"

@@ -23,13 +23,13 @@ def test_all_usable_neighbours_are_reached():
     arch = (0, 0, 0, 3, 0, 0)
     rng = np.random.default_rng(0)
     reached = {NASBENCH201.mutate(arch, rng) for _ in range(500)}
-    # The op on 0->3 becomes another one; an op on any other edge would still lead nowhere.
+    # Only the op on 0->3 may change, because an op on any other edge would lead nowhere.
     assert reached == {(0, 0, 0, op, 0, 0) for op in (1, 2, 4)}
 
 
 @pytest.mark.parametrize("space", CELL_SPACES, ids=lambda s: s.name)
 def test_every_function_is_drawn_equally_often(space):
-    """Draws are uniform over functions: one convolution is not drawn more often, though many cells compute it."""
+    """Draws are uniform over functions: a function is not drawn more often if many cells compute it."""
     rng = np.random.default_rng(0)
     n, draws = len(space.distinct()), 200
     counts = np.zeros(5**6)

@@ -72,7 +72,7 @@ def test_numbers_of_distinct_functions():
 
 
 def test_representatives_are_those_of_the_numbers_that_cells_compute():
-    """This does not use ``computed_function``: it runs all cells on numbers, with some function for each op."""
+    """This does not use ``computed_function``: it evaluates all cells on numbers, with some function for each op."""
     cells = c.all_codes(5)
     outputs = []
     for x in (0.7, -1.3):
@@ -86,7 +86,7 @@ def test_representatives_are_those_of_the_numbers_that_cells_compute():
     _, by_number = np.unique(np.round(outputs, 9), axis=1, return_inverse=True)
     representative = c.representative_index()
     pairs = set(zip(by_number.ravel().tolist(), representative.tolist()))
-    # Both group the cells alike: each output value has one representative, and each representative one value.
+    # Both groupings agree: each output value has one representative, and each representative one value.
     assert len(pairs) == len(np.unique(by_number)) == len(np.unique(representative))
 
 
@@ -108,14 +108,14 @@ ONE_CONV = (0, 0, 0, 3, 0, 0)
 @pytest.mark.parametrize(
     ("cell", "same_as"),
     [
-        # one convolution on any edge, and skips that pass its input or output on
+        # These have one convolution on some edge, and skips that pass its input or output on.
         ((3, 0, 1, 0, 0, 1), ONE_CONV), ((1, 0, 3, 0, 0, 1), ONE_CONV), ((1, 0, 1, 0, 0, 3), ONE_CONV),
         ((3, 0, 0, 0, 1, 0), ONE_CONV), ((1, 0, 0, 0, 3, 0), ONE_CONV), ((0, 1, 0, 0, 0, 3), ONE_CONV),
-        # dead edges: no edge leaves the node they lead to, or none enters the node they leave
+        # These have dead edges: they lead to a node that no edge leaves, or leave a node that no edge enters.
         ((2, 4, 3, 3, 0, 0), ONE_CONV), ((0, 0, 4, 3, 2, 2), ONE_CONV),
-        # the same sum with the two inner nodes in the other order
+        # This is the same sum, with the two inner nodes in the other order.
         ((3, 2, 0, 0, 1, 1), (2, 3, 0, 0, 1, 1)),
-        # no path from input to output
+        # In these, no path leads from input to output.
         ((3, 3, 3, 0, 0, 0), (0, 0, 0, 0, 0, 0)), ((0, 0, 3, 0, 3, 3), (0, 0, 0, 0, 0, 0)),
     ],
 )  # fmt: skip
@@ -127,7 +127,7 @@ def test_cells_that_compute_the_same(cell, same_as):
 @pytest.mark.parametrize(
     ("cell", "other"),
     [
-        ((3, 0, 2, 0, 0, 1), (2, 0, 3, 0, 0, 1)),  # the order of two ops
+        ((3, 0, 2, 0, 0, 1), (2, 0, 3, 0, 0, 1)),  # the ops have another order
         ((1, 0, 0, 1, 1, 0), (0, 0, 0, 1, 0, 0)),  # twice the input is not the input
         ((3, 0, 0, 0, 3, 0), (0, 0, 0, 3, 0, 0)),  # two convolutions are not one
         ((1, 1, 0, 0, 0, 3), (1, 0, 1, 0, 3, 3)),

@@ -20,9 +20,9 @@ from naslib_archlock.spaces.cells import (
 from naslib_archlock.spaces.features import FEATURES, TABLE, features
 from naslib_archlock.spaces.known import DIGITS, NASBENCH201, TRANSBENCH101_MICRO
 
-# These follow from the paths from input to output alone, however a function is written down.
+# These depend only on the paths from input to output, and so only on the function.
 OF_PATHS = ("depth", "least_depth", "receptive_field", "identity_path", "paths", "residual")
-# These depend on which of the cells that compute a function represents it.
+# These depend on which cell represents the function.
 OF_REPRESENTATIVES = (
     "conv_3x3", "conv_1x1", "skip", "pool", "none", "weights", "log_weights", "skip_to_output", "longest_path",
     "mean_path",
@@ -30,7 +30,7 @@ OF_REPRESENTATIVES = (
 
 
 def named(cell: Cell) -> dict[str, float]:
-    """The features of a cell by name."""
+    """The features of a cell, by name."""
     return dict(zip(FEATURES, features(np.array([cell]))[0].tolist()))
 
 
@@ -47,7 +47,7 @@ def walks(cell: Cell, node: int = 0) -> list[list[int]]:
 
 
 def by_walking(cell: Cell) -> dict[str, float]:
-    """The features that follow from the paths."""
+    """The features that depend only on the paths."""
     paths = walks(cell)
     convs = [sum(op in (CONV_1X1, CONV_3X3) for op in path) for path in paths]
     return {
@@ -63,7 +63,7 @@ def by_walking(cell: Cell) -> dict[str, float]:
 
 
 def by_counting(cell: Cell) -> dict[str, float]:
-    """The features that are read off the edges."""
+    """The features that depend on the edges."""
     weights = cell.count(CONV_1X1) + 9 * cell.count(CONV_3X3)
     return {
         "conv_3x3": cell.count(CONV_3X3),
@@ -80,23 +80,23 @@ def by_counting(cell: Cell) -> dict[str, float]:
 @pytest.mark.parametrize(
     ("cell", "expected"),
     [
-        # no edge, and edges that lead nowhere
+        # There is no edge, or the edges lead nowhere.
         ((0, 0, 0, 0, 0, 0), (0, 0, 0, 0, 0, 0, 0, 0)),
         ((3, 2, 1, 0, 0, 0), (0, 0, 0, 0, 0, 0, 0, 0)),
         ((0, 0, 3, 0, 3, 3), (0, 0, 0, 0, 0, 0, 0, 0)),
-        # input to output, by one edge
+        # One edge leads from input to output.
         ((0, 0, 0, SKIP, 0, 0), (0, 1, 0, 0, 0, 0, 0, 1)),
         ((0, 0, 0, AVG_POOL, 0, 0), (0, 0, 1, 0, 0, 0, 0, 0)),
         ((0, 0, 0, CONV_1X1, 0, 0), (1, 0, 0, np.log(2), 1, 1, 0, 0)),
         ((0, 0, 0, CONV_3X3, 0, 0), (0, 0, 0, np.log(10), 1, 1, 1, 0)),
-        # the longest path, all convolutions
+        # The longest path has only convolutions.
         ((3, 0, 3, 0, 0, 2), (1, 0, 0, np.log(20), 3, 3, 2, 0)),
-        # all six edges of one op
+        # All six edges have the same op.
         ((3, 3, 3, 3, 3, 3), (0, 0, 0, np.log(55), 3, 1, 3, 0)),
         ((4, 4, 4, 4, 4, 4), (0, 0, 6, 0, 0, 0, 0, 0)),
-        # a dead edge (1 -> 2, as nothing leaves 2) counts for nothing
+        # A dead edge does not count (1 -> 2, because no edge leaves 2).
         ((2, 0, 3, 0, 2, 0), (2, 0, 0, np.log(3), 2, 2, 0, 0)),
-        # a pooling from input to output: the least deep path has no convolution, but is no identity
+        # A pooling leads from input to output: the least deep path has no convolution, but is no identity.
         ((3, 0, 0, AVG_POOL, 3, 0), (0, 0, 1, np.log(19), 2, 0, 2, 0)),
     ],
 )
@@ -116,7 +116,7 @@ def test_the_papers_example():
 
 
 def test_all_cells_against_walking_their_paths():
-    """Features of paths follow from the cell as it stands, counts from the cell that represents its function."""
+    """Features of paths depend on the cell as written; counts depend on the cell that represents its function."""
     cells = [tuple(cell) for cell in all_codes(5).tolist()]
     walked = [by_walking(cell) for cell in cells]
     found = features(np.array(cells), OF_PATHS)
@@ -142,7 +142,7 @@ def test_cells_of_one_function_have_the_same_features():
     of_function: dict[tuple, tuple] = {}
     for cell, row in zip(cells.tolist(), features(cells, TABLE).tolist()):
         assert of_function.setdefault(computed_function(tuple(cell)), tuple(row)) == tuple(row)
-    assert len(set(of_function.values())) > 300  # and cells of different functions mostly differ
+    assert len(set(of_function.values())) > 300  # most cells with different functions differ
 
 
 codes = st.lists(st.integers(0, 4), min_size=6, max_size=6).map(tuple)

@@ -101,7 +101,7 @@ def test_any_text_is_a_cell_or_refused(text):
 
 @pytest.mark.parametrize(("space", "task"), [(NASBENCH201, "cifar10"), (TRANSBENCH101_MICRO, "autoencoder")])
 def test_naslibs_keys_name_the_cells_of_the_official_tables(shared_data: Path, space: SearchSpace, task: str):
-    """NASLib's zero-cost file repeats accuracies, which agree with those of the same cells in the benchmark."""
+    """NASLib's zero-cost file repeats accuracies; they agree with the benchmark's accuracies of the same cells."""
     benchmark = read_table(find_table(shared_data, space), space)
     entries = json.loads((shared_data / f"zc_{space.name}.json").read_text())[task]
     cells = [space.from_naslib(ast.literal_eval(key)) for key in entries]
@@ -111,7 +111,7 @@ def test_naslibs_keys_name_the_cells_of_the_official_tables(shared_data: Path, s
 
 @pytest.mark.parametrize("space", [NASBENCH201, TRANSBENCH101_MICRO])
 def test_naslibs_keys_name_cells_whose_weights_are_counted_right(shared_data: Path, space: SearchSpace):
-    """A 3x3 convolution has nine times the weights of a 1x1 one. (In TransNAS, strided skips have weights, too.)"""
+    """A 3x3 convolution has nine times the weights of a 1x1 one. (In TransNAS, strided skips also have weights.)"""
     entries = next(iter(json.loads((shared_data / f"zc_{space.name}.json").read_text()).values()))
     cells = np.array([space.from_naslib(ast.literal_eval(key)) for key in entries])
     weights = 9 * (cells == c.CONV_3X3).sum(axis=1) + (cells == c.CONV_1X1).sum(axis=1)

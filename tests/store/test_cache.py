@@ -1,4 +1,4 @@
-"""What is kept for the next process: found again by content, noticed when it is damaged, and never in the way."""
+"""The cache finds values again by content, notices damage, and never stops a command."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def never() -> np.ndarray:
 
 @pytest.fixture
 def write(tmp_path, settle) -> Callable[..., Path]:
-    """Writes a file that nobody has touched since."""
+    """A function that writes a file that looks old, so that the cache trusts its time stamp."""
 
     def write_settled(content: bytes, name: str = "source") -> Path:
         path = tmp_path / name
@@ -52,7 +52,7 @@ def write(tmp_path, settle) -> Callable[..., Path]:
 
 @pytest.fixture
 def hashed(monkeypatch) -> list[Path]:
-    """The files whose content is read for a hash."""
+    """The files that are read for a hash."""
     read, sha256 = [], cache.file_digest
 
     def watched(path: Path) -> str:
@@ -104,7 +104,7 @@ def test_arrays_of_another_format_are_not_read(monkeypatch):
 
 
 def check_that_it_is_made_again(whole: dict[Path, bytes], damaged: Path, content: bytes | None) -> None:
-    """And kept again as it was."""
+    """Check that a damaged file is computed and stored again, with the same content."""
     if content is None:
         damaged.unlink()
     else:
@@ -141,7 +141,7 @@ def test_files_cut_short_are_made_again(whole):
 
 def test_any_flipped_byte_of_an_array_is_noticed(whole):
     (path,) = (path for path in whole if path.suffix == ".npy")
-    for at in {*range(140), *range(140, len(whole[path]), 61), len(whole[path]) - 1}:  # the first 128 are its header
+    for at in {*range(140), *range(140, len(whole[path]), 61), len(whole[path]) - 1}:  # the header has 128 bytes
         content = bytearray(whole[path])
         content[at] ^= 0x10
         check_that_it_is_made_again(whole, path, bytes(content))
@@ -165,7 +165,7 @@ def test_an_array_in_the_place_of_another_is_noticed(whole):
 
 
 def test_objects_are_not_unpickled(whole):
-    """Even if they stand there with the right checksum."""
+    """Objects are refused even with a correct checksum."""
     json_path, npy_path = whole
     with npy_path.open("wb") as f:
         np.save(f, np.array([{}], dtype=object), allow_pickle=True)
@@ -182,7 +182,7 @@ def test_a_folder_that_cannot_be_written_is_one_warning(own_cache, recwarn):
     for number in range(3):
         assert kept_value({"number": number}, lambda number=number: number) == number
     messages = {str(warning.message) for warning in recwarn}
-    assert len(messages) == 1  # the same each time, so that Python shows it once
+    assert len(messages) == 1  # the message is the same each time, so Python shows it once
     for part in ("not kept for the next run", "XDG_CACHE_HOME"):
         assert part in messages.copy().pop()
     assert own_cache.read_text() == "in the way"
@@ -231,14 +231,14 @@ def test_an_unchanged_file_is_read_once(write, hashed):
 
 
 def rewritten(path: Path) -> None:
-    """In place, with its old time of modification."""
+    """Rewrite a file in place, and keep its old time of modification."""
     before = path.stat()
     path.write_bytes(b"CONTENT")
     os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
 
 
 def replaced(path: Path) -> None:
-    """By a file of the same size and time of modification."""
+    """Replace a file by another with the same size and time of modification."""
     before = path.stat()
     other = path.with_name("other")
     other.write_bytes(b"CONTENT")
@@ -259,7 +259,7 @@ def test_a_changed_file_is_read_again(write, change):
 
 @pytest.mark.parametrize("seconds_from_now", [0, AN_HOUR])
 def test_a_file_that_may_be_written_to_in_this_tick_is_not_remembered(write, hashed, seconds_from_now):
-    """Nor one from the future, by whose time stamps nothing can be told."""
+    """A file from the future is not remembered either, because its time stamps tell nothing."""
     path = write(b"content")
     then = path.stat().st_mtime_ns + (AN_HOUR + seconds_from_now) * 10**9
     os.utime(path, ns=(then, then))
@@ -297,7 +297,7 @@ def test_arrays_go_by_content_wherever_the_file_is(write):
 
 
 def test_what_was_made_of_a_file_that_has_changed_meanwhile_is_not_kept(write):
-    """It would be found under the hash of what the file held before."""
+    """Otherwise, the value would be stored under the hash of the earlier content."""
     path = write(b"1")
     kept = KeptOf(path, "maker")
     path.write_bytes(b"2")
@@ -318,7 +318,7 @@ def test_of_a_missing_file_nothing_is_kept_and_its_reader_says_so(tmp_path):
 
 # -- several processes -------------------------------------------------------------------------------------------------
 
-# makes, or finds, many arrays in an order of its own, from a common start
+# It makes or finds many arrays in a random order, and starts at a given time.
 _BUILDER = """
 import sys, time
 import numpy as np
@@ -351,4 +351,4 @@ def test_processes_that_build_at_once_find_whole_arrays(own_cache, child_environ
     assert sum(made) >= 60
     for n in range(60):
         assert (kept_array({"n": n}, never) == n).all()
-    assert len(files()) == 120  # and no part of a file is left
+    assert len(files()) == 120  # no part of a file is left

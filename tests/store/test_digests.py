@@ -22,7 +22,7 @@ def test_a_digest_is_of_facts_types_shapes_and_values():
 
 
 def test_a_digest_is_the_same_in_every_process_and_version():
-    """Files that were kept by another version are found by it."""
+    """The cache must find files that another version has stored."""
     assert digest({"a": [1, "x"]}) == hashlib.sha256(b'{"a": [1, "x"]}').hexdigest()
     expected = hashlib.sha256(b'"f"' + b"\n<f8 (2,)\n" + np.array([0.0, 1.0], dtype="<f8").tobytes()).hexdigest()
     assert digest("f", [np.array([0.0, 1.0], dtype="<f8")]) == expected

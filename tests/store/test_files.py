@@ -68,7 +68,7 @@ def test_others_may_read_what_the_umask_lets_them(tmp_path):
         write_bytes(tmp_path / "a", b"")
         os.umask(0o077)
         write_bytes(tmp_path / "b", b"")
-        assert os.umask(0o077) == 0o077  # still what it was
+        assert os.umask(0o077) == 0o077  # the umask is the same as before
     finally:
         os.umask(before)
     assert [stat.S_IMODE((tmp_path / name).stat().st_mode) for name in "ab"] == [0o644, 0o600]
@@ -117,7 +117,7 @@ def test_what_killed_writers_left_is_removed_when_it_is_old(tmp_path):
 
 
 def test_a_folder_is_removed_by_another_name(tmp_path, monkeypatch):
-    """So that nobody takes half of it for the whole, should that be interrupted."""
+    """So an interrupted removal leaves no half folder under the old name."""
     folder = tmp_path / "parts"
     folder.mkdir()
     (folder / "1.json").touch()

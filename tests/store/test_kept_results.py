@@ -1,4 +1,4 @@
-"""Results kept in a folder: read back if they are whole and of the same settings, and only then."""
+"""Results in a folder are read back only if they are whole and have the same settings."""
 
 from __future__ import annotations
 

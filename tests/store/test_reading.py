@@ -10,7 +10,7 @@ from naslib_archlock.store.reading import UnreadableError, parse_json, parse_yam
 
 
 def bomb(levels: int, line: str = "{b}: &{b} [{many}]") -> str:
-    """Each line holds that before it nine times."""
+    """Each line holds the line before it nine times."""
     names = "abcdefghijklmnop"[: levels + 1]
     lines = [line.format(b=b, many=",".join([f"*{a}"] * 9)) for a, b in zip(names, names[1:])]
     return "\n".join(["a: &a {k: [x]}", *lines])
@@ -90,7 +90,7 @@ def test_packed_files(tmp_path, monkeypatch):
     path.write_bytes(gzip.compress(text))
     assert read_regular(path) == text
     monkeypatch.setattr(reading, "_MOST_UNPACKED", 1000)
-    assert read_regular(path) == text  # by far not 200 times its size
+    assert read_regular(path) == text  # it uses far less than 200 times the file's size
     path.write_bytes(gzip.compress(bytes(1 << 20)))
     with pytest.raises(UnreadableError, match="unpacks to more than 200 times its size"):
         read_regular(path)

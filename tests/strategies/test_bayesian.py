@@ -23,14 +23,14 @@ from naslib_archlock.strategies.fitness import ExpectedFitness
 
 SPACE = TRANSBENCH101_MICRO
 N_START = bayesian._N_RANDOM
-QUERIES = 3 * N_START  # a start, and both halves of what is learnt
+QUERIES = 3 * N_START  # the random start, then the queries for the best source, then the queries for the lock
 seeds = st.integers(0, 2**16)
 budgets = st.sampled_from([0.0, 0.5, 2.0, 10.0, 100.0])
-SIGNS = st.sampled_from([1.0, -1.0])  # of the metric: accuracies, and room_layout's negative loss
+SIGNS = st.sampled_from([1.0, -1.0])  # the sign of the metric: accuracies, and room_layout's negative loss
 
 
 class Part(CellSpace):
-    """Some functions of the TransNAS space, with all their cells."""
+    """Some functions of the TransNAS space, with all cells that compute them."""
 
     def __init__(self, functions: np.ndarray) -> None:
         super().__init__("part", 4, TRANSBENCH101_MICRO._notation, ())
@@ -40,7 +40,7 @@ class Part(CellSpace):
         return self._functions
 
     def cells(self) -> set[Cell]:
-        """Those that compute one of them."""
+        """The cells that compute one of the functions."""
         is_one = np.isin(cell_index(self.representatives(self.all())), cell_index(self._functions))
         return {tuple(cell) for cell in self.all()[is_one].tolist()}
 
@@ -49,12 +49,12 @@ SMALL = Part(SPACE.distinct()[5::29])  # 30 functions of 179 cells
 
 
 def function_of(space: SearchSpace, archs: np.ndarray) -> np.ndarray:
-    """Rows of ``space.distinct()``."""
+    """The rows of ``space.distinct()`` of architectures."""
     return np.searchsorted(cell_index(space.distinct()), cell_index(space.representatives(archs)))
 
 
 class World:
-    """A made-up setting: a fitness of every function, an accuracy of every cell, and a record of what was asked."""
+    """A made-up setting: a fitness of every function, an accuracy of every cell, and a record of the queries."""
 
     def __init__(self, seed: int, sign: float = 1.0, space: SearchSpace = SMALL) -> None:
         rng = np.random.default_rng(seed)
@@ -74,7 +74,7 @@ class World:
 
 
 class Landscape(World):
-    """One of slopes: what is accurate, and what is fit, follows from the wiring, and the two are at odds."""
+    """A smooth world: accuracy and fitness depend on the wiring, and oppose each other."""
 
     def __init__(self, seed: int, space: SearchSpace = SPACE, noise: float = 0.0) -> None:
         super().__init__(seed, 1.0, space)
@@ -112,8 +112,8 @@ def test_expected_improvement_against_monte_carlo(mean, std, best):
 
 def test_expected_improvement_at_its_ends():
     one = np.ones(1)
-    assert expected_improvement(3 * one, 1e-6 * one, 1.0)[0] == pytest.approx(2)  # it is certain
-    assert expected_improvement(-30 * one, one, 1.0)[0] == pytest.approx(0)  # it is hopeless
+    assert expected_improvement(3 * one, 1e-6 * one, 1.0)[0] == pytest.approx(2)  # certain
+    assert expected_improvement(-30 * one, one, 1.0)[0] == pytest.approx(0)  # nearly impossible
     assert expected_improvement(one, 2 * one, 1.0)[0] == pytest.approx(2 / (2 * np.pi) ** 0.5)  # as likely as not
     better, surer = np.linspace(-2, 2, 9), np.linspace(0.1, 3, 9)
     assert (np.diff(expected_improvement(better, np.ones(9), 0.0)) > 0).all()
@@ -154,14 +154,14 @@ def test_the_choice_is_the_fittest_within_the_budget_of_the_best_seen(seed, budg
 
 @given(seeds)
 def test_it_starts_at_random_with_different_functions(seed):
-    """Whatever the accuracies and the fitness are."""
+    """The start does not depend on accuracies and fitness."""
     starts = [[e.arch for e in run(World(s, space=SPACE).search(N_START, seed), N_START).history] for s in (0, 1)]
     assert starts[0] == starts[1]
     assert len(set(function_of(SPACE, np.array(starts[0])).tolist())) == N_START
 
 
 def test_every_function_may_be_in_the_start():
-    """None that the seed would never begin with."""
+    """Every function can be in the start of some seed."""
     first = [World(0).search(1, seed) for seed in range(300)]
     functions = {int(function_of(SMALL, np.array([run(s, 1).history[0].arch]))[0]) for s in first}
     assert functions == set(range(30))
@@ -185,7 +185,7 @@ def test_without_look_ups_it_is_over():
 @pytest.mark.parametrize("n_functions", [2, 3, 5, N_START - 1, N_START, N_START + 1])
 @pytest.mark.parametrize("sign", [1.0, -1.0])
 def test_more_look_ups_than_cells(n_functions, sign):
-    """Then all are looked up, the last ones among few; also where there are fewer functions than a start."""
+    """All cells are then queried, also with fewer functions than a start needs."""
     space = Part(SPACE.distinct()[200 :: 1 + 600 // n_functions][:n_functions])
     world, cells = World(1, sign, space), space.cells()
     assert n_functions <= len(cells) < 100
@@ -212,7 +212,7 @@ def test_where_all_are_equally_accurate_the_fittest_is_found(value, budget):
 
 @pytest.mark.parametrize("sign", [1.0, -1.0])
 def test_the_unit_of_the_accuracies_does_not_matter(sign):
-    """A budget is in % of the best; so in a unit of a quarter, each step is the same."""
+    """A budget is in % of the best accuracy, so each step is the same in another unit."""
     world, other = World(3, sign), World(3, sign)
     other.accuracy = other.accuracy / 4
     assert [e.arch for e in run(world.search()).history] == [e.arch for e in run(other.search()).history]
@@ -237,7 +237,7 @@ def test_no_cell_of_the_disconnected_function_is_looked_up():
 
 
 def test_it_finds_the_most_accurate_function_far_sooner_than_by_chance():
-    """Of 870 functions, 14 are better than the best of 60 random ones, on average."""
+    """On average, 14 of 870 functions are better than the best of 60 random ones."""
     n_better = []
     for seed in range(8):
         landscape = Landscape(seed)
@@ -250,12 +250,12 @@ def test_it_finds_the_most_accurate_function_far_sooner_than_by_chance():
 
 @pytest.mark.parametrize("budget", [2.0, 5.0])
 def test_it_finds_fitter_locks_than_by_chance(budget):
-    """Of the functions within the budget, 10 are fitter than the fittest among 80 random ones, on average."""
+    """On average, 10 functions within the budget are fitter than the fittest of 80 random ones."""
     n_fitter, n_outside = [], 0
     for seed in range(8):
         landscape = Landscape(seed)
         chosen = run(landscape.search(80, seed, budget), 80).best()
-        floor = budget_floor(landscape.of_function.max(), budget)  # of the best of all, seen or not
+        floor = budget_floor(landscape.of_function.max(), budget)  # of all functions, queried or not
         n_outside += chosen.source_val < floor
         n_fitter.append(int((landscape.fitness[landscape.of_function >= floor] > chosen.fitness).sum()))
     assert np.mean(n_fitter) < 4
@@ -268,7 +268,7 @@ def test_with_all_to_give_away_the_fittest_of_all_is_found():
 
 
 def test_at_first_it_looks_for_accuracy_alone():
-    """Two fitnesses, one path; they part when the share of the look-ups that goes to the best is made."""
+    """Searches with opposite fitness take the same path until the share of queries for the best is used."""
     one, other = Landscape(1), Landscape(1)
     other.fitness = -other.fitness
     paths = [[e.arch for e in run(world.search(80, budget=5.0), 80).history] for world in (one, other)]
@@ -278,7 +278,7 @@ def test_at_first_it_looks_for_accuracy_alone():
 
 
 def test_a_fitness_that_is_the_same_for_all_leaves_a_search_for_accuracy():
-    """That is scheme S, whatever the budget is drawn in its picture."""
+    """Scheme S does this, with any budget."""
     landscape = Landscape(2)
     landscape.fitness = np.zeros(len(landscape.fitness))
     search = run(landscape.search(80, budget=0.0), 80)
@@ -288,7 +288,7 @@ def test_a_fitness_that_is_the_same_for_all_leaves_a_search_for_accuracy():
 
 
 def test_networks_of_one_function_are_looked_up_again_where_chance_decides():
-    """The best of all is often a lucky one among equals, and the budget is measured from it."""
+    """The best of all is often the luckiest of several cells with one function, and the budget is measured from it."""
     landscape = Landscape(3, noise=1.0)
     landscape.fitness = np.zeros(len(landscape.fitness))
     search = run(landscape.search(120, budget=0.0), 120)
@@ -299,7 +299,7 @@ def test_networks_of_one_function_are_looked_up_again_where_chance_decides():
 
 
 def test_it_also_searches_what_is_no_cell():
-    """On the source alone: an accuracy that grows with the number of plain modules."""
+    """It searches for accuracy only: the accuracy grows with the number of plain modules."""
     archs = TRANSBENCH101_MACRO.distinct()
     world = World(0, space=TRANSBENCH101_MACRO)
     world.fitness = np.zeros(len(archs))
@@ -333,7 +333,7 @@ def saved(search: BayesianSearch) -> dict:
 @settings(max_examples=25)
 @given(seeds, st.integers(0, QUERIES), st.integers(0, QUERIES), budgets, SIGNS)
 def test_a_restored_search_goes_on_as_if_never_interrupted(seed, first, second, budget, sign):
-    """Interrupted twice, wherever: in the start, between two plans, or in the middle of one."""
+    """The search is interrupted twice, anywhere: in the start, between two plans, or within a plan."""
     whole = run(World(seed, sign).search(seed=seed, budget=budget))
     search = World(seed, sign).search(seed=seed, budget=budget)
     for at in sorted((first, second)):
@@ -348,7 +348,7 @@ def test_a_restored_search_goes_on_as_if_never_interrupted(seed, first, second, 
     assert search.oracle.known == whole.oracle.known
     assert search.best() == whole.best()
     assert search.state() == whole.state()
-    assert not set(world.asked) & set(known)  # what was looked up is not looked up again
+    assert not set(world.asked) & set(known)  # known cells are not queried again
 
 
 @pytest.mark.parametrize("at", range(N_START - 1, N_START + 2 * bayesian._BATCH + 2))
@@ -362,7 +362,7 @@ def test_a_restored_search_on_a_whole_space(at):
 
 
 def test_a_state_may_be_restored_more_than_once():
-    """Into a search that has gone on meanwhile, as a checkpoint is loaded."""
+    """A state may be restored into a search that has continued since, as a checkpoint is loaded."""
     search = World(0).search()
     state = saved(run(search, N_START + 7))
     whole = list(run(search).history)
@@ -379,7 +379,7 @@ def test_a_state_does_not_change_with_the_search():
 
 
 def interrupted(look_up: Callable[[Cell], float], at: int) -> Callable[[Cell], float]:
-    """Ctrl-C in the middle of a look-up."""
+    """A function that raises KeyboardInterrupt in the middle of a query."""
     n = 0
 
     def stop(arch: Cell) -> float:

@@ -21,7 +21,7 @@ def test_scheme_s_wants_the_best_source_rank():
 
 
 def test_schemes_with_targets_by_hand():
-    # means of the target ranks: 3, 6, 5
+    # The means of the target ranks are 3, 6, 5.
     np.testing.assert_array_equal(bad_on_targets(SOURCE, TARGETS, trade_off=0.5), [2.5, 3.5, 0])
     np.testing.assert_array_equal(bad_on_targets(SOURCE, TARGETS, trade_off=2.0), [1, -4, -15])
     np.testing.assert_array_equal(bad_on_targets(SOURCE, TARGETS[:1], trade_off=0.0), [2, 4, 9])
@@ -48,7 +48,7 @@ def make_fitness(ranker: Ranker, combine: Combine, n_targets: int = 2) -> RankFi
 
 @pytest.mark.parametrize("with_targets", [True, False])
 def test_fitness_combines_the_estimated_ranks(toy_ranker, with_targets):
-    """A rank is the share of the opponents that win, on the scale of the space."""
+    """A rank is the share of the opponents that win, scaled to the size of the space."""
     rng = np.random.default_rng(0)
     source, *targets = vectors = rng.standard_normal((3, toy_ranker.info.embedding_dim))
     opponents = np.array(SPACE.sample(32, rng))
@@ -74,7 +74,7 @@ def test_the_fitness_of_a_cell_does_not_depend_on_those_beside_it(toy_ranker):
 
 
 def test_ranks_follow_the_votes_that_the_ranker_learned(toy_ranker):
-    """End to end: cells with more weights get better ranks where all proxies prefer them."""
+    """If all proxies prefer cells with more weights, such cells get better ranks."""
     fitness = make_fitness(toy_ranker, good_on_source)
     ranks = fitness.source_ranks(np.array([[3, 3, 3, 3, 3, 3], [0, 0, 0, 1, 0, 0]]))
     assert ranks[0] < ranks[1]
@@ -87,7 +87,7 @@ def test_a_ranker_of_another_family_is_refused(toy_ranker):
 
 
 def test_positions_on_the_source_by_brute_force(toy_ranker):
-    """Estimates of ranks begin above 1, as no cell wins for certain; positions are counted among all cells."""
+    """Estimated ranks begin above 1, because no win is certain; positions are counted among all cells."""
     rng = np.random.default_rng(0)
     source = rng.standard_normal(toy_ranker.info.embedding_dim)
     opponents = np.array(SPACE.sample(64, rng))

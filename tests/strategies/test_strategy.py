@@ -11,7 +11,7 @@ from naslib_archlock.strategies.strategy import EXPECTED, STRATEGIES, Strategy, 
 
 @pytest.fixture(autouse=True)
 def registry(monkeypatch):
-    """What a test registers is gone after it."""
+    """Remove what a test registers after the test."""
     names = dict(STRATEGIES)
     yield
     STRATEGIES.clear()
@@ -33,7 +33,7 @@ def test_a_registered_strategy_is_known_to_the_configuration():
     with pytest.raises(UnknownNameError, match="mine"):
         load_config(None, ["archlock.strategy", "mine"])
     register_strategy(mine)
-    register_strategy(mine)  # again changes nothing
+    register_strategy(mine)  # a second registration changes nothing
     assert load_config(None, ["archlock.strategy", "mine"]).archlock.strategy == "mine"
 
 
@@ -47,6 +47,6 @@ def test_a_name_is_taken_once_and_a_fitness_must_be_known():
 def test_the_class_is_imported_when_a_search_is_made():
     strategy = Strategy("mine", "a test's", ".exhaustive:ExhaustiveSearch", EXPECTED)
     assert isinstance(strategy.search, str)
-    with pytest.raises(TypeError):  # of the class, which wants a space and more
+    with pytest.raises(TypeError):  # the class needs a space and more
         strategy.new_search()
     assert issubclass(ExhaustiveSearch, Search)

@@ -19,7 +19,7 @@ POINTS = inputs(SPACE)
 
 
 def smooth(seed: int) -> np.ndarray:
-    """A value of each function that is smooth in its structure, with a spread of 1."""
+    """A value for each function that changes smoothly with its structure; the standard deviation is 1."""
     weights = np.random.default_rng(seed).standard_normal(POINTS.shape[1])
     linear = POINTS @ weights / np.linalg.norm(weights)
     values = linear - 0.3 * linear**2
@@ -46,11 +46,11 @@ def test_cells_are_known_by_structure_and_by_edge():
     points, cells = inputs(NASBENCH201), NASBENCH201.distinct()
     n_varying = (one_hot(cells).std(axis=0) > 0).sum() + (features(cells).std(axis=0) > 0).sum()
     assert points.shape[1] == n_varying
-    assert inputs(TRANSBENCH101_MICRO).shape[1] < n_varying  # nothing pools there
+    assert inputs(TRANSBENCH101_MICRO).shape[1] < n_varying  # this space has no pooling
 
 
 def test_macro_architectures_are_known_by_module():
-    """Features of cells would mean nothing."""
+    """The features of cells have no meaning there."""
     archs = TRANSBENCH101_MACRO.distinct()
     assert inputs(TRANSBENCH101_MACRO).shape[1] == (one_hot(archs).std(axis=0) > 0).sum()
 
@@ -61,14 +61,14 @@ def test_macro_architectures_are_known_by_module():
 @pytest.mark.parametrize("seed", range(3))
 @pytest.mark.parametrize("scale", [1.0, 1e-4, -50.0])
 def test_it_foretells_a_smooth_function_better_than_its_mean_does(seed, scale):
-    """In whatever unit: so do a few look-ups what the rest of the space is like."""
+    """In any unit, a few queries tell what the rest of the space is like."""
     values, model, rows = 3 * scale + scale * smooth(seed), SourceModel(POINTS), rows_of(seed, 60)
     mean, std = model.predict(model.fit_kernel(rows, values[rows]), rows, values[rows])
     unseen = np.setdiff1d(np.arange(len(POINTS)), rows)
     error = np.sqrt(np.mean((mean - values)[unseen] ** 2))
     assert mean.shape == std.shape == (len(POINTS),)
     assert error < 0.5 * np.std(values[unseen])
-    # and it knows how far it may be wrong
+    # The predicted uncertainty is also right.
     assert np.mean(np.abs(mean - values)[unseen] < 2 * std[unseen]) > 0.7
     assert error / 5 < np.median(std[unseen]) < error * 5
 
@@ -95,7 +95,7 @@ def test_it_is_surest_where_it_has_looked_and_least_sure_far_from_there():
 
 
 def test_what_training_adds_by_chance_is_taken_for_noise():
-    """The uncertainty of a new look-up never falls below it, not even of what was looked up."""
+    """The uncertainty of a new query never falls below the noise, even at a known function."""
     rng, model, rows = np.random.default_rng(0), SourceModel(POINTS), rows_of(3, 150)
     quiet, loud = (smooth(3)[rows] + level * rng.standard_normal(len(rows)) for level in (0.02, 0.5))
     kernels = [model.fit_kernel(rows, values) for values in (quiet, loud)]
@@ -124,7 +124,7 @@ def test_equal_values_are_foretold_everywhere(values):
 
 
 def test_no_warning_reaches_the_user():
-    """Of parameters that end at a bound: pure noise has no length scale."""
+    """Pure noise has no length scale, so the kernel's parameters end at a bound, where scikit-learn would warn."""
     rng, model = np.random.default_rng(0), SourceModel(POINTS)
     with warnings.catch_warnings():
         warnings.simplefilter("error")
@@ -149,7 +149,7 @@ def test_the_same_look_ups_give_the_same_answer_whatever_went_before():
 @pytest.mark.parametrize("n", [20, 67, 150])
 @pytest.mark.parametrize("seed", range(3))
 def test_it_is_the_process_of_scikit_learn(seed, n):
-    """Fitted to the same kernel, foretelling the same figures."""
+    """With the same fitted kernel, the predictions are the same."""
     rows = rows_of(seed, n)
     values = 90 + 3 * smooth(seed)[rows] + np.random.default_rng(seed).standard_normal(n)
     start = RBF(np.sqrt(POINTS.shape[1]), (0.5, 100.0)) + WhiteKernel(0.1, (1e-4, 1.0))
@@ -175,7 +175,7 @@ def test_the_slope_of_the_likelihood_is_its_slope():
 
 
 def test_covariances_are_computed_once_for_each_look_up(monkeypatch):
-    """While the kernel stays: a prediction with five more look-ups costs five columns, not all."""
+    """While the kernel stays the same, a prediction with five more queries computes only five columns."""
     columns = []
 
     def counted(points, looked_up, metric):

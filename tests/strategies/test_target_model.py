@@ -42,10 +42,10 @@ BUILDER = Path(__file__).parents[2] / "experiments" / "target_model" / "build.py
 
 
 class MadeUp(Benchmark):
-    """Accuracies that are given, and a count of what was asked for."""
+    """A benchmark with given accuracies that counts its queries."""
 
     def __init__(self, space: SearchSpace, val: dict[str, np.ndarray]) -> None:
-        """Args: val: task -> validation accuracy by the rows of ``space.all()``; on other splits, the opposite."""
+        """Store ``val``: task -> validation accuracies of ``space.all()``; other splits have the opposite sign."""
         self.space, self.tasks, self._val = space, tuple(val), val
         self._row = dict(zip(cell_index(space.all()).tolist(), range(len(space.all()))))
         self.asked: set[tuple[str, str]] = set()
@@ -57,14 +57,14 @@ class MadeUp(Benchmark):
 
 
 def of_functions(space: SearchSpace, seed: int, noise: float = 0.0) -> np.ndarray:
-    """A random number for each function, and noise between the cells of one; by the rows of ``space.all()``."""
+    """A random number for each function, plus noise between its cells, in the order of ``space.all()``."""
     rng = np.random.default_rng(seed)
     function = cell_index(space.representatives(space.all()))
     return rng.uniform(10, 90, 5**6)[function] + noise * rng.standard_normal(len(function))
 
 
 def made_up(seed: int = 0, n_tasks: int = 4, noise: float = 0.0) -> MadeUp:
-    """Tasks that reward structure, each in its own way."""
+    """Tasks that reward structure, each in another way."""
     space, rng = TRANSBENCH101_MICRO, np.random.default_rng(seed)
     scaled = features(space.all()) - features(space.all()).mean(axis=0)
     common = rng.standard_normal(len(FEATURES))
@@ -111,7 +111,7 @@ def test_percentiles_lie_between_0_and_1_and_any_growing_function_of_accuracy_ha
     function = cell_index(space.representatives(space.all()))
     assert found[np.unique(function, return_index=True)[1]].mean() == pytest.approx(0.5)
     np.testing.assert_allclose(percentiles_of(MadeUp(space, {"task": np.exp(values / 30)}), "task"), found)
-    np.testing.assert_allclose(percentiles_of(MadeUp(space, {"task": -1 / values}), "task"), found)  # a negative metric
+    np.testing.assert_allclose(percentiles_of(MadeUp(space, {"task": -1 / values}), "task"), found)  # negative metric
     np.testing.assert_allclose(percentiles_of(MadeUp(space, {"task": -values}), "task"), 1 - found)
 
 
@@ -136,7 +136,7 @@ def test_the_mean_over_tasks_is_weighted():
 
 
 def populations_by_hand(benchmark: Benchmark, weights) -> list[tuple[str, str, np.ndarray, np.ndarray]]:
-    """Source, target, columns and labels of each population."""
+    """The source, target, columns and labels of each population."""
     space = benchmark.space
     archs = space.distinct()
     reference = features(NASBENCH201.distinct())
@@ -180,7 +180,7 @@ def zip_equal(a: Iterable[Any], b: Iterable[Any]) -> list[tuple[Any, Any]]:
 
 
 def test_a_small_population_is_widened():
-    """To the best 30 on the source, where fewer are within the budget."""
+    """If fewer than 30 functions are within the budget, the population holds the best 30 on the source."""
     space = TRANSBENCH101_MICRO
     steep = of_functions(space, 0) ** 3
     benchmark = MadeUp(
@@ -195,7 +195,7 @@ def test_a_small_population_is_widened():
 
 
 def test_moments_are_those_of_all_populations():
-    """Centred, and each counts the same."""
+    """Each population is centred and has the same weight."""
     benchmark = made_up()
     weights = weights_of(benchmark)
     found = moments(benchmark, weights)
@@ -210,7 +210,7 @@ def test_moments_are_those_of_all_populations():
 
 @pytest.mark.parametrize("knows", [False, True])
 def test_the_regression_is_scikit_learns(knows, monkeypatch):
-    """Of all populations of all benchmarks, centred and weighted by one over their size."""
+    """scikit-learn fits all populations of all benchmarks, centred and weighted by one over their size."""
     benchmarks = {"one": made_up(0), "another": made_up(1, n_tasks=3, noise=3)}
     weights = {name: weights_of(b) for name, b in benchmarks.items()}
     taught = {name: moments(b, weights[name]) for name, b in benchmarks.items()}
@@ -234,7 +234,7 @@ def test_moments_add_up():
 
 
 def test_what_unit_a_target_is_measured_in_does_not_matter():
-    """Also below zero: its ranks do. The unit of a source matters, as a budget is in % of its best."""
+    """Only ranks count, also below 0. The unit of a source does matter, because a budget is in % of its best."""
     benchmark = made_up()
     weights = weights_of(benchmark)
     other_unit = MadeUp(benchmark.space, {t: v if t != "task1" else v / 50 - 9 for t, v in benchmark._val.items()})
@@ -259,7 +259,7 @@ def builder() -> ModuleType:
 
 
 def check_entry(benchmark: Benchmark, builder: ModuleType, folder: Path) -> None:
-    """The entry of the file is what this benchmark teaches, rounded."""
+    """Check that the entry of the file equals this benchmark's rounded moments."""
     found = moments(benchmark, builder.all_weights(benchmark, folder))
     kept = read_moments()[benchmark.space.name]
     np.testing.assert_allclose(kept.gram, found.gram, atol=2e-6)
@@ -287,7 +287,7 @@ def test_the_file_holds_every_benchmark_of_cells_and_the_columns_of_now():
         assert taught.gram.shape == (len(COLUMNS), len(COLUMNS))
         assert taught.label.shape == (len(COLUMNS),)
         np.testing.assert_array_equal(taught.gram, taught.gram.T)
-        assert np.linalg.eigvalsh(taught.gram).min() > -1e-3  # a matrix of second moments, to rounding
+        assert np.linalg.eigvalsh(taught.gram).min() > -1e-3  # moments are positive semidefinite, except for rounding
 
 
 def test_what_is_written_reads_back_the_same(tmp_path, monkeypatch):
@@ -338,7 +338,7 @@ def test_a_prediction_is_linear_in_the_percentile_on_further_tasks(space):
     model, cells = TargetModel(space, True), space.distinct()[::7]
     low, middle, high = (model.predict(cells, np.full(len(cells), level)) for level in (0.1, 0.5, 0.9))
     np.testing.assert_allclose(middle, (low + high) / 2, atol=1e-9)
-    assert (high > low).all()  # who does well on further tasks is expected to do well on one more
+    assert (high > low).all()  # a cell that is good on further tasks should be good on one more
 
 
 @pytest.mark.parametrize("knows", [False, True])
@@ -353,12 +353,12 @@ def test_equal_functions_have_the_same_prediction_and_each_cell_its_own(knows):
 
 
 def test_what_is_taught_is_learnt(monkeypatch):
-    """Where all tasks of the other benchmark want the same of a cell, so is this one's expected to."""
+    """If all tasks of the other benchmark reward the same property, the model expects this task to reward it, too."""
     space, archs = TRANSBENCH101_MICRO, NASBENCH201.distinct()
     for wanted in (FEATURES.index("log_weights"), FEATURES.index("skip")):
         want = features(space.all())[:, wanted]
         other = MadeUp(space, {f"t{i}": 50 + want + of_functions(space, i) / 1000 for i in range(3)})
-        monkeypatch.setattr(target_model, "BUDGET_PCT", 100.0)  # every cell is within
+        monkeypatch.setattr(target_model, "BUDGET_PCT", 100.0)  # every cell is within the budget
         taught = moments(other, weights_of(other))
         monkeypatch.setattr(target_model, "read_moments", lambda taught=taught: {"other": taught})
         without_pooling = archs[(archs < 4).all(axis=1)]
@@ -376,7 +376,7 @@ def test_what_other_benchmarks_taught_holds_on_real_tables(shared_data, space):
 
 
 def check_correlation(benchmark: TableBenchmark) -> None:
-    """Among cells within the budget of a source, those expected to be better on a target mostly are."""
+    """Check that cells within a source budget with better predictions are mostly better on the target."""
     space = benchmark.space
     archs = space.distinct()
     predicted = TargetModel(space, False).predict(archs)

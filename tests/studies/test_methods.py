@@ -1,4 +1,4 @@
-"""The methods that studies compare: what they pick, what they look up, and which runs share a ranker."""
+"""The methods that studies compare: their picks, their queries, and which runs share a ranker."""
 
 from __future__ import annotations
 
@@ -35,13 +35,13 @@ def benchmark():
 
 @pytest.fixture
 def job(benchmark, tmp_path) -> Job:
-    """Digit against jigsaw within 2%."""
+    """The pair digit -> jigsaw at a budget of 2%."""
     return Job(benchmark, "digit", "jigsaw", 2.0, 0, 20, "", {}, tmp_path / "rankers")
 
 
 @pytest.fixture
 def toy_job(toy_tables, tmp_path) -> Job:
-    """A short search on the made-up benchmark, which has to train its ranker."""
+    """A short search on the made-up benchmark, which must train its ranker."""
     benchmark = read_table(find_table(toy_tables, TRANSBENCH101_MICRO), TRANSBENCH101_MICRO)
     return Job(benchmark, "class_scene", "normal", 2.0, 0, 8, str(toy_tables), TRAINED, tmp_path / "rankers")
 
@@ -97,7 +97,7 @@ def test_random_picks_depend_on_the_seed_and_the_place_alone(job):
 
 
 def test_random_picks_are_uniform_within_the_budget(job):
-    """Their mean lock score is that of all within it, which is 0."""
+    """The mean lock score of random picks is the mean of all cells in the budget, which is 0."""
     scale = LockScale(job.benchmark, "digit", "jigsaw", 5.0)
     first = [KINDS["random"].pick(replace(job, budget_pct=5.0, seed=seed)).archs[0] for seed in range(400)]
     scores = np.array([scale.score(arch).lock_score for arch in first])
@@ -263,7 +263,7 @@ def test_naslib_that_is_missing_is_noticed_before_any_run(monkeypatch, tmp_path)
 def test_pymoo_that_is_missing_is_noticed_before_any_run(monkeypatch):
     for name in [n for n in sys.modules if n.partition(".")[0] == "pymoo" or n.endswith("studies.nsga2")]:
         monkeypatch.delitem(sys.modules, name)
-    monkeypatch.setitem(sys.modules, "pymoo", None)  # so Python knows a module that cannot be imported
+    monkeypatch.setitem(sys.modules, "pymoo", None)  # this makes the import of pymoo fail
     with pytest.raises(StudyError, match="pip install"):
         KINDS["nsga2"].check_here()
 

@@ -1,4 +1,4 @@
-"""NSGA-II as a baseline: what it may look up, what it chooses, and that it searches at all."""
+"""NSGA-II as a baseline: its queries, its choice, and that it searches better than chance."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ SOURCE, TARGET = "class_scene", "autoencoder"
 
 
 class Constant(Benchmark):
-    """The same accuracy for every architecture."""
+    """A benchmark with the same accuracy for every architecture."""
 
     def __init__(self, space: SearchSpace) -> None:
         self.space, self.tasks = space, (SOURCE, TARGET)

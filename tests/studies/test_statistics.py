@@ -21,7 +21,7 @@ from naslib_archlock.studies.statistics import (
 
 
 def results(scores: dict[str, list[list[float]]], **columns: dict[str, list[list[float]]]) -> pd.DataFrame:
-    """Results of one space and budget: ``pairs x seeds`` lock scores of each method, and of other columns."""
+    """Results for one space and budget: ``pairs x seeds`` lock scores of each method, and other columns."""
     rows = [
         {
             "space": "digits",
@@ -111,7 +111,7 @@ def test_a_method_without_results_is_named(role):
 
 
 def simulated(rng: np.random.Generator, n_pairs: int, n_seeds: int, mean: float = 0.3) -> np.ndarray:
-    """Scores with differences between pairs, between seeds and within both."""
+    """Scores with differences between pairs, between seeds, and within both."""
     pairs, seeds = 0.2 * rng.standard_normal((n_pairs, 1)), 0.05 * rng.standard_normal((1, n_seeds))
     return mean + pairs + seeds + 0.1 * rng.standard_normal((n_pairs, n_seeds))
 
@@ -136,7 +136,7 @@ def test_picks_that_serve_several_targets_do_not_count_several_times():
     values = np.random.default_rng(2).standard_normal((1, 6))
     once, four_times = Bootstrap(1, 6).over_seeds(values), Bootstrap(4, 6).over_seeds(np.repeat(values, 4, axis=0))
     assert np.ptp(once) > 0.5
-    # the same but for which seeds were drawn
+    # only the drawn seeds may differ
     assert four_times == pytest.approx(once, abs=0.05)
 
 
@@ -171,7 +171,7 @@ def test_runs_that_are_missing_are_left_out_of_the_means():
     assert row["lock_score_low"] < 0.4 < row["lock_score_high"]
     test = found.tests.iloc[0]
     assert test["difference"] == pytest.approx(((0.4 + 0.6) / 2 - (0.4 + 0.6) / 2 + 0.3 - 0.5) / 2)
-    # a pair that was lost altogether
+    # The results lack a whole pair.
     found = analyse(frame[~((frame["method"] == "TU") & (frame["target"] == "t0"))], ["S", "TU"], "S", "S")
     assert (found.summary.iloc[1]["n_pairs"], found.summary.iloc[1]["n_runs"]) == (1, 3)
     assert list(found.pairs.query("method == 'TU'")["target"]) == ["t1"]
@@ -198,10 +198,10 @@ def test_verdicts_go_by_the_interval_of_paired_differences():
     assert tests["difference"].tolist() == pytest.approx([0.1 + noise.mean(), -0.1 + noise.mean(), 0])
     assert list(tests["n_above"])[:2] == [10, 0]
     assert list(tests["n_pairs"]) == [10, 10, 10]
-    # ten differences of one sign: 2 / 2^10; Holm: three times that, then twice the next, not below the one before
+    # Ten differences have one sign: 2 / 2^10. Holm: three times that, then twice the next, but not below the first.
     assert tests["p"].tolist()[:2] == pytest.approx([2 / 1024] * 2)
     assert tests["p_holm"].tolist()[:2] == pytest.approx([6 / 1024] * 2)
-    # pairs differ far more than methods do, so unpaired intervals would say nothing
+    # Pairs differ far more than methods, so unpaired intervals would show nothing.
     summary = analyse(frame, ["base", "above"], "base", "base").summary
     assert summary["lock_score_low"].iloc[1] < summary["lock_score"].iloc[0] < summary["lock_score_high"].iloc[1]
 
@@ -226,7 +226,7 @@ def test_holm_multiplies_by_what_is_left_and_never_decreases():
 
 
 def test_zeros_do_not_count_in_the_signed_rank_test():
-    # all 2^5 signs are alike likely; these, the same turned round, and nothing is more extreme
+    # All 2^5 signs are equally likely. Only these signs and their opposite are as extreme.
     assert signed_rank_p(np.array([0.1, 0.2, 0.0, 0.3, 0.4, 0.5, 0.0])) == pytest.approx(2 / 32)
     assert signed_rank_p(np.array([-0.1, 0.2, 0.3, 0.4, 0.5])) == pytest.approx(4 / 32)
 

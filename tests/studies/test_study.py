@@ -1,4 +1,4 @@
-"""Studies as YAML: what is read, what is refused, and the grid that it spans."""
+"""Studies in YAML files: which are read, which are refused, and their grids."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def content() -> dict[str, Any]:
 
 @pytest.fixture
 def load(tmp_path):
-    """Reads a study from text."""
+    """A function that reads a study from text."""
 
     def load_text(text: str | bytes) -> Study:
         path = tmp_path / "study.yaml"

@@ -1,4 +1,4 @@
-"""The file of results: what is written is read back, and what is none is refused."""
+"""The file of results: written results are read back, and other files are refused."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def test_every_column_says_what_it_holds():
 
 @pytest.fixture
 def broken(tmp_path):
-    """Writes results with something replaced in their text; returns the message that reading them ends in."""
+    """A function that writes results with a replaced text, and returns the message on reading them."""
 
     def read(old: str, new: str) -> str:
         text = to_csv(to_frame([ROW, {**ROW, "seed": 1}]))

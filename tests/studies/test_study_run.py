@@ -1,4 +1,4 @@
-"""Running studies on the embedded benchmark: what is made, what is kept, and what is made again."""
+"""Studies on the embedded benchmark: what is computed, what is kept, and what is computed again."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ RULES = {
     "fewest weights": {"method": "fewest_weights"},
     "ceiling": {"method": "ceiling"},
 }
-N_RUNS = 2 * 2 + 2 * 2 * 2 + 2 * 2 + 2 + 2 * 2  # of two pairs of one source, two budgets and two seeds
+N_RUNS = 2 * 2 + 2 * 2 * 2 + 2 * 2 + 2 + 2 * 2  # two pairs of one source, two budgets and two seeds
 
 
 def study(**changes: Any) -> Study:
@@ -58,14 +58,14 @@ def without_seconds(out: Path) -> str:
 
 
 def without_wall_time(path: Path) -> dict[str, Any]:
-    """What a run's file holds, but for the seconds that the run took."""
+    """The content of a run's file, without the seconds that the run took."""
     content = sealed.read(path)
     return {**content, "result": {**content["result"], "seconds": 0}}
 
 
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The output of the study; to be copied."""
+    """The output of the study, for tests to copy."""
     out = tmp_path_factory.mktemp("finished") / "out"
     assert made_by(run_study(study(), out, workers=LocalProcesses(1))) == (N_RUNS, N_RUNS)
     return out
@@ -73,7 +73,7 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def out(finished: Path, tmp_path: Path) -> Path:
-    """A copy of the finished output, which a test may spoil."""
+    """A copy of the finished output, which a test may change."""
     for path in finished.rglob("*"):
         if path.is_file():
             copy = tmp_path / "out" / path.relative_to(finished)
@@ -144,7 +144,7 @@ def test_the_study_is_kept_with_its_notes(finished):
 
 
 def test_files_of_runs_hold_no_accuracy(finished):
-    """Picks are scored when all are there."""
+    """Picks are scored when all runs are finished."""
     for path in files_of(finished):
         content = sealed.read(path)
         assert set(content) == {"settings", "result"}
@@ -182,7 +182,7 @@ def with_settings(settings: Any) -> Any:
 
 
 def flipped(content: str) -> str:
-    """A look-up more."""
+    """The file with one more query."""
     n = sealed.unseal(content.encode())["result"]["source_queries"]
     return content.replace(f'"source_queries": {n}', f'"source_queries": {n + 1}')
 
@@ -207,7 +207,7 @@ def test_a_file_that_is_damaged_or_another_versions_is_made_again_and_only_that(
 
 
 def test_a_file_of_another_run_is_made_again(out, finished):
-    """Its settings are the same: only its place in the grid differs."""
+    """The other run has the same settings, and differs only in its place in the grid."""
     other, path, *_ = files_of(out, "random")
     before = without_wall_time(path)
     path.write_bytes(other.read_bytes())
@@ -276,7 +276,7 @@ def test_labels_that_look_alike_have_files_of_their_own(tmp_path):
 
 
 def failing(monkeypatch: pytest.MonkeyPatch, name: str, error: Exception) -> None:
-    """Let a kind of method fail."""
+    """Make a kind of method raise an error."""
 
     def pick(job: Any) -> Picks:
         raise error
@@ -296,7 +296,7 @@ def test_an_error_names_the_run_and_what_is_finished_stays(tmp_path, monkeypatch
 
 
 def test_an_error_in_another_process_names_the_run(tmp_path):
-    """The file is read when the search begins."""
+    """The search reads the missing file when it begins."""
     methods = {**RULES, "TU": {"strategy": "evolution", "ranker": str(tmp_path / "nowhere.safetensors")}}
     with pytest.raises(StudyError, match="run TU on digits, digit -> .*nowhere.safetensors cannot be read"):
         run_study(study(methods=methods), tmp_path / "out", workers=LocalProcesses(2))
@@ -369,7 +369,7 @@ def test_tables_that_are_not_there(tmp_path):
 
 
 def test_real_tables_give_the_known_scores(shared_data, tmp_path):
-    """Design section 8, measured by other code: the most accurate -0.51, fewest weights 0.42 to 0.44."""
+    """Another program measured the same scores: -0.51 for the most accurate, 0.42 to 0.44 for fewest weights."""
     methods = {"S": {"method": "most_accurate"}, "fewest weights": {"method": "fewest_weights"}}
     raw = {**yaml.safe_load(study().to_yaml()), "spaces": {"nasbench201": "all"}, "methods": methods, "budgets": [2]}
     done = run_study(resolve(study_from(raw), str(shared_data)), tmp_path, str(shared_data), workers=LocalProcesses(1))

@@ -23,7 +23,7 @@ def pixels(task, split):
 
 
 def originals(split):
-    """The digits as the tasks found them."""
+    """The digits before the tasks change them."""
     return pixels("autoencoder", split)
 
 
@@ -65,7 +65,7 @@ def test_images_lie_between_0_and_1(task, split):
 
 def test_the_splits_share_no_image_and_leave_none_out():
     images = np.concatenate([originals(split) for split in SPLITS]).reshape(-1, 64)
-    assert len(np.unique(images, axis=0)) == len(images) == 1797  # no two digits are the same
+    assert len(np.unique(images, axis=0)) == len(images) == 1797  # all digits are different
     everything = load_digits().data / 16
     np.testing.assert_array_equal(np.unique(images, axis=0), np.unique(everything, axis=0).astype(np.float32))
 
@@ -111,7 +111,7 @@ def test_turns_and_orders_are_equally_frequent_and_tell_nothing_of_the_digit(tas
     assert abs(counts.sum(axis=1) - 1000 / n_classes).max() < 5 * np.sqrt(1000 / n_classes)
     expected = counts.sum(axis=1, keepdims=True) * counts.sum(axis=0) / 1000
     freedom = (n_classes - 1) * 9
-    assert ((counts - expected) ** 2 / expected).sum() < freedom + 5 * np.sqrt(2 * freedom)  # chi squared
+    assert ((counts - expected) ** 2 / expected).sum() < freedom + 5 * np.sqrt(2 * freedom)  # a chi-squared test
 
 
 @EACH_SPLIT
@@ -126,11 +126,11 @@ def test_noise_is_what_remains_beside_gain_and_offset(split):
         offsets.append(offset)
     relative = np.array(deviations) / (0.02 + (level + 1) / 2 * (0.2 - 0.02))
     assert abs(np.median(relative) - 1) < 0.02
-    assert abs(relative - 1).max() < 0.5  # 62 degrees of freedom: a standard error of 9%
+    assert abs(relative - 1).max() < 0.5  # with 62 degrees of freedom, the standard error is 9%
     assert np.corrcoef(deviations, level)[0, 1] > 0.95
     for values, low, high in ((gains, 0.5, 1.5), (offsets, -0.5, 0.5), (level, -1, 1)):
         assert abs(np.mean(values) - (low + high) / 2) < 0.1 * (high - low)
-        assert abs(np.std(values) / (high - low) - 12**-0.5) < 0.03  # a uniform distribution has this deviation
+        assert abs(np.std(values) / (high - low) - 12**-0.5) < 0.03  # as of a uniform distribution
     assert (abs(level) <= 1).all()
 
 
@@ -138,7 +138,7 @@ def test_noise_shows_in_high_frequencies_but_not_in_brightness_and_contrast():
     images, level = pixels("noise", "train"), targets("noise", "train")[:, 0]
     # Second differences in both directions remove slopes, but neither noise nor strokes.
     rough = np.diff(np.diff(images, 2, axis=1), 2, axis=2).std(axis=(1, 2))
-    rough_margins = abs(np.diff(images[:, :, [0, 7]], axis=1)).mean(axis=(1, 2))  # where digits are mostly blank
+    rough_margins = abs(np.diff(images[:, :, [0, 7]], axis=1)).mean(axis=(1, 2))  # digits are mostly blank there
     assert np.corrcoef(rough, level)[0, 1] > 0.4
     assert np.corrcoef(rough_margins, level)[0, 1] > 0.8
     for easy in (images.mean(axis=(1, 2)), images.std(axis=(1, 2))):

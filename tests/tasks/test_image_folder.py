@@ -36,7 +36,7 @@ def grey(value, size=SIZE):
 
 
 def make(folder, n_of_class, suffix=".png"):
-    """A folder with so many grey images of each class, the k-th of class c of brightness ``20 c + k``."""
+    """A folder with given numbers of grey images per class; the k-th image of class c has brightness ``20 c + k``."""
     for c, (name, n) in enumerate(n_of_class.items()):
         (folder / name).mkdir(parents=True, exist_ok=True)
         for k in range(n):
@@ -51,7 +51,7 @@ def levels(data):
 
 @pytest.fixture
 def read_one(tmp_path):
-    """A function that reads one image, the first in a folder of others, as ``3 x SIZE x SIZE`` numbers."""
+    """A function that reads one image, the first one in a folder, as ``3 x SIZE x SIZE`` numbers."""
     make(tmp_path / "f", {"a": 2, "b": 2})
 
     def read(pixels, suffix=".png", **options):
@@ -209,8 +209,8 @@ def test_cmyk_jpeg(read_one):
     assert image[:, 4, 4] == pytest.approx([1, 0, 0], abs=0.02)
 
 
-# The bright corner of the file is top left; ``corner`` is where it must be shown. EXIF says on which sides of the
-# picture the file's first row and first column belong: for orientation 6, on the right and on top.
+# The bright corner of the file is top left, and ``corner`` is where it must be shown. EXIF tells on which sides of the
+# picture the file's first row and first column belong. For orientation 6, these are the right and the top.
 @pytest.mark.parametrize(
     ("orientation", "corner"),
     [(1, (0, 0)), (2, (0, -1)), (3, (-1, -1)), (4, (-1, 0)), (5, (0, 0)), (6, (0, -1)), (7, (-1, -1)), (8, (-1, 0))],
@@ -293,7 +293,7 @@ def test_a_choice_is_even_and_random(tmp_path):
         choices.add(tuple(levels(data)))
         shares.add(tuple(n))
     assert len(choices) > 10
-    assert shares == {(3, 2, 4), (4, 2, 3)}  # no class is always the one that gets more
+    assert shares == {(3, 2, 4), (4, 2, 3)}  # no class always gets more images
 
 
 SPLIT_OF_A_SUBSET = """
@@ -383,7 +383,7 @@ def test_splits_are_no_classes(tmp_path):
     with pytest.raises(ImageError, match=r"splits \(Val, train\), not classes.*such as .*Val$"):
         read_image_folder(tmp_path / "f", SIZE)
     make(tmp_path / "f", {"bus": 2})
-    assert read_image_folder(tmp_path / "f", SIZE).n_classes == 3  # other vehicles
+    assert read_image_folder(tmp_path / "f", SIZE).n_classes == 3  # a folder of other vehicles
 
 
 @pytest.mark.parametrize("closed", ["f/b", "f/b/deep", "f"])
@@ -458,7 +458,7 @@ def test_a_broken_image_is_an_error_that_says_how_to_go_on(tmp_path, name):
 def test_a_program_under_an_image_name_is_not_run(tmp_path):
     folder = make(tmp_path / "f", {"a": 2, "b": 2})
     with (folder / "a" / "program.png").open("wb") as f:
-        Image.fromarray(grey(0)).save(f, "EPS")  # Pillow would read it with Ghostscript
+        Image.fromarray(grey(0)).save(f, "EPS")  # Pillow would start Ghostscript to read it
     with pytest.raises(ImageError, match=r"a/program.png \(UnidentifiedImageError"):
         read_image_folder(folder, SIZE)
 
@@ -526,7 +526,7 @@ def test_a_good_folder_is_read_without_warnings(tmp_path):
 
 
 def task(*n_of_class, name="t", shuffle=0):
-    """A task with so many images of each class; the only pixel of an image is its number."""
+    """A task with the given number of images per class; the only pixel of an image is its number."""
     labels = np.random.default_rng(shuffle).permutation(np.repeat(np.arange(len(n_of_class)), n_of_class))
     images = torch.arange(len(labels), dtype=torch.float32).reshape(-1, 1, 1, 1)
     return LabelledImages(name, images, torch.from_numpy(labels.astype(np.int64)), len(n_of_class))
@@ -610,7 +610,7 @@ def test_a_split_deals_every_image_out_once_and_evenly(n_of_class, fractions, se
     assert (n[:2] >= 1).all()
     assert ((n[2] >= 1) == [size > 2 and fractions[2] > 0 for size in n_of_class]).all()
     wanted = np.array(fractions)[:, None] * n_of_class
-    enough = (wanted >= 1).all(axis=0)  # no split needs more than its fraction to get its one image
+    enough = (wanted >= 1).all(axis=0)  # no split needs more than its fraction to get one image
     assert (np.abs(n - wanted)[:, enough] <= 1 + 1e-9).all()
 
 

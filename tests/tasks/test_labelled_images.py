@@ -27,7 +27,7 @@ DENSE = LabelledImages("d", IMAGES, IMAGES[:, :2] ** 2, 0)
 @pytest.mark.parametrize(
     ("data", "is_classification", "is_dense", "n_outputs"),
     [
-        (classes(0, 1, 1, 0), True, False, 3),  # a class without an image has an output, too
+        (classes(0, 1, 1, 0), True, False, 3),  # a class without images has an output, too
         (numbers([0.0], [1.0], [2.0], [3.0]), False, False, 1),
         (numbers([0.0, 1.0], [2.0, 3.0], [4.0, 5.0], [6.0, 7.0]), False, False, 2),
         (DENSE, False, True, 2),
@@ -51,7 +51,7 @@ def test_taking_rows(data):
 
 def test_loss_by_hand():
     outputs = torch.tensor([[0.0, 0.0, math.log(2)], [math.log(6), 0.0, 0.0]])
-    # the right class has odds 2 of 4, and 1 of 8
+    # The right class has odds of 2 in 4, and of 1 in 8.
     expected = -(math.log(2 / 4) + math.log(1 / 8)) / 2
     assert float(classes(2, 1).loss(outputs, torch.tensor([2, 1]))) == pytest.approx(expected)
     task = numbers([0.0, 1.0], [2.0, 3.0])
@@ -76,7 +76,7 @@ def test_accuracy_by_hand():
 
 
 def test_explained_variance_by_hand():
-    task = numbers([0.0], [2.0], [4.0], [6.0])  # mean 3, squares about it 9 + 1 + 1 + 9
+    task = numbers([0.0], [2.0], [4.0], [6.0])  # the mean is 3, the squares about it are 9 + 1 + 1 + 9
     assert task.score(torch.tensor([[0.0], [2.0], [4.0], [6.0]])) == 100
     assert task.score(torch.tensor([[3.0]] * 4)) == 0
     assert task.score(torch.tensor([[1.0], [2.0], [4.0], [5.0]])) == pytest.approx(100 * (1 - 2 / 20))
@@ -84,7 +84,7 @@ def test_explained_variance_by_hand():
 
 
 def test_explained_variance_is_about_the_mean_of_each_output():
-    task = numbers([0.0, 100.0], [2.0, 104.0])  # variances 1 and 4
+    task = numbers([0.0, 100.0], [2.0, 104.0])  # the variances are 1 and 4
     assert task.score(torch.tensor([[1.0, 102.0]] * 2)) == 0
     assert task.score(torch.tensor([[0.0, 102.0], [2.0, 102.0]])) == pytest.approx(100 * (1 - 4 / 5))
 
@@ -108,5 +108,5 @@ def test_scores_are_summed_up_in_double_precision():
     targets = torch.from_numpy((1000 + 0.01 * rng.standard_normal((4, 2000))).astype(np.float32))
     task = LabelledImages("r", IMAGES, targets, 0)
     exact = targets.double()
-    expected = 100 * (1 - 0.25)  # half the deviation is left over, and so a quarter of the variance
+    expected = 100 * (1 - 0.25)  # half of the deviation remains, so a quarter of the variance
     assert task.score(exact.mean(0) + (exact - exact.mean(0)) / 2) == pytest.approx(expected)

@@ -12,7 +12,7 @@ from naslib_archlock.testing.benchmark_contract import check_benchmark
 
 
 class Good(Benchmark):
-    """Keeps all promises."""
+    """A benchmark that keeps all promises."""
 
     space = TRANSBENCH101_MACRO
     tasks = ("a", "b")
@@ -94,7 +94,7 @@ class Generous(Good):
 
 
 class OtherSplit(Good):
-    """Its oracle answers with something else than validation accuracy."""
+    """Its oracle answers with other numbers than validation accuracies."""
 
     def source_oracle(self, task, max_queries):
         oracle = super().source_oracle(task, max_queries)

@@ -1,4 +1,4 @@
-"""The contract holds for every kind of ranker model, and notices what breaks it."""
+"""Every kind of ranker model passes the contract's check, and the check notices violations."""
 
 from __future__ import annotations
 

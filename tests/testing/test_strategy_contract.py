@@ -1,4 +1,4 @@
-"""The contract holds for the strategies of the package, and notices what breaks it."""
+"""The package's strategies pass the contract's check, and the check notices violations."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ def test_a_broken_strategy_is_noticed(search, error):
 
 
 def test_a_strategy_that_asks_for_too_much_is_stopped():
-    """Its look-ups are counted elsewhere: an accuracy that it may not know cannot be told."""
+    """The check counts the strategy's queries itself, and the strategy cannot tell an accuracy that it may not know."""
     with pytest.raises(Exception, match="finite number is needed|look-ups"):
         check_strategy(strategy_of(Endless))
 

@@ -32,7 +32,7 @@ def test_a_cell_draws_against_itself():
 
 
 def test_the_first_layer_is_linear_in_the_concatenation():
-    """Projecting the parts once and adding is the paper's MLP on [cell A, cell B, task]."""
+    """To project the parts once and add them equals the paper's MLP on [cell A, cell B, task]."""
     model = make_model(antisymmetric=False).double()
     a, b = (torch.from_numpy(one_hot(sample(10, seed))).double() for seed in (1, 2))
     task = torch.nn.functional.normalize(torch.from_numpy(vectors(10)), dim=-1) * mlp._EMBEDDING_LENGTH
@@ -51,7 +51,7 @@ def test_layers_are_as_wide_as_asked():
 
 
 def test_the_default_is_the_one_of_the_config():
-    """A config hands the layers on only if they are not its default."""
+    """A config passes the layers on only if they differ from its default."""
     widths = parse_widths("archlock.hidden", ArchLockSection.hidden)
     assert PairMLP(DIM).settings == {"hidden": list(widths), "antisymmetric": True}
     assert widths in [size[0] for size in PAPER_SIZES]

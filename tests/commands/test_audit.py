@@ -26,7 +26,7 @@ def test_a_search_is_made_and_audited_and_the_same_again(tmp_path, capsys, monke
     assert audit(tmp_path, "--json", "--jobs", "1") == 0
     out = tmp_path / "digits" / "digit" / "archlock" / "tu" / "0" / "audit"
     printed = capsys.readouterr().out
-    assert "scheme S finds" in printed  # the search that was made first
+    assert "scheme S finds" in printed  # the report of the search that came first
     assert "Against scheme S: the weights of the cell found gave the attacker less in" in printed
     assert "a stronger attacker may get more" in printed
     written = json.loads((out / "audit.json").read_text())
@@ -41,7 +41,7 @@ def test_a_search_is_made_and_audited_and_the_same_again(tmp_path, capsys, monke
     assert (out / "audit.png").read_bytes().startswith(b"\x89PNG")
 
     before = files_in(out)
-    monkeypatch.setattr("naslib_archlock.commands.make_run.prepare", None)  # the search is there
+    monkeypatch.setattr("naslib_archlock.commands.make_run.prepare", None)  # the search exists
     assert audit(tmp_path, "--jobs", "1") == 0
     assert files_in(out) == before
 

@@ -25,7 +25,7 @@ from naslib_archlock.spaces.known import get_space
 
 TARGETS = {"nasbench201": "cifar100", "transbench101_micro": "autoencoder"}
 SPACES = tuple(TARGETS)
-EPOCHS = {"evolution": 16, "bayesian": 28}  # ten newcomers, then children; a start at random, and what is learnt of it
+EPOCHS = {"evolution": 16, "bayesian": 28}  # ten newcomers, then children; a random start, then planned queries
 STRATEGIES = tuple(EPOCHS)
 
 
@@ -57,7 +57,7 @@ class Run:
 
 @pytest.fixture
 def make_run(naslib_config, dataset_apis, source_ranker) -> Callable[..., Run]:
-    """Makes an adapted optimizer and its Trainer, as NASLib's runners do; trained rankers keep it quick."""
+    """A function that makes an adapted optimizer and its Trainer, as NASLib's runners do, with trained rankers."""
     from naslib.defaults.trainer import Trainer
     from naslib.optimizers import ArchLock
     from naslib.search_spaces import supported_search_spaces
@@ -74,7 +74,7 @@ def make_run(naslib_config, dataset_apis, source_ranker) -> Callable[..., Run]:
 
 
 def direct_run(naslib_config: Any) -> tuple[Config, dict[str, Any]]:
-    """What ``prepare`` finds with the same config, without NASLib's Trainer."""
+    """The result of ``prepare`` with the same config, without NASLib's Trainer."""
     config = config_from(naslib_config, strict=False)
     benchmark = open_benchmark(config)
     prepared = prepare(config, benchmark)
@@ -118,7 +118,7 @@ def test_search_and_evaluation(strategy, scheme, space, make_run, all_tasks_rank
 
 @pytest.mark.parametrize(("strategy", "n_newcomers"), [("evolution", 10), ("bayesian", 20)])
 def test_schemes_find_different_cells(strategy, n_newcomers, make_run):
-    """On the same newcomers: their choice does not depend on the scheme, what is judged fit does."""
+    """Both evaluate the same newcomers, because their draw does not depend on the scheme; the fitness does."""
     runs = {
         scheme: make_run("nasbench201", strategy, "archlock.scheme", scheme, "archlock.target", "cifar100", "seed", 3)
         for scheme in ("s", "tu", "tk")
@@ -161,7 +161,7 @@ def test_the_contract_with_naslibs_trainer(make_run):
 
 @pytest.mark.parametrize("strategy", STRATEGIES)
 def test_a_step_leaves_global_random_numbers_alone(strategy, make_run):
-    """NASLib's Trainer seeds NumPy and torch but not ``random``: the search has generators of its own."""
+    """NASLib's Trainer seeds NumPy and torch but not ``random``. The search has generators of its own."""
     runs = [make_run("nasbench201", strategy) for _ in range(2)]
     for seed, run in enumerate(runs):
         np.random.seed(seed)
@@ -220,7 +220,7 @@ def test_a_resumed_run_equals_an_uninterrupted_one(strategy, space, make_run, tm
 
 @pytest.mark.parametrize("strategy", STRATEGIES)
 def test_a_run_resumed_in_another_folder_makes_no_step_twice(strategy, make_run, tmp_path):
-    """NASLib's Trainer then counts epochs from 0, though the checkpoint holds more."""
+    """NASLib's Trainer then counts epochs from 0, although the checkpoint holds more."""
     checkpoint = interrupted_run(make_run, "nasbench201", strategy)
     resumed = make_run("nasbench201", strategy, "out_dir", tmp_path / "other").search(resume_from=str(checkpoint))
     whole = make_run("nasbench201", strategy, "out_dir", tmp_path / "whole").search()
@@ -251,7 +251,7 @@ def noise(*names: str) -> float:
 
 
 class NoisyDatabase:
-    """The TransNAS database, with noise for all tasks but some."""
+    """The TransNAS database, with noise for all tasks except some."""
 
     def __init__(self, api: Any, kept: Collection[str]) -> None:
         self._api, self._kept = api, kept
@@ -265,7 +265,7 @@ class NoisyDatabase:
 
 
 def with_noise(space: str, dataset_api: Any, source: str, kept: Collection[str], patch: pytest.MonkeyPatch) -> Any:
-    """Replace what NASLib answers on all tasks but the source and ``kept``; returns the source's new dataset api."""
+    """Replace NASLib's answers on all tasks except the source and ``kept``, and return the source's new dataset api."""
     if space == "transbench101_micro":
         return {"api": NoisyDatabase(dataset_api["api"], {source, *kept}), "task": source}
     import naslib.utils
@@ -290,7 +290,7 @@ def with_noise(space: str, dataset_api: Any, source: str, kept: Collection[str],
 def test_noise_instead_of_the_targets_accuracies_changes_no_step(
     strategy, scheme, space, make_run, sources, monkeypatch, tmp_path
 ):
-    """Nor that of any other task, but where a search may learn from further tasks."""
+    """The accuracies of other tasks do not matter either, unless the search may learn from further tasks."""
     overrides = (strategy, "archlock.scheme", scheme, "archlock.target", TARGETS[space])
     honest = make_run(space, *overrides).search()
     expected = honest.result()
@@ -298,13 +298,13 @@ def test_noise_instead_of_the_targets_accuracies_changes_no_step(
     further = [task for task in honest.optimizer._benchmark.tasks if task not in (sources[space], TARGETS[space])]
     for kept in (further, []):
         with monkeypatch.context() as patch:
-            patch.setenv("XDG_CACHE_HOME", str(tmp_path / f"noise of all but {len(kept)}"))  # it goes by files
+            patch.setenv("XDG_CACHE_HOME", str(tmp_path / f"noise of all but {len(kept)}"))  # the cache goes by files
             noisy_api = with_noise(space, honest.dataset_api, sources[space], kept, patch)
             blind = make_run(space, *overrides, dataset_api=noisy_api).search()
         if kept or not may_learn:
             assert blind.history == honest.history
             assert blind.result()["cell"] == expected["cell"]
-            assert blind.result()["targets"] != expected["targets"]  # the report did see the noise
+            assert blind.result()["targets"] != expected["targets"]  # the report shows the noise
         else:
             assert blind.history != honest.history
 

@@ -15,7 +15,7 @@ from naslib_archlock.ranker.ranker import Ranker
 
 @pytest.fixture
 def train(run: Run, toy_args, tmp_path, fast_training) -> Run:
-    """Runs ``train-ranker`` into ``tmp_path/new/ranker.safetensors``."""
+    """A function that runs ``train-ranker`` and writes to ``tmp_path/new/ranker.safetensors``."""
 
     def run_command(*argv: Any) -> Outcome:
         return run("train-ranker", "--out", tmp_path / "new" / "ranker.safetensors", *toy_args, *argv)

@@ -17,7 +17,7 @@ N_TRAIN, N_TEST = 60, 40
 
 
 class Arch:
-    """All that the predictor asks of a NASLib search space object; building real ones takes 0.1 s each."""
+    """The methods of a NASLib search space object that the predictor calls; a real object takes 0.1 s to build."""
 
     def __init__(self, space: str, op_indices: Any) -> None:
         self._space, self._op_indices = space, op_indices
@@ -35,7 +35,7 @@ def archs(space: str, n: int, seed: int = 0) -> list[Arch]:
 
 
 def accuracies(made: list[Arch]) -> list[float]:
-    """An accuracy that is easy to learn: convolutions are good, 3x3 ones more so."""
+    """An accuracy that is easy to learn: convolutions increase it, and 3x3 convolutions more."""
     space = get_space(made[0].get_type())
     return [float(sum({2: 5, 3: 10}.get(op, 0) for op in space.from_naslib(a.get_op_indices()))) for a in made]
 

@@ -22,7 +22,7 @@ HOSTILE = "a|b <script>alert(1)</script> $x_1$ %"
 
 
 def write_study(folder: Path, rename: str = "random") -> Path:
-    """A folder as ``archlock compare`` leaves it, where the method ``random`` goes by another name."""
+    """A folder as ``archlock compare`` leaves it, in which the method ``random`` may have another name."""
     folder.mkdir()
     raw = yaml.safe_load(STUDY)
     raw["methods"] = {rename if name == "random" else name: options for name, options in raw["methods"].items()}
@@ -34,13 +34,13 @@ def write_study(folder: Path, rename: str = "random") -> Path:
 
 @pytest.fixture(scope="session")
 def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with the results of a study; to be copied."""
+    """A folder with the results of a study, for tests to copy."""
     return write_study(tmp_path_factory.mktemp("made") / "study")
 
 
 @pytest.fixture
 def folder(made: Path, tmp_path: Path) -> Path:
-    """A folder with the results of a study."""
+    """A copy of a folder with the results of a study."""
     shutil.copytree(made, tmp_path / "study")
     return tmp_path / "study"
 

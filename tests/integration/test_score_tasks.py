@@ -1,4 +1,4 @@
-"""Zero-cost scores of many cells on many tasks, against NASLib's ``ZeroCost`` called directly."""
+"""Compares zero-cost scores of many cells on many tasks with direct calls of NASLib's ``ZeroCost``."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ CELLS = [(3, 1, 3, 2, 0, 3), (2, 0, 1, 1, 0, 2), (1, 3, 0, 3, 2, 1)]
 
 @pytest.fixture(scope="module", autouse=True)
 def quick_garbage_collection() -> Iterator[None]:
-    """NASLib collects garbage after every score, which takes long among what other tests have loaded."""
+    """NASLib collects garbage after every score, which is slow with the objects that other tests have loaded."""
     gc.freeze()
     yield
     gc.unfreeze()
@@ -81,7 +81,7 @@ def test_a_batch_has_as_many_of_every_class_as_it_goes(labels, data):
     assert batch.targets.tolist() == task.targets[rows].tolist()
     drawn, there = (np.bincount(t.targets, minlength=6) for t in (batch, task))
     for label in range(6):
-        # a class falls behind the others only where all of it was drawn
+        # A class may have fewer images than the others only if all of its images were drawn.
         assert drawn[label] >= min(there[label], drawn.max() - 1)
 
 
@@ -227,17 +227,17 @@ def score_in_small_parts(
 
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, bytes]:
-    """A folder of finished parts, made by one process without interruption, and the file made of it."""
+    """A folder of finished parts, computed by one process without interruption, and the file made from it."""
     folder = tmp_path_factory.mktemp("parts")
     return folder, encode_zero_cost(score_in_small_parts(folder, jobs=1), compressed=True)
 
 
 def test_a_killed_run_is_continued_to_the_same_bytes(tmp_path, whole, child_environment):
-    """Begun by two processes and ended by one, it gives what one process gives without interruption."""
+    """Two processes begin the run and one ends it; the result is the same as from one process without interruption."""
     code = f"""
 import pathlib, sys
 sys.path[:0] = [{str(Path(__file__).parent)!r}]
-import test_proxies_in_parts as module
+import test_score_tasks as module
 module.score_in_small_parts(pathlib.Path({str(tmp_path)!r}), jobs=2)
 """
     child = subprocess.Popen([sys.executable, "-c", code], env=child_environment, start_new_session=True)
@@ -299,7 +299,7 @@ def test_a_ranker_trains_on_the_scores_and_naslib_reads_them(tmp_path, monkeypat
     graph.instantiate_model = False
     for row, cell in enumerate(cells):
         graph.op_indices = list(NASBENCH201.to_naslib(cell))
-        assert read[str(graph.get_hash())]["nwot"]["score"] == tables[1].scores["nwot"][row]  # as its optimizers do
+        assert read[str(graph.get_hash())]["nwot"]["score"] == tables[1].scores["nwot"][row]  # as optimizers read it
 
     keys = ["archlock.zero_cost", str(path), "archlock.reference_cells", "8", "archlock.proxies", "nwot,params"]
     assert main(["train-ranker", "--out", str(tmp_path / "ranker.safetensors"), *keys]) == 0, capsys.readouterr().err
@@ -326,7 +326,7 @@ def test_garbage_collection_is_as_it_was(tmp_path, monkeypatch):
 
 
 def write_cifar10(folder: Path, n: int, rng: np.random.Generator) -> tuple[np.ndarray, list[int]]:
-    """CIFAR-10 in its official layout, with ``n`` random images in each of its six files; those of the first."""
+    """Write CIFAR-10 in its official layout with ``n`` random images per file, and return the first file's content."""
     inner, first = folder / "cifar-10-batches-py", None
     inner.mkdir(parents=True)
     for name in [*(f"data_batch_{i}" for i in range(1, 6)), "test_batch"]:
@@ -372,7 +372,7 @@ def test_imagenet16_through_naslibs_loader(tmp_path, monkeypatch):
     accept_any_checksum(monkeypatch, ImageNet16, "train_list", "valid_list")
     (tmp_path / "ImageNet16-120").mkdir()
     pixels = np.random.default_rng(0).integers(256, size=(3, 768), dtype=np.uint8)
-    content = pickle.dumps({"data": pixels, "labels": [120, 121, 1]})  # the second is not among the 120 classes
+    content = pickle.dumps({"data": pixels, "labels": [120, 121, 1]})  # only the second label is one of the 120 classes
     for name in [*(f"train_data_batch_{i}" for i in range(1, 11)), "val_data"]:
         (tmp_path / "ImageNet16-120" / name).write_bytes(content)
     data = naslib_dataset("ImageNet16-120", max_images=3, folder=tmp_path)

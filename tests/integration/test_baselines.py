@@ -1,4 +1,4 @@
-"""NASLib's optimizers as baselines: the search is NASLib's own, and sees the source's validation accuracy only."""
+"""NASLib's optimizers as baselines: NASLib itself searches, and sees only the source's validation accuracy."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def baselines(naslib: ModuleType) -> Any:
 
 @pytest.fixture
 def benchmark_of(dataset_apis, sources) -> Callable[[str], Watched]:
-    """Makes a watched benchmark of a search space, on NASLib's own files."""
+    """A function that makes a watched benchmark of a search space, from NASLib's own files."""
     return lambda name: Watched(NaslibBenchmark(get_space(name), {sources[name]: dataset_apis[name]}))
 
 
@@ -95,7 +95,7 @@ def test_global_generators_are_left_as_they_were(baselines, toy):
     assert draw() == expected
 
 
-# Small settings, since NASLib's own search spaces build graphs, and networks for the neighbours.
+# The settings are small, because NASLib's search spaces build graphs, and networks for the neighbours.
 QUICK = {"population_size": 6, "sample_size": 3, "num_init": 5, "k": 3, "num_candidates": 10}
 
 
@@ -109,7 +109,7 @@ def test_the_search_is_the_one_that_naslib_makes_in_its_own_search_space(
 ):
     from naslib.search_spaces import supported_search_spaces
 
-    monkeypatch.setattr(random, "shuffle", lambda items: None)  # NASLib's construction draws from ``random`` before it
+    monkeypatch.setattr(random, "shuffle", lambda items: None)  # NASLib's constructor draws from ``random`` before it
     config = baselines.AttrDict(
         dataset=sources[space], search=baselines.AttrDict({**baselines.SEARCH, **QUICK, "epochs": epochs})
     )

@@ -1,4 +1,4 @@
-"""Exported networks against NASLib's own, and alone in a process that has neither NASLib nor this package."""
+"""Exported networks, compared with NASLib's own, and alone in a process without NASLib and this package."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ ALL_OPS = (3, 1, 2, 4, 0, 1)
 QUICK = (0, 0, 0, 4, 0, 0)
 CELLS = [
     (NASBENCH201, ALL_OPS),
-    (NASBENCH201, (0, 4, 3, 2, 1, 2)),  # its node 1 is dead, but a convolution of nothing has a bias
+    (NASBENCH201, (0, 4, 3, 2, 1, 2)),  # node 1 is dead, but a convolution of zeros still has a bias
     (NASBENCH201, (1, 1, 1, 1, 1, 1)),
     (TRANSBENCH101_MICRO, (3, 1, 2, 2, 0, 1)),
     (TRANSBENCH101_MICRO, (0, 2, 3, 0, 1, 1)),
@@ -65,10 +65,10 @@ def test_the_same_as_naslibs_network(space, cell, tmp_path):
     others = [load_network(tmp_path), torch.jit.load(str(tmp_path / "network.pt"))]
     for other in others:
         assert other.training
-    images = images_of(6, channels=2, size=12)  # not the size exported with
+    images = images_of(6, channels=2, size=12)  # another size than in the export
     outputs = naslibs(images)
     assert outputs.shape == (6, 5)
-    for other in others:  # in training, and by what that left in the running statistics
+    for other in others:  # in training, and later with the new running statistics
         torch.testing.assert_close(other(images), outputs)
     trained = naslibs.eval()(images)
     assert not torch.allclose(trained, outputs, atol=1e-3)
@@ -76,7 +76,7 @@ def test_the_same_as_naslibs_network(space, cell, tmp_path):
         torch.testing.assert_close(other.eval()(images), trained)
 
 
-# The process may import neither NASLib nor this package, and gets the digits as a file.
+# The process can import neither NASLib nor this package, so it gets the digits as a file.
 ALONE = """
 import json, sys
 
@@ -150,7 +150,7 @@ def test_trains_in_a_process_that_has_only_torch(space, cell, fmt, tmp_path):
     seen = json.loads(done.stdout)
     assert np.mean(seen["losses"][-5:]) < 0.5 * np.mean(seen["losses"][:5])
     assert seen["accuracy"] > 0.5
-    assert seen["unchanged"] == []  # weights and running statistics
+    assert seen["unchanged"] == []  # the weights and running statistics
     assert seen["shapes"] == [[7, 10], [1, 10]]
     assert seen["modes_differ"] > 1e-2
     assert seen["alone_differs"] < 1e-4

@@ -25,13 +25,13 @@ HOSTILE = (
     "<script>window.hacked = 1</script><img src=x onerror='window.hacked = 2'> \" onload=\"window.hacked = 3 {{7*7}} "
     "--> ]]> </svg> $\\frac$ é→"
 )
-# A label is one printable line, or the study is refused; a task stands in results.csv alone.
+# A study refuses a label that is not one printable line. A task's name comes from results.csv, so it may be anything.
 HOSTILE_TASK = "</text></svg><script>window.hacked = 4</script>\n$\\frac{$ \x01 _ % --> é"
 SECTIONS = ("digits, source budget 2%", "digits, source budget 5%")
 
 
 def page_of(label: str, task: str = "noise") -> str:
-    """The page of a small study on the embedded benchmark, where a method is called ``label`` and a source ``task``."""
+    """The page of a small study on the embedded benchmark, with a method called ``label`` and a source ``task``."""
     raw = yaml.safe_load(STUDY)
     raw["about"] = f"What do the simplest methods reach, and {label}?"
     raw["methods"] = {label if name == "random" else name: options for name, options in raw["methods"].items()}
@@ -49,12 +49,12 @@ def text() -> str:
 
 @pytest.fixture(scope="module")
 def hostile_text() -> str:
-    """The page where the names of a method and a task are attacks."""
+    """The page with attacks as names of a method and a task."""
     return page_of(HOSTILE, HOSTILE_TASK)
 
 
 class Elements(HTMLParser):
-    """Every element of a page, with its attributes."""
+    """Collects every element of a page, with its attributes."""
 
     def __init__(self, text: str) -> None:
         super().__init__()
@@ -93,7 +93,7 @@ def test_the_only_script_is_ours(request, which):
 
 
 def test_the_pictures_of_hostile_names_are_pictures(hostile_text):
-    """Whole XML, in which the names are drawn, and are no elements."""
+    """The pictures are valid XML, and the names are drawn as text, not as elements."""
     for image in Elements(hostile_text).named("img"):
         svg_file = unquote_to_bytes((image["src"] or "").partition(",")[2])
         root = ElementTree.fromstring(svg_file)
@@ -120,7 +120,7 @@ def test_it_says_what_was_asked_what_was_found_and_what_was_not(text):
     assert "archlock compare study.yaml" in plain
     assert "Looked up target accuracies, which an owner does not have: ceiling." in plain
     assert "With 3 pairs Wilcoxon&#39;s test gives no p below 0.25" in plain
-    # the label of every method, in every table of both sections and in the definition
+    # The labels of all methods are in every table of both sections, and in the definition.
     for method in METHODS:
         assert plain.count(method) >= 2 * 3
 
@@ -133,7 +133,7 @@ def test_the_same_results_have_the_same_page(text):
 
 
 class Opened:
-    """A page opened from a file, and everything that happened meanwhile."""
+    """A page opened from a file, and all events since then."""
 
     def __init__(self, browser: Any, path: Path, **options: Any) -> None:
         self.requests: list[str] = []
@@ -235,7 +235,7 @@ def test_a_click_on_a_heading_sorts_and_another_turns_it_round(open_page, text):
     assert opened.page.locator("th[aria-sort]").evaluate_all("all => all.map(th => th.ariaSort)") == ["descending"]
     opened.sort(0, "method")
     assert opened.column(0, "method") == sorted(METHODS)
-    assert opened.column(1, "method") == [method for method in METHODS if method != COMPARE_WITH]  # as it was
+    assert opened.column(1, "method") == [method for method in METHODS if method != COMPARE_WITH]  # the original order
     assert opened.page.locator("th[aria-sort]").count() == 1
 
 
@@ -266,7 +266,7 @@ def test_it_can_be_read_without_scripts(open_page, text):
 
 
 def luminance(color: str) -> float:
-    """Relative luminance (WCAG 2) of ``rgb(r, g, b)``."""
+    """The relative luminance (WCAG 2) of ``rgb(r, g, b)``."""
     channels = [int(part) / 255 for part in re.findall(r"\d+", color)[:3]]
     linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in channels]
     return sum(weight * c for weight, c in zip((0.2126, 0.7152, 0.0722), linear))

@@ -230,7 +230,7 @@ def test_configs_that_are_none(fails, toy_args, tmp_path):
 
 
 def test_a_bug_is_not_hidden(run, toy_args, monkeypatch):
-    """Only errors made for users are turned into messages."""
+    """The command turns only errors made for users into messages."""
 
     def bug(*args):
         raise AttributeError("a bug")

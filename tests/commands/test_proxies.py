@@ -1,4 +1,4 @@
-"""``archlock proxies``: what is refused before anything is computed."""
+"""``archlock proxies``: mistakes that it refuses before it computes anything."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ from naslib_archlock.commands import main as cli
     ],
 )
 def test_mistakes_in_asking_for_proxies(digit_images, tmp_path, capsys, args, message):
-    """All are noticed before anything is computed, with or without NASLib."""
+    """The command notices all of them before it computes anything, with or without NASLib."""
     command = ["proxies", "--out", str(tmp_path / "out"), *args, str(digit_images["low"])]
     try:
         assert cli.main(command) == 2
-    except SystemExit as err:  # argparse's own
+    except SystemExit as err:  # argparse's own errors
         assert err.code == 2
     assert message in capsys.readouterr().err
     assert not list(tmp_path.rglob("*.json"))

@@ -1,4 +1,4 @@
-"""``NaslibBenchmark`` against NASLib's own queries and the plain tables, and what it says when something is missing."""
+"""Compares ``NaslibBenchmark`` with NASLib's own queries and the plain tables, and tests its messages."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def some_cells(space: SearchSpace, n: int = 20) -> list[tuple[int, ...]]:
 
 
 def op_indices_by_naslib(space: SearchSpace, cell: tuple[int, ...]) -> tuple[int, ...]:
-    """NASLib's codes, found without our conversion."""
+    """NASLib's codes, computed without our conversion."""
     from naslib.search_spaces.nasbench201.conversions import convert_str_to_op_indices
 
     text = space.to_str(cell)
@@ -76,7 +76,7 @@ def test_answers_are_the_figures_of_the_plain_tables(name, benchmarks, shared_da
     text = gzip.decompress((shared_data / f"{name}.csv.gz").read_bytes()).decode()
     rows = {row["arch"]: row for row in csv.DictReader(io.StringIO(text))}
     assert len(rows) == len(space.all())
-    # NASLib answers from the last epoch, and the test accuracy of nasbench201 from the validation series
+    # NASLib answers from the last epoch. It takes nasbench201's test accuracy from the validation series.
     columns = {"train": "train", "val": "val" if space is NASBENCH201 else "val_final"}
     columns["test"] = "val" if space is NASBENCH201 else "test"
     for cell in some_cells(space, 50):
@@ -127,20 +127,20 @@ TASKS = [("nasbench201", "cifar10"), ("transbench101_micro", "autoencoder")]
 
 
 def kept_names(own_cache: Path) -> set[str]:
-    """What is kept of NASLib's answers, and the names of the files that were read for it."""
+    """The names of the cached answers of NASLib, and of the files that were read for them."""
     beside = [json.loads(path.read_text()) for path in (own_cache / "naslib_archlock" / "kept").glob("*.json")]
     return {facts.get("name") or Path(facts.get("content of", "")).name for facts in beside} - {""}
 
 
 @pytest.fixture
 def no_naslib(monkeypatch) -> Callable[[], None]:
-    """From when it is called, NASLib must not be loaded."""
+    """A function that forbids to load NASLib from then on."""
     return lambda: monkeypatch.setattr(module, "load_naslib", lambda: pytest.fail("NASLib was loaded"))
 
 
 @pytest.mark.parametrize(("name", "task"), TASKS)
 def test_kept_answers_are_those_of_naslibs_query(name, task, dataset_apis, own_cache, no_naslib):
-    """All of them: NASLib is asked directly, as it is where its api is given, then once, then not at all."""
+    """One benchmark asks a given api, one asks NASLib and fills the cache, and one must not load NASLib."""
     space = get_space(name)
     api = dataset_apis[name] if space is NASBENCH201 else {**dataset_apis[name], "task": task}
     asked = NaslibBenchmark(space, {task: api})
@@ -157,7 +157,7 @@ def test_kept_answers_are_those_of_naslibs_query(name, task, dataset_apis, own_c
 
 
 def test_what_a_given_api_answers_is_neither_kept_nor_replaced_by_what_is_kept(own_cache):
-    """It may come from any file."""
+    """The given api may come from any file."""
     archs = [tuple(arch) for arch in NASBENCH201.all().tolist()]
     made_up = {NASBENCH201.to_str(arch): {"cifar100": {"eval_acc1es": [12.5]}} for arch in archs}
     of_file = NaslibBenchmark(NASBENCH201)
@@ -226,7 +226,7 @@ def test_a_database_that_lacks_an_architecture_is_refused_and_not_kept(own_cache
 
 @pytest.mark.parametrize("strategy", ["bayesian", "evolution"])
 def test_a_hidden_tasks_answers_are_first_asked_for_after_the_search(own_cache, strategy, all_tasks_ranker):
-    """Nor is its file read, for its hash. A search reads of its source no more than the split it may look up."""
+    """Its file is not even read for a hash. A search reads only one split of its source: the one it may query."""
     keys = {
         "search_space": "nasbench201", "dataset": "cifar10", "archlock.scheme": "s", "archlock.target": "cifar100",
         "archlock.strategy": strategy, "archlock.ranker": all_tasks_ranker if strategy == "evolution" else "",
@@ -246,7 +246,7 @@ def test_a_hidden_tasks_answers_are_first_asked_for_after_the_search(own_cache, 
 
 @pytest.mark.parametrize("name", SPACES)
 def test_a_search_with_kept_answers_does_not_import_naslib(name, run_watched, sources, tmp_path):
-    """And is the same search."""
+    """The search is also the same."""
     results = []
     for run, has_naslib in (("cold", True), ("warm", False)):
         out = tmp_path / run
@@ -260,7 +260,7 @@ def test_a_search_with_kept_answers_does_not_import_naslib(name, run_watched, so
 
 
 def test_what_naslib_lacks_is_said_when_the_benchmark_is_opened(own_cache, monkeypatch):
-    """Until it has been imported once: not in the middle of a search."""
+    """The check imports NASLib once, and does not wait until the middle of a search."""
 
     def broken() -> None:
         raise NaslibError("NASLib cannot be imported")

@@ -1,4 +1,4 @@
-"""``archlock compare`` as a user sees it: exit codes, messages, files, and processes that are stopped."""
+"""``archlock compare`` as a user sees it: exit codes, messages, files, and interrupted processes."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ methods:
   fewest weights: {method: fewest_weights}
   random: {method: random}
 """
-# some of its runs take a third of a second each
+# Some of its runs take a third of a second each.
 SLOW = """
   S: {scheme: s, strategy: evolution, epochs: 20}
 """
@@ -50,7 +50,7 @@ def study(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def compare(capsys: pytest.CaptureFixture[str]) -> Callable[..., tuple[int, str, str]]:
-    """Runs the command in this process, with one job."""
+    """A function that runs the command in this process, with one job."""
 
     def run(*argv: Any) -> tuple[int, str, str]:
         capsys.readouterr()
@@ -168,7 +168,7 @@ def test_ctrl_c_in_this_process(compare, study, tmp_path, monkeypatch):
 
 @pytest.fixture
 def started(study: Path, child_environment: dict[str, str]) -> Iterator[Callable[..., subprocess.Popen[str]]]:
-    """Starts the command on the slow study with two jobs, and waits for its first slow run."""
+    """A function that starts the command on the slow study with two jobs, and waits for its first slow run."""
     children: list[subprocess.Popen[str]] = []
 
     def start(out: Path) -> subprocess.Popen[str]:
@@ -190,7 +190,7 @@ def started(study: Path, child_environment: dict[str, str]) -> Iterator[Callable
             stderr=subprocess.PIPE,
             text=True,
             start_new_session=True,
-            # a shell without job control, such as a CI's, hands down that SIGINT is ignored
+            # A shell without job control, as in CI, makes its processes ignore SIGINT. Undo this.
             preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
         )
         children.append(child)
@@ -214,12 +214,12 @@ def slow_runs(out: Path) -> list[Path]:
 
 @pytest.mark.slow
 def test_ctrl_c(started, compare, study, tmp_path):
-    """As a terminal sends it: to all processes of the group."""
+    """A terminal sends SIGINT to all processes of the group, and so does this test."""
     child = started(tmp_path / "out")
     os.killpg(child.pid, signal.SIGINT)
     out, err = child.communicate(timeout=60)
     assert (child.returncode, out) == (130, "")
-    lines = [line for line in err.splitlines() if not line.endswith(" left")]  # of progress, where it takes long
+    lines = [line for line in err.splitlines() if not line.endswith(" left")]  # a long run prints its progress
     assert lines == [
         "", f"finished runs are in {tmp_path / 'out'}; the same command goes on", "archlock compare: interrupted"
     ]  # fmt: skip
@@ -233,7 +233,7 @@ def test_ctrl_c(started, compare, study, tmp_path):
 
 @pytest.mark.slow
 def test_two_at_once_and_kill(started, compare, study, tmp_path):
-    """The second is refused at once; the first is killed with no chance to tidy up, and the second then goes on."""
+    """The second command is refused at once. After the first is killed and cannot clean up, the second continues."""
     child = started(tmp_path / "out")
     start = time.monotonic()
     code, out, err = compare(study, "--out", tmp_path / "out")
@@ -242,7 +242,7 @@ def test_two_at_once_and_kill(started, compare, study, tmp_path):
     assert time.monotonic() - start < 5
     assert child.poll() is None
 
-    child.kill()  # not its workers, which are on their own now
+    child.kill()  # this does not kill its workers
     child.wait()
     done = {path: path.read_bytes() for path in (tmp_path / "out" / "runs").glob("[!.]*")}
     assert 0 < len(done) < N_RUNS + N_SLOW

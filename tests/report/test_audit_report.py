@@ -1,0 +1,100 @@
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from naslib_archlock.audit.attacked_cells import FOUND, RANDOM, S
+from naslib_archlock.audit.audit_results import FIGURES
+from naslib_archlock.report.audit_report import LIMIT, audit_picture, audit_text, findings
+
+# What the attacker gets of each role, in each of three seeds.
+LESS, MORE, UNCLEAR = (10.0, 11.0, 12.0), (50.0, 51.0, 52.0), (10.0, 50.0, 90.0)
+MIDDLE = (30.0, 31.0, 32.0)
+
+
+def figures_of(*targets: str, **transfer: tuple[float, ...]) -> pd.DataFrame:
+    """Figures where every attack gets ``transfer``, and training from scratch 5 less."""
+    names = {"found": FOUND, "s": S, "random": RANDOM}
+    rows = [
+        {"target": target, "role": names[role], "fraction_pct": fraction, "seed": seed}
+        | dict.fromkeys(FIGURES, value)
+        | {"scratch": value - 5, "gain": 5.0}
+        for target in targets
+        for role, values in transfer.items()
+        for fraction in (1.0, 100.0)
+        for seed, value in enumerate(values)
+    ]
+    return pd.DataFrame(rows)
+
+
+def on_source(*roles: str) -> pd.DataFrame:
+    return pd.DataFrame([{"role": r, "seed": s, "val": 0.0, "test": 90.0 + s} for r in roles for s in range(3)])
+
+
+@pytest.mark.parametrize(
+    ("found", "said"),
+    [
+        (LESS, "less in 2 of 2 settings (target and number of images), more in 0; in 0 neither is shown. "
+               "Mean difference: -20.00."),
+        (MORE, "less in 0 of 2 settings (target and number of images), more in 2; in 0 neither is shown. "
+               "Mean difference: +20.00."),
+        (UNCLEAR, "less in 0 of 2 settings (target and number of images), more in 0; in 2 neither is shown. "
+                  "Mean difference: +19.00."),
+    ],
+)  # fmt: skip
+def test_a_difference_is_said_where_an_interval_shows_it(found, said):
+    (text,) = findings(figures_of("edges", found=found, s=MIDDLE))
+    assert text == f"Against scheme S: the weights of the cell found gave the attacker {said}"
+
+
+def test_the_cell_found_is_compared_with_each_other_role_and_nothing_else_is():
+    assert [text.partition(":")[0] for text in findings(figures_of("edges", found=LESS, s=MORE, random=MIDDLE))] == [
+        "Against scheme S", "Against random",
+    ]  # fmt: skip
+    assert findings(figures_of("edges", s=MORE, random=MIDDLE)) == []
+
+
+def test_one_seed_shows_nothing():
+    (text,) = findings(figures_of("edges", found=LESS[:1], s=MORE[:1]))
+    assert "less in 0 of 2" in text
+    assert "in 2 neither is shown" in text
+
+
+def test_the_text_has_a_row_for_each_target_and_number_of_images():
+    text = audit_text(figures_of("edges", "noise", found=LESS, s=MIDDLE), on_source(FOUND, S), "digit")
+    lines = text.splitlines()
+    assert lines[0] == "digit test, as released: found 91.00, scheme S 91.00"
+    assert lines[1].split("  ")[0] == "target"
+    for target in ("edges", "noise"):
+        for images in ("1%", "100%"):
+            (row,) = [line for line in lines if line.split()[:2] == [target, images]]
+            # half the 95% interval of 10, 11, 12: 4.303 / sqrt(3)
+            assert row.split()[2:] == ["11.0", "±", "2.5", "31.0", "±", "2.5", "5.0", "±", "0.0", "5.0", "±", "0.0"]
+    assert "over 3 seeds" in " ".join(lines)
+    assert LIMIT in " ".join(lines)
+    assert max(map(len, lines)) <= 100
+
+
+def test_one_seed_has_no_interval():
+    text = audit_text(figures_of("edges", found=LESS[:1]), on_source(FOUND), "digit")
+    assert "±" not in text.partition("Target test metrics")[0]
+
+
+def size_of(picture: bytes) -> tuple[int, int]:
+    assert picture.startswith(b"\x89PNG")
+    return int.from_bytes(picture[16:20], "big"), int.from_bytes(picture[20:24], "big")
+
+
+def test_each_target_has_a_panel_three_in_a_row():
+    two, four = (figures_of(*"abcd"[:n], found=LESS, s=MIDDLE) for n in (2, 4))
+    (width, height), (wider, higher) = size_of(audit_picture(two)), size_of(audit_picture(four))
+    assert wider > width
+    assert higher > 1.5 * height
+    assert audit_picture(two) == audit_picture(two)
+
+
+def test_the_name_of_a_target_is_no_formula_and_one_seed_is_drawn():
+    figures = figures_of("$\\frac", found=LESS[:1])
+    assert np.isfinite(figures["gain"]).all()
+    assert size_of(audit_picture(figures)) == size_of(audit_picture(figures.assign(target="t")))
