@@ -31,13 +31,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Write NASLib's network of a cell: its weights, a module that needs only torch, and a description."""
-    from ..store.locks import alone_in
-
-    with alone_in(args.out):
-        return _export(args)
-
-
-def _export(args: argparse.Namespace) -> int:
     from ..plugin.network_export import export_network
     from ..spaces.known import get_space
 

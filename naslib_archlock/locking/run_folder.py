@@ -14,6 +14,7 @@ from ..benchmarks.benchmark import Benchmark
 from ..config.sections import Config
 from ..errors import OutputError, RankerError
 from ..store import checkpoint, sealed
+from ..store.digests import digest
 from ..store.files import make_folder, remove_file, remove_folder, write_bytes, write_text
 from ..store.locks import alone_in
 from ..store.reading import UnreadableError, parse_json, parse_yaml, read_regular, read_yaml
@@ -75,25 +76,25 @@ def holds_run(folder: Path) -> bool:
     )
 
 
-def read_result(folder: Path, *names: str) -> dict[str, Any]:
-    """The result of a run as the run wrote it.
+def read_result(folder: Path) -> dict[str, Any]:
+    """The result of a run as the run wrote it. A folder that NASLib's runners wrote has no digest to compare it with.
 
-    Args:
-        folder: the folder of the run. One that NASLib's runners wrote has no digests to compare with.
-        names: files to read; by default, ``result.json`` alone.
-    Returns:
-        the content of all the files.
     Raises:
-        UnreadableError: if a file is missing, or was changed after the run.
+        UnreadableError: if the file is missing, or was changed after the run.
     """
-    found: dict[str, Any] = {}
-    is_sealed, digests = (folder / _SEAL).exists(), _read_seal(folder).get("files", {})
-    for name in names or (_RESULT,):
-        content = read_regular(folder / name)
-        if is_sealed and hashlib.sha256(content).hexdigest() != digests.get(name):
-            raise UnreadableError(f"{name} was changed after the run, or {_SEAL} was")
-        found.update(parse_json(content))
-    return found
+    content = read_regular(folder / _RESULT)
+    if (folder / _SEAL).exists() and hashlib.sha256(content).hexdigest() != _read_seal(folder).get("result"):
+        raise UnreadableError(f"{_RESULT} was changed after the run, or {_SEAL} was")
+    result: dict[str, Any] = parse_json(content)
+    return result
+
+
+def _read_timings(folder: Path) -> dict[str, float]:
+    """The timings of a run. They have a digest of their own: all other files are the same for the same seed."""
+    timings: dict[str, Any] = parse_json(read_regular(folder / _TIMINGS))
+    if not isinstance(timings, dict) or timings.pop("sha256", None) != digest(timings):
+        raise UnreadableError(f"{_TIMINGS} was changed after the run")
+    return timings
 
 
 def _read_seal(folder: Path) -> dict[str, Any]:
@@ -195,7 +196,7 @@ class RunFolder:
         if not self._resume or not path.exists():
             return None
         try:
-            result = read_result(self.folder, _RESULT, _TIMINGS)
+            result = {**read_result(self.folder), **_read_timings(self.folder)}
         except UnreadableError as err:
             warnings.warn(f"{path} cannot be used ({err}); the run is made again", stacklevel=2)
             return None
@@ -266,15 +267,12 @@ class RunFolder:
         """
         for name, picture in pictures.items():
             write_bytes(self.folder / name, picture)
-        files = {
-            name: (json.dumps(content, indent=2) + "\n").encode()
-            for name, content in ((_TIMINGS, timings), (_RESULT, result))
-        }
-        write_bytes(self.folder / _TIMINGS, files[_TIMINGS])
-        measured = measured_digests(self._config, self._benchmark)
-        digests = {name: hashlib.sha256(content).hexdigest() for name, content in files.items()}
-        sealed.write(self.folder / _SEAL, {"inputs": self._inputs, "measured": measured, "files": digests})
-        write_bytes(self.folder / _RESULT, files[_RESULT])
+        sealed_timings = {**timings, "sha256": digest(dict(timings))}
+        write_text(self.folder / _TIMINGS, json.dumps(sealed_timings, indent=2) + "\n")
+        content = (json.dumps(result, indent=2) + "\n").encode()
+        measured, sha256 = measured_digests(self._config, self._benchmark), hashlib.sha256(content).hexdigest()
+        sealed.write(self.folder / _SEAL, {"inputs": self._inputs, "measured": measured, "result": sha256})
+        write_bytes(self.folder / _RESULT, content)
 
     def tidy(self) -> None:
         """Remove the files that only an interrupted run needs.

@@ -28,7 +28,8 @@ from ..spaces.cells import as_cell
 from ..spaces.known import NASBENCH201, TRANSBENCH101_MICRO, get_space
 from ..spaces.space import SearchSpace
 from ..store import weights
-from ..store.files import make_folder, write_bytes
+from ..store.files import remove_file, write_bytes
+from ..store.locks import alone_in
 from ..store.sealed import DamagedError
 from .compat import load_naslib
 from .live_scores import build_network
@@ -106,11 +107,11 @@ def export_network(
         files = {WEIGHTS: weights.encode(module.state_dict(), _FORMAT, about)}
         files.update(_SAVERS[fmt](module, images))
     files[ABOUT] = (json.dumps({"format": _FORMAT, **about, "drawing": space.draw(cell)}, indent=1) + "\n").encode()
-    make_folder(folder)
-    for name in {SCRIPT, TRAIN_PROGRAM, EVAL_PROGRAM} - set(files):
-        (folder / name).unlink(missing_ok=True)
-    for name, data in files.items():
-        write_bytes(folder / name, data)
+    with alone_in(folder):
+        for name in {SCRIPT, TRAIN_PROGRAM, EVAL_PROGRAM} - set(files):
+            remove_file(folder / name)
+        for name, data in files.items():
+            write_bytes(folder / name, data)
     return [folder / name for name in files]
 
 

@@ -25,12 +25,13 @@ def test_a_search_prints_and_writes_its_result(run, toy_args, folder):
     assert (result["scheme"], result["search_space"], result["source"]) == ("tu", "transbench101_micro", "class_scene")
     assert list(result["targets"]) == ["normal"]
     assert result["source_queries"] == 15
-    files = ["config.yaml", "lock.png", "result.json", "search.png", "timings.json"]
+    files = [".lock", "config.yaml", "lock.png", "result.json", "run.json", "search.png", "timings.json"]
     assert sorted(os.listdir(folder)) == files
-    assert set(re.search(f"written to {folder}: (.*)", out).group(1).split(", ")) == set(files)
+    assert set(re.search(f"written to {folder}: (.*)", out).group(1).split(", ")) == set(files) - {".lock", "run.json"}
     written = [json.loads((folder / name).read_text()) for name in ("result.json", "timings.json")]
+    assert set(written[1]) == {"seconds", "seconds_preparation", "sha256"}
+    written[1].pop("sha256")
     assert {**written[0], **written[1]} == result
-    assert set(written[1]) == {"seconds", "seconds_preparation"}
     for shown in (result["arch"], "scheme S finds", "normal test", f"{result['source_queries']} source look-ups"):
         assert shown in out
     assert FROM_SCRATCH in " ".join(out.split())
@@ -41,9 +42,9 @@ def test_a_search_on_ranks_also_keeps_its_ranker(run, ranked_args, folder):
     code, out, err = run("search", "--json", *ranked_args)
     assert (code, err) == (0, "")
     assert json.loads(out.splitlines()[-1])["source_queries"] <= 15
-    files = ["config.yaml", "lock.png", "ranker.safetensors", "result.json", "search.png", "timings.json"]
-    assert sorted(os.listdir(folder)) == files
-    assert set(re.search(f"written to {folder}: (.*)", out).group(1).split(", ")) == set(files)
+    files = ["config.yaml", "lock.png", "ranker.safetensors", "result.json", "run.json", "search.png", "timings.json"]
+    assert sorted(os.listdir(folder)) == [".lock", *files]
+    assert set(re.search(f"written to {folder}: (.*)", out).group(1).split(", ")) == set(files) - {".lock", "run.json"}
     assert Ranker.load(folder / "ranker.safetensors").info.tasks
 
 
@@ -52,7 +53,8 @@ def test_a_run_without_a_ranker_leaves_none_of_another_run(run, ranked_args, fol
     code, out, _ = run("search", "--overwrite", *ranked_args, "archlock.strategy", "bayesian")
     assert code == 0
     assert "ranker.safetensors" not in out
-    assert sorted(os.listdir(folder)) == ["config.yaml", "lock.png", "result.json", "search.png", "timings.json"]
+    files = [".lock", "config.yaml", "lock.png", "result.json", "run.json", "search.png", "timings.json"]
+    assert sorted(os.listdir(folder)) == files
 
 
 @pytest.mark.parametrize("scheme", ["s", "tk", "tu"])

@@ -172,6 +172,7 @@ optimizer: archlock
 search_space: nasbench201
 dataset: cifar10
 out_dir: run
+run_name: ''
 search:
   epochs: 200
   population_size: 10

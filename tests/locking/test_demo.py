@@ -27,6 +27,8 @@ def test_the_demo(tmp_path, capsys):
         "timings.json",
         "search.png",
         "lock.png",
+        "run.json",
+        ".lock",
     }  # no ranker
     assert (folder / "lock.png").read_bytes().startswith(b"\x89PNG")
 

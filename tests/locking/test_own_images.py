@@ -54,6 +54,8 @@ def test_a_lock_for_own_images_without_a_table(digit_images, tmp_path, capsys):
         "timings.json",
         "search.png",
         "ranker.safetensors",
+        "run.json",
+        ".lock",
     }
     assert len(Ranker.load(folder / "ranker.safetensors").info.tasks) == 6  # the shipped ranker of all digits tasks
 
@@ -77,7 +79,8 @@ def test_trained_candidates_may_teach_a_bayesian_search(digit_images, tmp_path, 
     assert (result["source_queries"], result["source_position"]) == (3, None)
     assert 20 < result["source_val"] <= 100
     folder = tmp_path / "transbench101_micro" / "low" / "archlock" / "tu" / "0"
-    assert {p.name for p in folder.iterdir()} == {"result.json", "config.yaml", "timings.json", "search.png"}
+    files = {"result.json", "config.yaml", "timings.json", "search.png", "run.json", ".lock"}
+    assert {p.name for p in folder.iterdir()} == files
 
 
 def test_without_trained_candidates_a_bayesian_search_has_nothing_to_learn_from(digit_images, tmp_path, capsys):
