@@ -54,10 +54,12 @@ def _remove_left_over(folder: Path) -> None:
 def remove_folder(path: Path) -> None:
     """Remove a folder in one step, so that it is there whole or not at all. If the path is a link, only the link goes.
 
+    A file where the folder belongs is removed, too.
+
     Raises: OutputError.
     """
     try:
-        if path.is_symlink():
+        if path.is_symlink() or path.is_file():
             path.unlink()
             return
         part = tempfile.mkdtemp(dir=path.parent, prefix=f".{path.name}.", suffix=_PART)
