@@ -28,7 +28,7 @@ from ..spaces.cells import N_SLOTS, Cell
 from ..spaces.metrics import fault_in_column
 from ..spaces.space import SearchSpace
 from ..store.cache import KeptOf
-from ..store.reading import UnreadableError, read_regular
+from ..store.reading import UnreadableError, plain_or_packed, read_regular
 from ..tasks.names import SPLITS
 from .benchmark import Benchmark
 
@@ -143,12 +143,11 @@ def _text(space: SearchSpace, cell: np.ndarray) -> str:
 
 
 def find_table(folder: Path, space: SearchSpace) -> Path:
-    """Return the path of a space's table in a folder. Raises: TableError: If there is none."""
-    candidates = [folder / f"{space.name}{suffix}" for suffix in (".csv.gz", ".csv")]
-    for path in candidates:
-        if path.is_file():
-            return path
-    raise TableError(f"no table of {space.name} in {folder}: expected {' or '.join(p.name for p in candidates)}")
+    """Return the path of a space's table in a folder, by ``plain_or_packed``. Raises: TableError: If there is none."""
+    path = plain_or_packed(folder / f"{space.name}.csv")
+    if path is None:
+        raise TableError(f"no table of {space.name} in {folder}: expected {space.name}.csv or {space.name}.csv.gz")
+    return path
 
 
 def read_table(path: Path, space: SearchSpace) -> TableBenchmark:

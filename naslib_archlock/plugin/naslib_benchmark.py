@@ -24,6 +24,7 @@ from ..spaces.metrics import fault_in_column, fault_in_figure
 from ..spaces.space import SearchSpace
 from ..store.cache import KeptOf, kept_value
 from ..store.digests import digest, file_digest
+from ..store.pickle_limits import MOST_BYTES
 from ..tasks.names import SPLITS
 from .compat import HOW_TO_GET, load_naslib, naslib_data_folder, naslib_home
 
@@ -148,7 +149,7 @@ class NaslibBenchmark(Benchmark):
         name = benchmark_files(self.space)[task]
         if name not in self._kept:
             made_by = {"NASLib": _code_hash(self.space), "space": self.space.name, "version": _VERSION}
-            self._kept[name] = KeptOf(self._path(task), made_by)
+            self._kept[name] = KeptOf(self._path(task), made_by, MOST_BYTES)
         return self._kept[name]
 
     # -- queries to NASLib, when nothing is cached ---------------------------------------------------------------------
