@@ -28,8 +28,8 @@ SPACE = TRANSBENCH101_MICRO
 Wants = tuple[tuple[float, ...], tuple[float, float]]
 _SEED = 2024
 
-# What each task rewards in a cell: weights of (3x3 convolutions, 1x1 convolutions, skips, depth), and the accuracy
-# range in %.
+# What each task rewards in a cell: weights of (3x3 convolutions, 1x1 convolutions, skips, depth), and the range of
+# accuracies in %, or of the SSIM in hundredths.
 TASKS: dict[str, Wants] = {
     "class_scene": ((1.0, 0.8, 0.4, 0.3), (30.0, 60.0)),
     "class_object": ((1.0, 0.7, 0.6, 0.2), (25.0, 55.0)),
@@ -127,11 +127,17 @@ def write_tables(folder: Path, space: SearchSpace = SPACE, fine_tuned: bool = Fa
     }
     if fine_tuned:
         columns.update(_fine_tuned(columns, tasks))
+    decimals = dict.fromkeys(columns, 4)
+    for name, values in columns.items():
+        if space.metrics[name.rpartition("/")[0].rpartition(FINE_TUNED)[2]].high == 1:  # SSIM
+            columns[name], decimals[name] = values / 100, 6
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(["arch", *columns])
     for i, cell in enumerate(space.all().tolist()):
-        writer.writerow([space.to_str(tuple(cell)), *(f"{values[i]:.4f}" for values in columns.values())])
+        writer.writerow(
+            [space.to_str(tuple(cell)), *(f"{values[i]:.{decimals[name]}f}" for name, values in columns.items())]
+        )
     write_bytes(folder / f"{space.name}.csv.gz", gzip.compress(text.getvalue().encode(), mtime=0))
     write_text(folder / NOTE, "This benchmark is MADE UP: no network was trained, its figures are formulas\n")
     scores = {task: _scores(space, wants, rngs[task]) for task, wants in tasks.items()}

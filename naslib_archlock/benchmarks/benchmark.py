@@ -30,8 +30,7 @@ FROM_SCRATCH = (
 class Benchmark(ABC):
     """The accuracies of trained networks by architecture, task and split.
 
-    Each task has its own unit, and higher is always better: top-1 accuracy in % (0-100) for classification, negative
-    loss for room_layout, SSIM (0-1) for normal and autoencoder.
+    Each task has its own metric, and higher is always better. ``space.metrics`` holds the metrics of known tasks.
 
     Attributes:
         space: The search space of the architectures.

@@ -7,6 +7,7 @@ Columns:
 * ``SOURCE>TASK/SPLIT``: the accuracy of a network trained on SOURCE and fine-tuned on TASK. Both must be tasks of the
   table, with columns of their own.
 
+Figures are of the task's metric, which has a range and is higher for better networks (``spaces.metrics``).
 Every task, and every pair of a source and a task, needs ``val`` and ``test``. No name of a task holds ``>``, so that a
 column can be read in one way only. All other columns are ignored.
 """
@@ -24,9 +25,10 @@ import numpy as np
 
 from ..errors import CellError, TableError, named, shown, unknown
 from ..spaces.cells import N_SLOTS, Cell
+from ..spaces.metrics import fault_in_column
 from ..spaces.space import SearchSpace
 from ..store.cache import KeptOf
-from ..store.reading import UnreadableError, read_regular
+from ..store.reading import UnreadableError, plain_or_packed, read_regular
 from ..tasks.names import SPLITS
 from .benchmark import Benchmark
 
@@ -43,7 +45,7 @@ _ALSO_FINE_TUNED = (
 
 
 class TableBenchmark(Benchmark):
-    """A benchmark held in arrays. Every architecture of the space occurs once, and all figures are finite."""
+    """A benchmark held in arrays. Every architecture of the space occurs once, with figures of each task's metric."""
 
     def __init__(
         self,
@@ -63,8 +65,9 @@ class TableBenchmark(Benchmark):
             notes: Caveats that are printed with its figures.
 
         Raises:
-            TableError: If an architecture is missing or occurs twice, a figure is not finite, ``val`` or ``test`` is
-                missing for a task or a pair, or a pair names a task that the table lacks.
+            TableError: If an architecture is missing or occurs twice, a column does not hold the metric of its task
+                (``spaces.metrics``), ``val`` or ``test`` is missing for a task or a pair, or a pair names a task that
+                the table lacks.
         """
         self.space = space
         self._notes = notes
@@ -83,10 +86,6 @@ class TableBenchmark(Benchmark):
                 f"{where}: {len(missing)} of the {len(expected)} architectures of {space.name} are missing, "
                 f"{_text(space, missing[0])} first"
             )
-        for name, values in columns.items():
-            bad = np.flatnonzero(~np.isfinite(values))
-            if len(bad):
-                raise TableError(f"{where}: column {name} is not a number for {_text(space, cells[bad[0]])}")
         names = tuple(dict.fromkeys(name.rsplit("/", 1)[0] for name in columns))
         self.tasks = tuple(name for name in names if FINE_TUNED not in name)
         self.fine_tuned_from = self._pairs([name for name in names if FINE_TUNED in name], where)
@@ -94,6 +93,10 @@ class TableBenchmark(Benchmark):
             for split in ("val", "test"):
                 if f"{name}/{split}" not in columns:
                     raise TableError(f"{where}: task {name} needs a column {name}/{split}")
+        for name, values in columns.items():
+            task = name.rpartition("/")[0].rpartition(FINE_TUNED)[2]
+            if fault := fault_in_column(space, task, cells, values):
+                raise TableError(f"{where}: column {name} {fault}")
 
     def _pairs(self, names: Sequence[str], where: str) -> dict[str, tuple[str, ...]]:
         """Task -> the sources of its fine-tuned networks.
@@ -147,12 +150,11 @@ def _text(space: SearchSpace, cell: np.ndarray) -> str:
 
 
 def find_table(folder: Path, space: SearchSpace) -> Path:
-    """Return the path of a space's table in a folder. Raises: TableError: If there is none."""
-    candidates = [folder / f"{space.name}{suffix}" for suffix in (".csv.gz", ".csv")]
-    for path in candidates:
-        if path.is_file():
-            return path
-    raise TableError(f"no table of {space.name} in {folder}: expected {' or '.join(p.name for p in candidates)}")
+    """Return the path of a space's table in a folder, by ``plain_or_packed``. Raises: TableError: If there is none."""
+    path = plain_or_packed(folder / f"{space.name}.csv")
+    if path is None:
+        raise TableError(f"no table of {space.name} in {folder}: expected {space.name}.csv or {space.name}.csv.gz")
+    return path
 
 
 def read_table(path: Path, space: SearchSpace) -> TableBenchmark:

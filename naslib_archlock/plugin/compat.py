@@ -11,7 +11,6 @@ import collections
 import collections.abc
 import importlib
 import importlib.util
-import json
 import os
 import re
 import sys
@@ -26,8 +25,10 @@ import numpy as np
 
 from ..compute.torchvision_import import declare_torchvision_operators
 from ..errors import ConfigError, NaslibError
+from ..store import pickle_limits
+from ..store.cache import KeptOf
 from ..store.files import is_file_name
-from ..store.reading import UnreadableError, read_yaml
+from ..store.reading import UnreadableError, check_regular, parse_json, read_yaml, regular_bytes
 
 HOME_VARIABLE = "NASLIB_HOME"
 DEFAULT_HOME = "~/NASLib"
@@ -129,8 +130,10 @@ def _read_benchmark_files_as_numbers() -> None:
     The modules that do so get a ``load`` that reads numbers alone, from files in NASLib's data folder. Their names
     ``pickle`` and ``torch`` are replaced, and not what these are: other code goes on as it was.
     """
-    for module in ("utils.get_dataset_api", "utils.nb101_api", "utils.asr"):
-        _naslib_module(module).pickle = SimpleNamespace(load=_load_numbers)  # type: ignore[attr-defined]
+    for name in ("utils.get_dataset_api", "utils.nb101_api", "utils.asr"):
+        module: Any = _naslib_module(name)
+        module.pickle = SimpleNamespace(load=_load_numbers)
+        module.open = _open_regular  # before Python's own, which would wait for somebody to write to a pipe
     api = _naslib_module("search_spaces.transbench101.api")
     api.torch = SimpleNamespace(load=_load_numbers_of_torch)  # type: ignore[attr-defined]
     # Other packages (nasbench301, nats_bench) read these files, and the files hold whole models.
@@ -142,13 +145,22 @@ def _naslib_module(name: str) -> ModuleType:
     return importlib.import_module(f"naslib.{name}")
 
 
+def _open_regular(path: Any, *args: Any, **options: Any) -> Any:
+    """``open`` for NASLib's modules that read. Raises: OSError; NaslibError: if it is no file, or too large."""
+    try:
+        check_regular(Path(path), pickle_limits.MOST_BYTES)
+    except UnreadableError as err:
+        raise NaslibError(f"NASLib's file {path} {err}; {_GET_IT_AGAIN}") from err
+    return open(path, *args, **options)
+
+
 def _load_numbers(file: IO[bytes]) -> Any:
     """``pickle.load`` for NASLib. Raises: NaslibError."""
     from .unpickling import read_numbers
 
     path = _in_data_folder(file.name)
     with _named(f"benchmark file {path}", _GET_IT_AGAIN):
-        return read_numbers(file)
+        return read_numbers(file, _checked_once(path))
 
 
 def _load_numbers_of_torch(name: str) -> Any:
@@ -157,7 +169,13 @@ def _load_numbers_of_torch(name: str) -> Any:
 
     path = _in_data_folder(name)
     with _named(f"benchmark file {path}", _GET_IT_AGAIN):
-        return read_numbers_of_torch(path)
+        return read_numbers_of_torch(path, _checked_once(path))
+
+
+def _checked_once(path: Path) -> Callable[[str, Callable[[], None]], Any]:
+    """How the pickles in a file are checked once for each content of it. Raises: OSError; UnreadableError."""
+    check_regular(path, pickle_limits.MOST_BYTES)
+    return KeptOf(path, {"limits of pickles": pickle_limits.VERSION}, pickle_limits.MOST_BYTES).value
 
 
 def _in_data_folder(name: str) -> Path:
@@ -234,9 +252,12 @@ _NUMBERS_IN_BRACKETS = re.compile(r"[0-9, ()\[\]]*")
 def _load_json(file: IO[str]) -> Any:
     """``zc_SPACE.json``, task -> architecture -> scores, or number -> architecture; runners evaluate the architectures.
 
-    Raises: NaslibError: if one is not a literal.
+    Raises: NaslibError: if it is no JSON, or an architecture is not a literal.
     """
-    content = json.load(file)
+    try:
+        content = parse_json(regular_bytes(Path(file.name)))
+    except UnreadableError as err:
+        raise NaslibError(f"NASLib's file {file.name} {err}; {_GET_IT_AGAIN}") from err
     for entry in content.values() if isinstance(content, Mapping) else ():
         for arch in [entry] if isinstance(entry, str) else entry if isinstance(entry, Mapping) else ():
             try:

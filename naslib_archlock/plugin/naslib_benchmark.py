@@ -6,8 +6,11 @@ megabytes again.
 
 from __future__ import annotations
 
+import os
 import sys
 from functools import cached_property
+from numbers import Real
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -15,11 +18,13 @@ from tqdm import tqdm
 
 from ..benchmarks.benchmark import Benchmark
 from ..compute.seeding import global_generators
-from ..errors import ArchLockError, NaslibError, unknown
+from ..errors import ArchLockError, NaslibError, shown, unknown
 from ..spaces.cells import Cell
+from ..spaces.metrics import fault_in_column, fault_in_figure
 from ..spaces.space import SearchSpace
 from ..store.cache import KeptOf, kept_value
 from ..store.digests import digest, file_digest
+from ..store.pickle_limits import MOST_BYTES
 from ..tasks.names import SPLITS
 from .compat import HOW_TO_GET, load_naslib, naslib_data_folder, naslib_home
 
@@ -32,7 +37,9 @@ NB201_FILES = {
 }
 TNB_FILE = "transnas-bench_v10141024.pth"
 
-_VERSION = 1  # of the cached answers: raise it when NASLib is queried in another way
+_OTHER_FIGURES = "download the file again, or give archlock.tables"
+
+_VERSION = 2  # of the cached answers: raise it when NASLib is queried in another way
 
 
 def benchmark_files(space: SearchSpace) -> dict[str, str]:
@@ -57,7 +64,8 @@ class NaslibBenchmark(Benchmark):
                 answers are not cached, because the file that they come from is unknown.
 
         Raises:
-            NaslibError: If NASLib or every file of the space is missing, or the TransNAS file cannot be read.
+            NaslibError: If NASLib or every file of the space is missing, or the TransNAS file cannot be read or holds
+                nothing of the space.
         """
         self.space = space
         self._apis: dict[str, Any] = dict(apis or {})
@@ -69,17 +77,17 @@ class NaslibBenchmark(Benchmark):
         if not self._apis:
             _check_import()
         files = benchmark_files(space)
-        present = [task for task in space.tasks if task in self._apis or (folder / files[task]).is_file()]
-        if self._is_one_file and present:  # some copies of it hold fewer tasks
-            held = self._tasks_held(next(iter(self._apis), present[0]))
-            present = [task for task in space.tasks if task in held]
-        self.tasks = tuple(present)
+        present = [task for task in space.tasks if task in self._apis or _is_there(folder / files[task])]
         if not present:
             wanted = ", ".join(dict.fromkeys(files.values()))
             raise NaslibError(
                 f"NASLib's benchmark files of {space.name} are not in {folder}: {wanted}; its README says where to "
                 f"download them, or give archlock.tables. If this is the wrong NASLib: {HOW_TO_GET}"
             )
+        if self._is_one_file:  # some copies of it hold fewer tasks, or one level of the two
+            held = self._tasks_held(next(iter(self._apis), present[0]))
+            present = [task for task in space.tasks if task in held]
+        self.tasks = tuple(present)
 
     @property
     def test_is_validation(self) -> bool:
@@ -96,13 +104,13 @@ class NaslibBenchmark(Benchmark):
         )
 
     def accuracy(self, arch: Cell, *, task: str, split: str, pretrained_on: str | None = None) -> float:
-        """See ``Benchmark.accuracy``. Raises also: NaslibError: If the file cannot be read or lacks an architecture."""
+        """See ``Benchmark.accuracy``. Raises also: NaslibError: If the file cannot be read, or lacks a figure."""
         self.check_task(task, pretrained_on)
         if split not in SPLITS:
             raise unknown("split", split, SPLITS)
-        op_indices = self.space.to_naslib(arch)
+        self.space.to_naslib(arch)  # refuses an architecture of another space
         if task in self._given:
-            return self._query(op_indices, task, split)
+            return self._query(arch, task, split)
         return float(self._column(task, split)[self.space.index(arch)[0]])
 
     def _column_of_all(self, task: str, split: str, pretrained_on: str | None) -> np.ndarray:
@@ -119,12 +127,26 @@ class NaslibBenchmark(Benchmark):
         return self._columns[task, split]
 
     def _tasks_held(self, task: str) -> list[str]:
-        """The tasks of this space in the TransNAS file. Args: task: One of them, to open the file with."""
+        """The tasks of this space in the TransNAS file, at least one of them.
+
+        Args:
+            task: One of the space, to open the file with.
+
+        Raises:
+            NaslibError: If the file holds none.
+        """
 
         def ask() -> list[str]:
             database = self._api(task)["api"]
             level = self.space.name.rpartition("_")[2]
-            return list(database.task_list) if level in database.search_spaces else []
+            held = database.task_list if isinstance(database.task_list, (list, tuple)) else []
+            known = [known for known in self.space.tasks if known in held]
+            if level not in database.search_spaces or not known:
+                raise NaslibError(
+                    f"NASLib's benchmark file {self._path(task)} holds nothing of {self.space.name}: its levels are "
+                    f"{shown(database.search_spaces)}, its tasks {shown(database.task_list)}; {_OTHER_FIGURES}"
+                )
+            return known
 
         return ask() if task in self._given else list(self._kept_of(task).value("tasks", ask))
 
@@ -133,7 +155,7 @@ class NaslibBenchmark(Benchmark):
         name = benchmark_files(self.space)[task]
         if name not in self._kept:
             made_by = {"NASLib": _code_hash(self.space), "space": self.space.name, "version": _VERSION}
-            self._kept[name] = KeptOf(naslib_data_folder() / name, made_by)
+            self._kept[name] = KeptOf(self._path(task), made_by, MOST_BYTES)
         return self._kept[name]
 
     # -- queries to NASLib, when nothing is cached ---------------------------------------------------------------------
@@ -156,9 +178,29 @@ class NaslibBenchmark(Benchmark):
 
         return dict(zip(SPLITS, (Metric.TRAIN_ACCURACY, Metric.VAL_ACCURACY, Metric.TEST_ACCURACY)))
 
-    def _query(self, op_indices: Cell, task: str, split: str) -> float:
-        self._graph.set_op_indices(op_indices)
-        return float(self._graph.query(self._metrics[split], task, dataset_api=self._api(task)))
+    def _query(self, arch: Cell, task: str, split: str) -> float:
+        """Query NASLib for one architecture. Raises: NaslibError: If it does not answer with a figure of the task."""
+        api, graph, metric = self._api(task), self._graph, self._metrics[split]
+        try:
+            graph.set_op_indices(self.space.to_naslib(arch))
+            answer = graph.query(metric, task, dataset_api=api)
+            if not isinstance(answer, Real) or isinstance(answer, bool):
+                raise TypeError(f"{shown(answer)} is no number")
+            figure = float(answer)
+        except Exception as err:  # a file of another structure can raise anything
+            raise NaslibError(
+                f"NASLib's benchmark file {self._path(task)} is not whole: NASLib answers no {split} accuracy of "
+                f"{self.space.to_str(arch)} on {task} ({type(err).__name__}: {err}); {_OTHER_FIGURES}"
+            ) from err
+        self._check(task, split, fault_in_figure(self.space, task, arch, figure))
+        return figure
+
+    def _check(self, task: str, split: str, fault: str) -> None:
+        """Raises: NaslibError: If there is a fault in the figures."""
+        if fault:
+            raise NaslibError(
+                f"NASLib's benchmark file {self._path(task)}: {task}/{split} {fault}, or {_OTHER_FIGURES}"
+            )
 
     def _query_all(self, task: str, split: str) -> np.ndarray:
         """Query NASLib for all architectures. Returns: As ``_column``."""
@@ -167,14 +209,8 @@ class NaslibBenchmark(Benchmark):
         column = np.full(self.space.index_size, np.nan)
         bar = tqdm(archs.tolist(), f"NASLib's {task}/{split}", leave=False, disable=not sys.stderr.isatty(), delay=1)
         for index, arch in zip(self.space.index(archs).tolist(), bar):
-            try:
-                column[index] = self._query(self.space.to_naslib(tuple(arch)), task, split)
-            except (LookupError, AssertionError) as err:
-                path = naslib_data_folder() / benchmark_files(self.space)[task]
-                raise NaslibError(
-                    f"NASLib's benchmark file {path} is not whole: NASLib answers no {split} accuracy of "
-                    f"{self.space.to_str(tuple(arch))} on {task} ({err!r}); download it again"
-                ) from err
+            column[index] = self._query(tuple(arch), task, split)
+        self._check(task, split, fault_in_column(self.space, task, archs, column[self.space.index(archs)]))
         return column
 
     def _api(self, task: str) -> Any:
@@ -195,8 +231,21 @@ class NaslibBenchmark(Benchmark):
         except ArchLockError:
             raise
         except Exception as err:  # a pickle that is cut short or of another kind can raise anything
-            path = naslib_data_folder() / benchmark_files(self.space)[task]
-            raise NaslibError(f"NASLib cannot read its benchmark file {path} ({err}); download it again") from err
+            reason = str(err) or type(err).__name__
+            raise NaslibError(
+                f"NASLib cannot read its benchmark file {self._path(task)} ({reason}); {_OTHER_FIGURES}"
+            ) from err
+
+    def _path(self, task: str) -> Path:
+        """The benchmark file of a task."""
+        return naslib_data_folder() / benchmark_files(self.space)[task]
+
+
+def _is_there(path: Path) -> bool:
+    """Whether a benchmark file is there. Raises: NaslibError: If something else has its name."""
+    if os.path.lexists(path) and not path.is_file():
+        raise NaslibError(f"{path} is no file, and NASLib's benchmark file belongs there; put the file there")
+    return path.is_file()
 
 
 def _check_import() -> None:

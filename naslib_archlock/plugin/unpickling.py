@@ -14,10 +14,14 @@ import pickle  # nosec B403 # for its Unpickler, which is restricted here
 import re
 import types
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import IO, Any
 
 import numpy as np
+
+from ..store.pickle_limits import MOST_NODES, check_pickle
+from ..store.reading import UnreadableError
 
 _MAGIC = 0x1950A86A20F9469CFC6C  # the first pickle in a file of torch before 1.6
 _TEXT = "utf-8"  # torch reads text that Python 2 pickled in this encoding
@@ -102,10 +106,49 @@ def _array(data: Any, of: Any, shape: Any, order: Any) -> Any:
     return np.frombuffer(_checked_bytes(data), _dtype_of(of)).reshape(shape, order=order)
 
 
-_PLAIN = (bool, bytearray, bytes, complex, dict, float, frozenset, int, list, set, str, tuple)
+def _empty(kind: type) -> Callable[..., Any]:
+    """A type that a pickle names as a factory of values, and calls without arguments."""
+
+    def make(*args: Any) -> Any:
+        if args:
+            raise RefusedPickle(f"{kind.__name__}, called with a value")
+        return kind()
+
+    return make
+
+
+def _of_text_or_numbers(kind: type) -> Callable[..., Any]:
+    """A type that is called with bytes, text or floats; ``bytes`` of a number would fill the memory with zeros."""
+
+    def make(*args: Any) -> Any:
+        if not all(isinstance(arg, (bytes, str, float)) for arg in args):
+            raise RefusedPickle(f"{kind.__name__}, called with {', '.join(type(arg).__name__ for arg in args)}")
+        return kind(*args)
+
+    return make
+
+
+def _of_elements(kind: type) -> Callable[..., Any]:
+    """A type whose elements are hashed when it is called, with a list of plain values."""
+
+    def make(*args: Any) -> Any:
+        for arg in args:
+            if not isinstance(arg, (list, tuple)) or any(isinstance(v, tuple) and not _is_flat(v) for v in arg):
+                raise RefusedPickle(f"{kind.__name__}, called with something else than a list of plain values")
+        return kind(*args)
+
+    return make
+
+
+def _is_flat(values: tuple[Any, ...]) -> bool:
+    return len(values) <= MOST_NODES and not any(isinstance(value, tuple) for value in values)
+
+
 _NUMBERS: dict[str, Any] = {
-    **{f"builtins.{made.__name__}": made for made in _PLAIN},
-    "collections.OrderedDict": collections.OrderedDict,
+    **{f"builtins.{kind.__name__}": _empty(kind) for kind in (bool, dict, float, int, list, str, tuple)},
+    **{f"builtins.{kind.__name__}": _of_text_or_numbers(kind) for kind in (bytearray, bytes, complex)},
+    **{f"builtins.{kind.__name__}": _of_elements(kind) for kind in (frozenset, set)},
+    "collections.OrderedDict": _of_elements(collections.OrderedDict),
     "collections.defaultdict": collections.defaultdict,
     "_codecs.encode": _text_as_bytes,
     "numpy.dtype": _number_type,
@@ -137,13 +180,33 @@ class _NumbersUnpickler(_Unpickler):
         raise RefusedPickle("a tensor, or something else that is not in the pickle itself")
 
 
-def read_numbers(file: IO[bytes]) -> Any:
-    """What the pickle at the place in a file holds. Raises: RefusedPickle; of a damaged one anything."""
+Once = Callable[[str, Callable[[], None]], Any]  # runs a check, or knows by its name that the file passed it before
+
+
+def _each_time(name: str, check: Callable[[], None]) -> None:
+    check()
+
+
+def read_numbers(file: IO[bytes], once: Once = _each_time) -> Any:
+    """What the pickle at the place in a file holds.
+
+    Args:
+        file: a file that can be read twice.
+        once: how the check of ``store.pickle_limits`` is run, which takes longer than reading.
+
+    Raises: RefusedPickle; of a damaged one anything.
+    """
+    start = file.tell()
+    try:
+        once(f"pickle at {start}", lambda: check_pickle(file.read()))
+    except UnreadableError as err:
+        raise pickle.UnpicklingError(f"it {err}") from err
+    file.seek(start)
     return _NumbersUnpickler(file, encoding=_TEXT).load()
 
 
-def read_numbers_of_torch(path: Path) -> Any:
-    """What a file of ``torch.save`` holds, if there are no tensors in it.
+def read_numbers_of_torch(path: Path, once: Once = _each_time) -> Any:
+    """What a file of ``torch.save`` holds, if there are no tensors in it. ``once`` is that of ``read_numbers``.
 
     Not by ``torch.load``: its ``weights_only`` is not in torch 1.12, knows no NumPy numbers before 2.5, and has let
     programs through before 2.6 (CVE-2025-32434). Raises: as ``read_numbers``.
@@ -151,14 +214,16 @@ def read_numbers_of_torch(path: Path) -> Any:
     with path.open("rb") as file:
         if zipfile.is_zipfile(file):
             with zipfile.ZipFile(file) as archive:
-                (member,) = (name for name in archive.namelist() if name.endswith("/data.pkl"))
-                return read_numbers(io.BytesIO(archive.read(member)))
+                (member,) = (found for found in archive.infolist() if found.filename.endswith("/data.pkl"))
+                if member.compress_type != zipfile.ZIP_STORED:  # it could unpack to any size
+                    raise pickle.UnpicklingError("it is packed, and torch.save packs nothing")
+                return read_numbers(io.BytesIO(archive.read(member)), once)
         file.seek(0)
-        if read_numbers(file) != _MAGIC:
+        if read_numbers(file, once) != _MAGIC:
             raise pickle.UnpicklingError("it is not a file of torch.save")
         for _what in ("version", "machine"):
-            read_numbers(file)
-        return read_numbers(file)
+            read_numbers(file, once)
+        return read_numbers(file, once)
 
 
 class _WeightsUnpickler(_Unpickler):

@@ -23,7 +23,7 @@ from ..spaces.cells import N_SLOTS
 from ..spaces.space import SearchSpace
 from ..store.cache import KeptOf
 from ..store.files import write_bytes
-from ..store.reading import UnreadableError, parse_json, read_regular
+from ..store.reading import UnreadableError, parse_json, plain_or_packed, read_regular
 from ..tasks.names import whole_task
 
 # The 13 proxies of NASLib's ``ZeroCost``.
@@ -177,9 +177,8 @@ def zero_cost_file_name(space: SearchSpace) -> str:
 
 
 def find_zero_cost(folder: Path, space: SearchSpace) -> Path | None:
-    """The zero-cost file of a space in a folder: the plain file, else the compressed one, else None."""
-    name = zero_cost_file_name(space)
-    return next((path for path in (folder / name, folder / f"{name}.gz") if path.is_file()), None)
+    """The zero-cost file of a space in a folder by the rule of ``plain_or_packed``, or None."""
+    return plain_or_packed(folder / zero_cost_file_name(space))
 
 
 def write_zero_cost(path: Path, tables: Iterable[ZeroCostScores]) -> None:

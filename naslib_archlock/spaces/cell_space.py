@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from typing import Any, NamedTuple
 
@@ -12,6 +12,7 @@ from . import cells as c
 from . import features as f
 from . import notation
 from .cells import Cell
+from .metrics import Metric
 from .space import SearchSpace
 
 
@@ -53,7 +54,7 @@ class CellSpace(SearchSpace):
         name: str,
         n_codes: int,
         notation: Notation,
-        tasks: tuple[str, ...],
+        metrics: Mapping[str, Metric],
         shares_images: bool = True,
         naslib_network: str = "",
         is_embedded: bool = False,
@@ -64,7 +65,7 @@ class CellSpace(SearchSpace):
             notation: how the space writes its cells.
             naslib_network: the space's own name by default.
         """
-        self.name, self.n_codes, self.tasks, self.shares_images = name, n_codes, tasks, shares_images
+        self.name, self.n_codes, self.metrics, self.shares_images = name, n_codes, metrics, shares_images
         self.naslib_network, self.is_embedded = naslib_network or name, is_embedded
         self._notation = notation
 

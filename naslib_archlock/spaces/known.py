@@ -3,29 +3,46 @@
 ``nasbench201``, ``transbench101_micro`` and ``digits`` hold canonical cells (``cells``). The cells of the last two are
 those cells of the first that never pool, so all three belong to the family ``cell`` and share rankers.
 ``transbench101_macro`` is a family of its own. NASLib has all of these spaces but ``digits``, the space of the embedded
-benchmark.
+benchmark. Each task of a known benchmark states its metric here (``metrics``), and the order of the tasks is the order
+in which they are written.
 """
 
 from __future__ import annotations
 
 from ..errors import unknown
+from . import metrics as m
 from .cell_space import NASBENCH201_NOTATION, TRANSBENCH101_MICRO_NOTATION, CellSpace
 from .macro_space import MacroSpace
 from .space import SearchSpace
 
-_TNB_TASKS = ("class_scene", "class_object", "jigsaw", "room_layout", "segmentsemantic", "normal", "autoencoder")
+_TNB_METRICS = {
+    "class_scene": m.TOP_1,
+    "class_object": m.TOP_1,
+    "jigsaw": m.TOP_1,
+    "room_layout": m.NEGATIVE_LOSS,
+    "segmentsemantic": m.PIXEL_ACCURACY,
+    "normal": m.SSIM,
+    "autoencoder": m.SSIM,
+}
 NASBENCH201 = CellSpace(
-    "nasbench201", 5, NASBENCH201_NOTATION, ("cifar10", "cifar100", "ImageNet16-120", "ninapro"), shares_images=False
+    "nasbench201",
+    5,
+    NASBENCH201_NOTATION,
+    dict.fromkeys(("cifar10", "cifar100", "ImageNet16-120", "ninapro"), m.TOP_1),
+    shares_images=False,
 )
-TRANSBENCH101_MICRO = CellSpace("transbench101_micro", 4, TRANSBENCH101_MICRO_NOTATION, _TNB_TASKS)
-TRANSBENCH101_MACRO = MacroSpace(_TNB_TASKS)
+TRANSBENCH101_MICRO = CellSpace("transbench101_micro", 4, TRANSBENCH101_MICRO_NOTATION, _TNB_METRICS)
+TRANSBENCH101_MACRO = MacroSpace(_TNB_METRICS)
 NASLIB_SPACES: tuple[SearchSpace, ...] = (NASBENCH201, TRANSBENCH101_MICRO, TRANSBENCH101_MACRO)
 # It writes its cells as NAS-Bench-201 does, because a TransNAS string also names the skeleton of that benchmark.
 DIGITS = CellSpace(
     "digits",
     4,
     NASBENCH201_NOTATION,
-    ("digit", "rotation", "jigsaw", "noise", "autoencoder", "edges"),
+    {
+        **dict.fromkeys(("digit", "rotation", "jigsaw"), m.TOP_1),
+        **dict.fromkeys(("noise", "autoencoder", "edges"), m.EXPLAINED_VARIANCE),
+    },
     naslib_network="nasbench201",
     is_embedded=True,
 )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cache
 
 import numpy as np
@@ -11,6 +11,7 @@ import numpy as np
 from ..errors import CellError, shown
 from . import cells as c
 from .cells import Cell
+from .metrics import Metric
 from .space import SearchSpace
 
 
@@ -28,8 +29,8 @@ class MacroSpace(SearchSpace):
     shares_images = True
     _STRING = re.compile(r"64-([1-4]{4,6})-basic")
 
-    def __init__(self, tasks: tuple[str, ...]) -> None:
-        self.tasks = tasks
+    def __init__(self, metrics: Mapping[str, Metric]) -> None:
+        self.metrics = metrics
 
     def _check(self, codes: Sequence[int]) -> Cell:
         """The architecture of six codes. Raises: CellError: if the space does not contain it."""

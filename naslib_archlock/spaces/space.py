@@ -13,7 +13,7 @@ A method whose ability is missing raises a ``ConfigError``.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
 from typing import Any
 
@@ -22,6 +22,7 @@ import numpy as np
 from ..errors import CellError, ConfigError, unknown
 from . import cells as c
 from .cells import Cell
+from .metrics import Metric
 
 
 class SearchSpace(ABC):
@@ -31,7 +32,7 @@ class SearchSpace(ABC):
         name: as NASLib calls the space.
         family: spaces of one family share rankers, so they number and encode architectures alike.
         n_codes: each of the six codes of an architecture lies in ``[0, n_codes)``.
-        tasks: the tasks of the space's benchmark; a table may hold fewer.
+        metrics: task -> what its figures are, for the tasks of the space's benchmark; a table may hold fewer.
         shares_images: whether these are tasks on the same images.
         is_product: whether every tuple of six codes is an architecture.
         is_embedded: whether the package holds the benchmark, its images and their zero-cost scores.
@@ -45,7 +46,7 @@ class SearchSpace(ABC):
     name: str
     family: str
     n_codes: int
-    tasks: tuple[str, ...]
+    metrics: Mapping[str, Metric]
     shares_images: bool
     is_product: bool = False
     is_embedded: bool = False
@@ -96,6 +97,16 @@ class SearchSpace(ABC):
     def distinct(self) -> np.ndarray:
         """One usable architecture of each distinct function, as ``n x 6`` int64."""
         return self.all()
+
+    def is_usable(self, archs: Any) -> np.ndarray:
+        """Whether each of ``n x 6`` codes connects input and output, ``n`` booleans; the others can learn nothing."""
+        usable: np.ndarray = self._is_usable[self.index(self.representatives(archs))]
+        return usable
+
+    @property
+    def tasks(self) -> tuple[str, ...]:
+        """The tasks of the space's benchmark; a table may hold fewer."""
+        return tuple(self.metrics)
 
     # -- numbers and encodings -----------------------------------------------------------------------------------------
 

@@ -23,6 +23,7 @@ import numpy as np
 from ..errors import OutputError
 from .digests import digest, file_digest
 from .files import write_bytes
+from .reading import MOST_BYTES, UnreadableError, check_regular
 
 _FORMAT = 1  # raise it when these files mean something else than before
 _SETTLED_NS = 2_000_000_000  # FAT has the coarsest time stamps of all file systems in use
@@ -61,20 +62,22 @@ def _stat(path: Path) -> list[int]:
 class KeptOf:
     """Arrays that are made from the content of one file."""
 
-    def __init__(self, source: Path, made_by: Any) -> None:
+    def __init__(self, source: Path, made_by: Any, most_bytes: int = MOST_BYTES) -> None:
         """Name the file.
 
         Args:
             source: the file that the arrays are made from.
             made_by: everything else that the arrays depend on, as JSON can hold it. Raise a number in it when other
                 arrays are made from the same content.
+            most_bytes: a larger file is not hashed, because its reader refuses it.
         """
         self._source = source
         self._facts: dict[str, Any] | None = None
         try:
+            check_regular(source, most_bytes)
             self._stat = _stat(source)
             self._facts = {"source": content_hash(source), "made by": made_by}
-        except OSError:
+        except (OSError, UnreadableError):
             pass  # nothing is kept then, and the reader of the file reports what is wrong with it
 
     def array(self, name: str, make: Callable[[], np.ndarray]) -> np.ndarray:

@@ -10,8 +10,11 @@ from __future__ import annotations
 import gzip
 import io
 import json
+import os
 import stat
+import warnings
 import zlib
+from collections import Counter
 from collections.abc import Hashable
 from pathlib import Path
 from typing import Any
@@ -26,6 +29,7 @@ _LARGEST_TEXT = (
 )  # bytes of a YAML file; PyYAML takes a second to read so many, and seconds if they are one long number
 _MOST_NODES, _MOST_LEVELS = 100_000, 50  # limits of a YAML file when its aliases are written out
 _MOST_CHARACTERS = 1_000_000
+MOST_BYTES = 1 << 28  # of a table, a JSON file or an array, unpacked; real ones have a few million bytes
 _MOST_UNPACKED, _MOST_RATIO = (
     16 << 20,
     200,
@@ -36,12 +40,41 @@ class UnreadableError(Exception):
     """What is wrong with a file, to be put behind its name: ``cannot be read (...)``, ``is not YAML (...)``."""
 
 
+def plain_or_packed(path: Path) -> Path | None:
+    """The file of this name, else the one of this name and ``.gz``, else None. A warning says it if both are there."""
+    packed = path.with_name(f"{path.name}.gz")
+    present = [found for found in (path, packed) if os.path.lexists(found)]
+    if len(present) > 1:
+        warnings.warn(f"{path} is read, and {packed.name} beside it is not; remove one of the two", stacklevel=2)
+    return present[0] if present else None
+
+
+def check_regular(path: Path, most_bytes: int = MOST_BYTES) -> None:
+    """Check that reading a file ends: no pipe, no device, no more bytes than ``most_bytes``.
+
+    Raises: OSError: if there is no such file; UnreadableError.
+    """
+    found = path.stat()
+    if not stat.S_ISREG(found.st_mode):  # reading a pipe would block, and reading a device would never end
+        raise UnreadableError("cannot be read (it is no file)")
+    if found.st_size > most_bytes:
+        raise _too_large(f"has {found.st_size:,} bytes", most_bytes)
+
+
+def _too_large(what: str, most_bytes: int) -> UnreadableError:
+    return UnreadableError(f"is too large (it {what}, and at most {most_bytes:,} are read)")
+
+
+def regular_bytes(path: Path) -> bytes:
+    """The content of a file as it is. Raises: as ``check_regular``."""
+    check_regular(path)
+    return path.read_bytes()
+
+
 def read_regular(path: Path) -> bytes:
     """The content of a file, unpacked if its name ends in ``.gz``. Raises: UnreadableError."""
     try:
-        if not stat.S_ISREG(path.stat().st_mode):  # reading a pipe would block, and reading a device would never end
-            raise UnreadableError("cannot be read (it is no file)")
-        raw = path.read_bytes()
+        raw = regular_bytes(path)
         return _unpacked(raw) if path.suffix == ".gz" else raw
     except (EOFError, zlib.error, gzip.BadGzipFile) as err:
         raise UnreadableError(f"cannot be read (it is cut short or not gzip: {err})") from err
@@ -57,6 +90,8 @@ def _unpacked(raw: bytes) -> bytes:
             size += len(block)
             if size > most:
                 raise UnreadableError(f"cannot be read (it unpacks to more than {_MOST_RATIO} times its size)")
+            if size > MOST_BYTES:
+                raise _too_large("unpacks to more bytes", MOST_BYTES)
     return b"".join(blocks)
 
 
@@ -152,15 +187,24 @@ def _measure(node: yaml.Node, known: dict[int, tuple[int, int, int] | None]) -> 
 
 
 def parse_json(raw: bytes) -> Any:
-    """What a JSON file holds. Raises: UnreadableError."""
+    """What a JSON file holds. Unlike Python, it refuses equal keys. Raises: UnreadableError."""
     try:
-        return json.loads(raw.decode("utf-8"))
+        return json.loads(raw.decode("utf-8"), object_pairs_hook=_object)
     except UnicodeDecodeError as err:
         raise UnreadableError(f"cannot be read ({err})") from err
     except RecursionError as err:
         raise UnreadableError("is not JSON that can be read (it is nested too deeply)") from err
     except ValueError as err:  # an integer of 5,000 digits is a ValueError, too
         raise UnreadableError(f"is not valid JSON ({err})") from err
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Raises: UnreadableError: if two keys are equal."""
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        key = Counter(key for key, _ in pairs).most_common(1)[0][0]
+        raise UnreadableError(f"is not valid JSON (the key {shown(key)} occurs twice in one object)")
+    return found
 
 
 def _reason(err: Exception) -> str:

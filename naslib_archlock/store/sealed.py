@@ -14,6 +14,7 @@ from typing import Any
 
 from .digests import digest
 from .files import write_bytes
+from .reading import UnreadableError, regular_bytes
 
 
 class DamagedError(ValueError):
@@ -43,7 +44,10 @@ def write(path: Path, content: Any) -> None:
 
 def read(path: Path) -> Any:
     """The content of a file that ``write`` wrote. Raises: OSError; DamagedError."""
-    return unseal(path.read_bytes())
+    try:
+        return unseal(regular_bytes(path))
+    except UnreadableError as err:
+        raise DamagedError(f"it {err}") from err
 
 
 def read_all(paths: Iterable[Path]) -> dict[Path, Any]:

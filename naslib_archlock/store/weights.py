@@ -18,7 +18,10 @@ import torch
 from torch import Tensor
 
 from .digests import digest
+from .reading import UnreadableError, check_regular
 from .sealed import DamagedError
+
+_MOST_BYTES = 1 << 36  # of a file that is mapped, not read: another model may have billions of weights
 
 
 def encode(tensors: Mapping[str, Tensor], file_format: str, about: Mapping[str, Any]) -> bytes:
@@ -37,13 +40,17 @@ def decode(path: Path, file_format: str) -> tuple[dict[str, str], dict[str, Tens
         OSError, safetensors.SafetensorError.
         DamagedError: if it does not match its checksum.
     """
+    try:
+        check_regular(path, _MOST_BYTES)
+    except UnreadableError as err:
+        raise DamagedError(f"it {err}") from err
     with safetensors.safe_open(str(path), framework="np") as f:
         metadata = f.metadata() or {}
         if file_format not in metadata:
             return metadata, {}
         try:
             arrays = {name: f.get_tensor(name) for name in f.keys()}  # noqa: SIM118  # it is no mapping
-        except TypeError as err:  # NumPy lacks the type of these numbers
+        except (TypeError, AttributeError) as err:  # NumPy lacks the type of these numbers
             raise DamagedError(str(err)) from err
     try:
         about = json.loads(metadata[file_format])["about"]

@@ -20,6 +20,7 @@ import numpy as np
 from ..benchmarks.source_oracle import SourceOracle, budget_floor
 from ..errors import ConfigError, SearchError, shown
 from ..spaces.cells import Cell
+from ..spaces.metrics import LARGEST
 from ..spaces.space import SearchSpace
 from .fitness import Fitness
 
@@ -126,14 +127,17 @@ class Search(ABC):
             arch: what ``ask`` returned.
             source_accuracy: in the task's own unit, where higher is better; None only in a search without look-ups.
         Raises:
-            SearchError: if it was not asked for, its accuracy is missing, or it is not finite.
+            SearchError: if it was not asked for, its accuracy is missing, or it is not finite or too large.
         """
         arch = tuple(arch)
         if arch not in self._pending:
             raise SearchError(f"{shown(arch)} was not asked for, or was told before; tell what ask() returned, once")
         if self.uses_source_accuracy:
-            if source_accuracy is None or not np.isfinite(source_accuracy):
-                raise SearchError(f"the source accuracy of {arch} is {source_accuracy}; a finite number is needed")
+            if source_accuracy is None or not abs(source_accuracy) <= LARGEST:  # NaN is not, either
+                raise SearchError(
+                    f"the source accuracy of {arch} is {source_accuracy}; a finite number is needed, of at "
+                    f"most {LARGEST:g} in size"
+                )
             source_accuracy = self.oracle.record(arch, float(source_accuracy))
         self._pending.remove(arch)
         fitness, source_rank = self._judge(arch)

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import gzip
+import os
 from pathlib import Path
 
 import numpy as np
@@ -23,7 +24,8 @@ HEADER = "arch,note,normal/train,normal/val,normal/test,normal/zen,room_layout/v
 
 
 def value(row: int, column: int) -> float:
-    return (row * 7 + column * 13) % 100 / 10 - 3
+    """A figure of normal (columns 0 to 2), which may be negative, or of room_layout (all others), a negative loss."""
+    return (row * 7 + column * 13) % 100 / 80 - (0.3 if column < 3 else 3)
 
 
 def lines() -> list[str]:
@@ -187,7 +189,7 @@ def test_doubled_and_nameless_columns_are_refused(tmp_path, header, message):
 
 
 def test_missing_tables_name_the_folder_and_the_files(tmp_path):
-    with pytest.raises(TableError, match=f"expected {SPACE.name}.csv.gz or {SPACE.name}.csv") as caught:
+    with pytest.raises(TableError, match=f"expected {SPACE.name}.csv or {SPACE.name}.csv.gz") as caught:
         find_table(tmp_path, SPACE)
     assert str(tmp_path) in str(caught.value)
     with pytest.raises(TableError, match="cannot be read"):
@@ -327,7 +329,7 @@ def test_the_second_process_does_not_open_the_table(write, run_watched, settle):
 
 
 def test_a_changed_table_is_read_anew(write, parsed):
-    for number in ("1.5", "2.5"):
+    for number in ("0.5", "0.25"):
         benchmark = read_table(write(with_field(7, "normal/val", number)), SPACE)
         assert benchmark.accuracy(ARCHS[6], task="normal", split="val") == float(number)
     assert len(parsed) == 2
@@ -384,3 +386,25 @@ def test_a_real_figure_by_eye(shared_data):
     cell = (3, 3, 4, 1, 3, 1)
     assert benchmark.accuracy(cell, task="cifar10", split="val") == 90.7693
     assert benchmark.accuracy(cell, task="ImageNet16-120", split="test") == 44.0333
+
+
+def test_of_a_plain_and_a_packed_table_the_plain_one_is_read(write, tmp_path):
+    write(lines(), packed=True)
+    plain = write(with_field(7, "normal/val", "0.75"))
+    with pytest.warns(UserWarning, match="is read, and .* beside it is not"):
+        assert find_table(tmp_path, SPACE) == plain
+
+
+def test_a_table_of_gigabytes_is_not_hashed_either(tmp_path, monkeypatch):
+    monkeypatch.setattr("naslib_archlock.store.cache.content_hash", lambda path: pytest.fail("it was hashed"))
+    path = tmp_path / f"{SPACE.name}.csv"
+    with path.open("wb") as f:
+        f.truncate(1 << 40)
+    with pytest.raises(TableError, match="is too large"):
+        read_table(path, SPACE)
+
+
+def test_a_pipe_by_the_name_of_a_table_is_not_waited_for(tmp_path):
+    os.mkfifo(tmp_path / f"{SPACE.name}.csv")
+    with pytest.raises(TableError, match="it is no file"):
+        read_table(find_table(tmp_path, SPACE), SPACE)

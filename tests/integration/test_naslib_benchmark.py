@@ -6,10 +6,13 @@ import csv
 import gzip
 import io
 import json
+import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -219,7 +222,7 @@ def test_a_database_that_lacks_an_architecture_is_refused_and_not_kept(own_cache
     monkeypatch.setattr(sys.modules["naslib.utils"], "get_dataset_api", lambda space, task: {"nb201_data": answers})
     with pytest.raises(NaslibError) as error:
         NaslibBenchmark(NASBENCH201).accuracy((3,) * 6, task="cifar100", split="val")
-    for part in (missing, "nb201_cifar100_full_training.pickle", "not whole", "download it again"):
+    for part in (missing, "nb201_cifar100_full_training.pickle", "not whole", "download the file again"):
         assert part in str(error.value)
     assert "cifar100/val" not in kept_names(own_cache)
 
@@ -287,12 +290,90 @@ def test_unknown_task_and_split(name, benchmarks):
         benchmarks[name].accuracy((3,) * 6, task=task, split="valid")
 
 
-def test_a_space_that_the_database_lacks(dataset_apis):
-    api = dataset_apis["transbench101_micro"]
-    if "macro" in api["api"].search_spaces:
-        pytest.skip("NASLib's TransNAS file here holds the macro space")
-    with pytest.raises(NaslibError, match=r"files of transbench101_macro are not in .*transnas-bench"):
-        NaslibBenchmark(TRANSBENCH101_MACRO, {"class_scene": api})
+@pytest.mark.parametrize(
+    ("levels", "tasks"),
+    [(["micro"], ["class_scene", "normal"]), (["macro"], ["cifar10"]), (["macro"], []), (["macro"], "normal"),
+     (["macro"], 7), (["macro"], None), ([], [])],
+)  # fmt: skip
+def test_a_file_that_holds_nothing_of_the_space_is_not_said_to_be_missing(levels, tasks):
+    api = SimpleNamespace(search_spaces=levels, task_list=tasks)
+    with pytest.raises(NaslibError) as error:
+        NaslibBenchmark(TRANSBENCH101_MACRO, {"class_scene": {"api": api, "task": "class_scene"}})
+    for part in ("holds nothing of transbench101_macro", "transnas-bench_v10141024.pth", str(levels), str(tasks)):
+        assert part in str(error.value)
+
+
+class Stranger:
+    """What no file holds."""
+
+
+WRONG_FIGURES = {
+    "NaN": [np.nan], "infinity": [np.inf], "minus infinity": [-np.inf], "above 100": [100.5], "negative": [-1.0],
+    "near the largest float": [1.7e308], "too large": [10**400], "complex": [1j], "text": ["90.1"], "nothing": [None],
+    "true": [True], "no series": 90.1, "a text as the series": "90", "an empty series": [], "a list in it": [[90.1]],
+    "an array of one": [np.array([90.1])], "a mapping": {"last": 90.1}, "a set": {90.1}, "something": Stranger(),
+}  # fmt: skip
+
+
+@pytest.fixture
+def figures(own_cache: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
+    """What NASLib reads from its file of cifar100: good figures, which a test spoils."""
+    archs = NASBENCH201.all()
+    accuracies = np.where(NASBENCH201.is_usable(archs), 50.0, 1.0).tolist()
+    texts = [NASBENCH201.to_str(tuple(arch)) for arch in archs.tolist()]
+    content: dict[str, Any] = {t: {"cifar100": {"eval_acc1es": [a]}} for t, a in zip(texts, accuracies)}
+    database = {"nb201_data": content}
+    monkeypatch.setattr(sys.modules["naslib.utils"], "get_dataset_api", lambda space, task: database)
+    return database
+
+
+def look_up() -> float:
+    return NaslibBenchmark(NASBENCH201).accuracy((3,) * 6, task="cifar100", split="val")
+
+
+def refused(own_cache: Path, *parts: str) -> None:
+    with pytest.raises(NaslibError) as error:
+        look_up()
+    for part in ("nb201_cifar100_full_training.pickle", "download the file again", *parts):
+        assert part in str(error.value)
+    assert "cifar100/val" not in kept_names(own_cache)
+
+
+@pytest.mark.parametrize("what", WRONG_FIGURES)
+def test_one_wrong_figure_in_naslibs_file(what, figures, own_cache):
+    assert look_up() == 50.0
+    shutil.rmtree(own_cache)
+    arch = list(figures["nb201_data"])[7]  # the search would not look it up
+    figures["nb201_data"][arch]["cifar100"]["eval_acc1es"] = WRONG_FIGURES[what]
+    refused(own_cache, arch)
+
+
+@pytest.mark.parametrize(
+    "spoil",
+    [lambda good: list(good.items()), lambda good: None, lambda good: "text", lambda good: 5, lambda good: {},
+     lambda good: {arch: [1, 2] for arch in good}, lambda good: dict.fromkeys(good), lambda good: list(good),
+     lambda good: {arch: {"cifar10-valid": entry["cifar100"]} for arch, entry in good.items()},
+     lambda good: {arch: {"cifar100": [entry]} for arch, entry in good.items()},
+     lambda good: {arch: entry["cifar100"] for arch, entry in good.items()}],
+)  # fmt: skip
+def test_another_structure_in_naslibs_file(spoil, figures, own_cache):
+    figures["nb201_data"] = spoil(figures["nb201_data"])
+    refused(own_cache, "is not whole")
+
+
+@pytest.mark.parametrize("spoil", [lambda accuracy: accuracy / 100, lambda accuracy: 100 - accuracy])
+def test_another_metric_in_naslibs_file(spoil, figures, own_cache):
+    for entry in figures["nb201_data"].values():
+        entry["cifar100"]["eval_acc1es"] = [spoil(entry["cifar100"]["eval_acc1es"][0])]
+    refused(own_cache, "cifar100 has top-1 accuracy in %")
+
+
+@pytest.mark.parametrize("make", [os.mkfifo, os.mkdir, lambda path: os.symlink("/dev/zero", path)])
+def test_something_else_by_the_name_of_a_file_is_not_said_to_be_missing(make, monkeypatch, tmp_path):
+    monkeypatch.setattr(module, "naslib_data_folder", lambda: tmp_path)
+    make(tmp_path / "nb201_cifar10_full_training.pickle")
+    with pytest.raises(NaslibError, match="nb201_cifar10_full_training.pickle is no file"):
+        NaslibBenchmark(NASBENCH201)
 
 
 def test_missing_files_are_named_with_their_folder(monkeypatch, tmp_path):

@@ -176,8 +176,8 @@ class Setting:
 
 
 def noise(name: str, values: np.ndarray) -> np.ndarray:
-    """Other numbers, drawn with the column's name as seed."""
-    return np.random.default_rng(zlib.crc32(name.encode())).uniform(0, 100, len(values))
+    """Other numbers in the column's range, drawn with the column's name as seed."""
+    return np.random.default_rng(zlib.crc32(name.encode())).uniform(values.min(), values.max(), len(values))
 
 
 def noisy_accuracies(scores: dict[str, Any]) -> None:

@@ -211,3 +211,25 @@ def test_what_is_no_file_of_torch(tmp_path):
         archive.writestr("readme.txt", "no pickle")
     with pytest.raises(ValueError, match="unpack"):
         read_numbers_of_torch(tmp_path / "z.pth")
+
+
+@pytest.mark.parametrize("call", [
+    b"cbuiltins\nbytes\n(L99999999999L\ntR.", b"cbuiltins\nbytearray\n(L99999999999L\ntR.",
+    b"cbuiltins\nstr\n((ltR.", b"cbuiltins\ntuple\n((ltR.", b"cbuiltins\nset\n((((ttltR.",
+])  # fmt: skip
+def test_calls_that_could_fill_the_memory_or_never_be_done(call):
+    with pytest.raises(RefusedPickle):
+        read_numbers(io.BytesIO(call))
+
+
+def test_a_file_is_checked_by_whoever_knows_it():
+    asked = []
+    assert read_numbers(io.BytesIO(pickle.dumps(1)), lambda name, check: asked.append(name)) == 1
+    assert asked == ["pickle at 0"]
+
+
+def test_a_packed_file_of_torch_is_refused(tmp_path):
+    with zipfile.ZipFile(tmp_path / "t.pth", "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("t/data.pkl", pickle.dumps(bytes(1 << 20)))
+    with pytest.raises(pickle.UnpicklingError, match="it is packed"):
+        read_numbers_of_torch(tmp_path / "t.pth")

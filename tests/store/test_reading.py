@@ -6,7 +6,14 @@ import os
 import pytest
 
 from naslib_archlock.store import reading
-from naslib_archlock.store.reading import UnreadableError, parse_json, parse_yaml, read_regular, read_yaml
+from naslib_archlock.store.reading import (
+    UnreadableError,
+    parse_json,
+    parse_yaml,
+    plain_or_packed,
+    read_regular,
+    read_yaml,
+)
 
 
 def bomb(levels: int, line: str = "{b}: &{b} [{many}]") -> str:
@@ -104,3 +111,37 @@ def test_what_is_no_file_is_not_waited_for(tmp_path):
     for path in (tmp_path / "pipe", tmp_path, type(tmp_path)("/dev/zero")):
         with pytest.raises(UnreadableError, match="it is no file"):
             read_regular(path)
+
+
+@pytest.mark.parametrize("raw", [b'{"a": 1, "b": 2, "a": 1}', b'[{"x": {"a": 1, "\\u0061": 2}}]'])
+def test_equal_keys_of_json_are_refused(raw):
+    with pytest.raises(UnreadableError, match="the key 'a' occurs twice in one object"):
+        parse_json(raw)
+
+
+@pytest.mark.parametrize("size", [3 << 30, 1 << 40])
+def test_large_files_are_refused_by_their_size(tmp_path, size):
+    for name in ("t.csv", "t.csv.gz", "zc.json"):
+        with (tmp_path / name).open("wb") as f:
+            f.truncate(size)
+        with pytest.raises(UnreadableError, match=f"is too large .it has {size:,} bytes, and at most 268,435,456"):
+            read_regular(tmp_path / name)
+
+
+def test_a_packed_file_unpacks_to_no_more_than_a_plain_one_may_have(tmp_path, monkeypatch):
+    monkeypatch.setattr(reading, "MOST_BYTES", 1 << 20)
+    (tmp_path / "t.csv.gz").write_bytes(gzip.compress(bytes((1 << 20) + 1)))
+    with pytest.raises(UnreadableError, match="is too large"):
+        read_regular(tmp_path / "t.csv.gz")
+
+
+def test_one_rule_for_two_files_of_one_name(tmp_path):
+    plain, packed = tmp_path / "t.csv", tmp_path / "t.csv.gz"
+    assert plain_or_packed(plain) is None
+    packed.touch()
+    assert plain_or_packed(plain) == packed
+    plain.touch()
+    with pytest.warns(UserWarning, match=r"t.csv is read, and t.csv.gz beside it is not"):
+        assert plain_or_packed(plain) == plain
+    packed.unlink()
+    assert plain_or_packed(plain) == plain

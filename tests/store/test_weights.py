@@ -1,7 +1,9 @@
 from __future__ import annotations
 
 import json
+import os
 import struct
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -56,3 +58,21 @@ def test_a_file_of_another_kind_is_an_error(path, content):
     path.write_bytes(content)
     with pytest.raises(safetensors.SafetensorError):
         weights.decode(path, FORMAT)
+
+
+@pytest.mark.parametrize("name", ["float8_e4m3fn", "float8_e5m2", "bfloat16"])
+def test_numbers_that_numpy_lacks_are_an_error_of_ours(tmp_path, name):
+    safetensors_torch = pytest.importorskip("safetensors.torch")
+    if not hasattr(torch, name):
+        pytest.skip(f"this torch has no {name}")
+    tensors = {"a": torch.zeros(2).to(getattr(torch, name))}
+    (tmp_path / "w.safetensors").write_bytes(safetensors_torch.save(tensors, {"fmt": "{}"}))
+    with pytest.raises(DamagedError):
+        weights.decode(tmp_path / "w.safetensors", "fmt")
+
+
+def test_a_pipe_or_a_device_is_not_waited_for(tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    for path in (tmp_path / "pipe", Path("/dev/zero"), tmp_path):
+        with pytest.raises(DamagedError, match="it is no file"):
+            weights.decode(path, "fmt")
