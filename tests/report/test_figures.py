@@ -5,6 +5,7 @@ import sys
 import warnings
 import xml.etree.ElementTree as ElementTree
 
+import matplotlib
 import numpy as np
 import pandas as pd
 import pytest
@@ -202,3 +203,13 @@ def test_files_hold_no_date_and_no_version(statistics):
     for data in (svg(figure), png(figure)):
         assert b"dc:date" not in data
         assert b"atplotlib" not in data.replace(b"matplotlib.axis", b"")
+
+
+def test_pictures_have_settings_of_their_own(statistics, users_settings):
+    def files() -> list[bytes]:
+        return [write(figure) for figure in all_figures(statistics).values() for write in (png, svg)]
+
+    ours = files()
+    with matplotlib.rc_context(users_settings):
+        assert files() == ours
+        assert matplotlib.rcParams["font.size"] == 20  # and the session keeps its own
