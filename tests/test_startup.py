@@ -19,10 +19,7 @@ _RUN = """
 import json, sys, sysconfig
 before = set(sys.modules)
 from naslib_archlock.commands import main as cli
-try:
-    code = cli.main(sys.argv[1:])
-except SystemExit as stop:  # argparse
-    code = stop.code
+code = cli.main(sys.argv[1:])
 installed = tuple(sysconfig.get_paths()[kind] for kind in ("purelib", "platlib"))
 new = {name: getattr(module, "__file__", None) or "" for name, module in sys.modules.items() if name not in before}
 ours = [name for name in new if name.partition(".")[0] == "naslib_archlock"]

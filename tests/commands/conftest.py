@@ -43,10 +43,7 @@ def run(capsys: pytest.CaptureFixture[str]) -> Run:
 
     def run_command(*argv: Any) -> Outcome:
         capsys.readouterr()
-        try:
-            code = cli.main([str(arg) for arg in argv])
-        except SystemExit as stop:  # argparse
-            code = int(stop.code or 0)
+        code = cli.main([str(arg) for arg in argv])
         return Outcome(code, *capsys.readouterr())
 
     return run_command
