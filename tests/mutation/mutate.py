@@ -63,8 +63,9 @@ def mutants(module: str, source: str) -> Iterator[Mutant]:
     before = ast.unparse(tree).splitlines()
     untouched = {id(node) for part in _untouched(tree) for node in ast.walk(part)}
     for i, node in enumerate(ast.walk(tree)):
-        other = copy.deepcopy(tree)
-        if id(node) not in untouched and _mutate(next(n for j, n in enumerate(ast.walk(other)) if i == j)):
+        if id(node) not in untouched and _mutate(copy.copy(node)):
+            other = copy.deepcopy(tree)
+            _mutate(next(n for j, n in enumerate(ast.walk(other)) if i == j))
             lines = zip(before, ast.unparse(other).splitlines())
             old, new = next((a.strip(), b.strip()) for a, b in lines if a != b)
             yield Mutant(module, f"{module}: {old} -> {new}", other)
@@ -80,11 +81,11 @@ def _untouched(tree: ast.AST) -> Iterator[ast.AST]:
 
 
 def _mutate(node: Any) -> bool:
-    """Change a node in place; returns whether there is anything to change."""
+    """Change a node in place, but nothing that it holds; returns whether there is anything to change."""
     if isinstance(node, ast.Constant) and isinstance(node.value, (bool, int, float)):
         node.value = not node.value if isinstance(node.value, bool) else node.value + 1
     elif isinstance(node, ast.Compare) and type(node.ops[0]) in SWAPPED:
-        node.ops[0] = SWAPPED[type(node.ops[0])]()
+        node.ops = [SWAPPED[type(node.ops[0])](), *node.ops[1:]]
     elif isinstance(node, (ast.BinOp, ast.BoolOp, ast.AugAssign)) and type(node.op) in SWAPPED:
         node.op = SWAPPED[type(node.op)]()
     elif isinstance(node, (ast.If, ast.IfExp, ast.While)):
