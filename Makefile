@@ -15,7 +15,7 @@ VERSION = $(shell $(PYTHON) -c 'import sys; print("py%d.%d" % sys.version_info[:
 CONSTRAINTS = $(wildcard constraints/$(VERSION).txt)
 INSTALL = $(BIN)/python -m pip install -q --disable-pip-version-check $(addprefix -c ,$(CONSTRAINTS))
 
-.PHONY: demo test test-all test-newcomer core check audit-packages bench bench-all profile clean browser
+.PHONY: demo test test-all test-newcomer core mutants check audit-packages bench bench-all profile clean browser
 
 DEMO := --config-file naslib_archlock/configs/digits.yaml
 DEMO_KEYS := out_dir build/demo
@@ -34,10 +34,16 @@ QUICK := -m 'not slow'
 test: $(VENV)/test browser
 	$(PYTEST) $(QUICK) $(PYTEST_ARGS)
 
-# All tests here; unless only some were asked for, also those of the core on other Pythons.
+# All tests here; unless only some were asked for, also those of the core on other Pythons, and a sample of mutants.
 test-all: $(VENV)/test browser
 	$(PYTEST) $(PYTEST_ARGS)
 	$(if $(PYTEST_ARGS),,$(MAKE) core)
+	$(if $(PYTEST_ARGS),,$(MAKE) mutants MUTANTS='--sample 12')
+
+# Change the core in one place at a time, and see whether its tests notice: all of some 300 places take half an hour.
+MUTANTS ?=
+mutants: $(VENV)/test
+	OMP_NUM_THREADS=1 $(BIN)/python tests/mutation/mutate.py $(MUTANTS)
 
 # What "make test" is to a newcomer, who has no NASLib, no real tables and no browser. In a new .venv it also runs
 # without the packages that only NASLib requires.

@@ -19,7 +19,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import ScalarFormatter
 
 from naslib_archlock.errors import ArchLockError, OutputError, TableError
-from naslib_archlock.report.pictures import png
+from naslib_archlock.report.pictures import own_settings, png
 from naslib_archlock.report.tables import to_markdown
 from naslib_archlock.report.text import table
 from naslib_archlock.store.files import write_bytes, write_text
@@ -162,6 +162,7 @@ def _n_runs(results: Results) -> int:
 # -- growth ------------------------------------------------------------------------------------------------------------
 
 
+@own_settings()
 def growth_picture(growth: dict[str, list[Any]]) -> bytes:
     """One panel per axis: seconds against size on log scales, with a line of slope 1 through the last point."""
     figure = Figure(figsize=(4.2 * len(growth), 3.8), layout="constrained")

@@ -19,6 +19,14 @@ _NEW_LINES = re.compile(r"\s*[\n\r]\s*")
 UNPRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
 
 
+def one_line(text: str) -> str:
+    """A text as one line of bearable length that is safe to print, whatever it quotes."""
+    text = _NEW_LINES.sub(" ", text)
+    if len(text) > _HEAD + _TAIL:
+        text = f"{text[:_HEAD]} [...] {text[-_TAIL:]}"
+    return "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
+
+
 class ArchLockError(Exception):
     """Base of all errors raised on purpose by this package.
 
@@ -26,10 +34,7 @@ class ArchLockError(Exception):
     """
 
     def __str__(self) -> str:
-        text = _NEW_LINES.sub(" ", super().__str__())
-        if len(text) > _HEAD + _TAIL:
-            text = f"{text[:_HEAD]} [...] {text[-_TAIL:]}"
-        return "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
+        return one_line(super().__str__())
 
 
 class CellError(ArchLockError, ValueError):

@@ -15,7 +15,7 @@ from matplotlib.figure import Figure
 
 from naslib_archlock.benchmarks.benchmark import Benchmark
 from naslib_archlock.benchmarks.digits_benchmark import digits_benchmark
-from naslib_archlock.report.pictures import OUTSIDE, png
+from naslib_archlock.report.pictures import OUTSIDE, own_settings, png
 from naslib_archlock.report.text import table
 from naslib_archlock.store.files import write_bytes
 from naslib_archlock.studies.study_results import read_results
@@ -50,6 +50,7 @@ def draw(axis: Axes, frame: pd.DataFrame, source: np.ndarray, target: np.ndarray
     axis.set_ylabel(f"{pair['target']} test")
 
 
+@own_settings()
 def main() -> None:
     benchmark: Benchmark = digits_benchmark()
     results = read_results(FOLDER / "results.csv")

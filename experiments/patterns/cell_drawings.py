@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from naslib_archlock.report.pictures import own_settings
 from naslib_archlock.spaces.cells import AVG_POOL, CONV_1X1, CONV_3X3, EDGES, NONE, SKIP, Cell, as_cell
 
 # With the third node inside the triangle of the others, no two edges cross.
@@ -53,6 +54,7 @@ def _draw_edge(axis: Axes, op: int, source: int, destination: int) -> None:
     axis.text((x0 + x1) / 2, (y0 + y1) / 2, name, color=color, ha="center", va="center", fontsize=6, bbox=box)
 
 
+@own_settings()
 def cell_grid(
     panels: Mapping[str, Mapping[tuple[str, str], tuple[Cell, str]]], tasks: Sequence[str], title: str
 ) -> Figure:

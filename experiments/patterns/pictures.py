@@ -15,7 +15,7 @@ from matplotlib.patches import Patch, Rectangle
 from PIL import Image
 
 from experiments.patterns.estimates import Estimate
-from naslib_archlock.report.pictures import png
+from naslib_archlock.report.pictures import own_settings, png
 from naslib_archlock.spaces.cells import EDGES, N_CODES, N_SLOTS
 
 OPS = ("none", "skip", "1x1", "3x3", "pool")
@@ -31,6 +31,7 @@ def small_png(figure: Figure) -> bytes:
     return packed.getvalue()
 
 
+@own_settings()
 def heat_maps(panels: Mapping[str, tuple[Estimate, np.ndarray]], n_ops: int, title: str, columns: int = 4) -> Figure:
     """Draw one map of edges and ops per panel.
 
@@ -81,6 +82,7 @@ def _draw_map(axis: Axes, effects: Estimate, is_significant: np.ndarray, n_ops: 
     axis.tick_params(length=0)
 
 
+@own_settings()
 def feature_figure(panels: Mapping[str, Mapping[str, Estimate]], features: Sequence[str]) -> Figure:
     """Draw the mean correlation of every feature with target accuracy, with one panel per search space.
 

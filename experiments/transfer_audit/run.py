@@ -30,7 +30,7 @@ from naslib_archlock.config.load import load_config
 from naslib_archlock.config.sections import Config
 from naslib_archlock.locking.prepare import open_benchmark, prepare
 from naslib_archlock.locking.result import finish
-from naslib_archlock.report.pictures import CHOSEN, OUTSIDE, WITHIN, png
+from naslib_archlock.report.pictures import CHOSEN, OUTSIDE, WITHIN, own_settings, png
 from naslib_archlock.report.text import table
 from naslib_archlock.spaces.cells import Cell
 from naslib_archlock.spaces.known import DIGITS
@@ -129,6 +129,7 @@ def beside_s(figures: pd.DataFrame, figure: str) -> pd.Series:
     return wide[[role for role in wide if role != S]].sub(wide[S], axis=0).stack()
 
 
+@own_settings()
 def picture(figures: pd.DataFrame) -> bytes:
     """Draw the difference to scheme S under attack against the difference in the table, per number of images."""
     fractions = sorted(figures["fraction_pct"].unique())

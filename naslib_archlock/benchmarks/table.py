@@ -25,12 +25,12 @@ import numpy as np
 
 from ..errors import CellError, TableError, named, shown, unknown
 from ..spaces.cells import N_SLOTS, Cell
-from ..spaces.metrics import fault_in_column
 from ..spaces.space import SearchSpace
 from ..store.cache import KeptOf
 from ..store.reading import UnreadableError, plain_or_packed, read_regular
 from ..tasks.names import SPLITS
 from .benchmark import Benchmark
+from .figure_checks import fault_in_column
 
 NOTE = "NOTE.txt"  # the file beside a table whose text is printed with its figures
 FINE_TUNED = ">"  # between source and task in the name of a column

@@ -11,7 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..errors import OutputError, StudyError
+from ..errors import OutputError, StudyError, one_line
 from .options import add_cluster_options, add_jobs_option, add_json_option, at_least, workers_of
 
 if TYPE_CHECKING:
@@ -56,7 +56,7 @@ def run(args: argparse.Namespace) -> int:
     try:
         done = run_study(study, out, tables, workers)
     except KeyboardInterrupt:
-        print(f"\nfinished runs are in {out}; the same command goes on", file=sys.stderr)
+        print(f"\nfinished runs are in {one_line(str(out))}; the same command goes on", file=sys.stderr)
         raise
     summary = analyse(done.results, list(study.methods), study.reference, study.compare_with).summary
     print(_tables(summary))

@@ -6,20 +6,25 @@ Only the module of that command is imported, so that help is quick.
 from __future__ import annotations
 
 import argparse
-import errno
 import importlib
+import os
 import sys
 import warnings
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from .. import __version__
-from ..errors import ArchLockError
+from ..errors import ArchLockError, named, one_line
+from .interrupts import no_interrupt_lost
+from .streams import guarded_streams
 
 USER_ERROR = 2
 INTERRUPTED = 130  # what a shell reports for a command that Ctrl-C stopped
+PIPE_CLOSED = 141  # what a shell reports for a command that a closed pipe stopped
+_MATPLOTLIB = {"MPLBACKEND": "agg", "MATPLOTLIBRC": os.devnull}
+_NO_MEMORY = ("out of memory", "can't allocate memory", "not enough memory")  # torch has no class of its own for these
 
 
 class Command(NamedTuple):
@@ -45,35 +50,72 @@ COMMANDS = (
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run a command.
+    """Run a command to its end, whatever happens to the streams that it prints to.
 
     Args:
         argv: the command and its arguments; by default the command line.
 
     Returns:
-        The exit code: 0, 2 for an error of the user, 130 after Ctrl-C.
+        The exit code: 0, 2 for an error that was said in one line, 130 after Ctrl-C, 141 if all went well but nobody
+        read stdout to its end.
     """
     argv = sys.argv[1:] if argv is None else argv
-    args = parse(argv)
+    command = _asked_for(argv)
+    foreign = command == "naslib"  # it runs a script, which may colour what it prints, and draws as the user says
+    with guarded_streams(escaped=not foreign) as stdout, no_interrupt_lost():
+        with nullcontext() if foreign else _users_matplotlib_unread():
+            code = _run(argv, command)
+        stdout.flush()
+        if code or stdout.error is None:
+            return code
+        if stdout.pipe_is_closed:
+            return PIPE_CLOSED
+        return _fail(
+            command, f"stdout cannot be written ({stdout.error.strerror}); the files of the command are complete"
+        )
+
+
+def _run(argv: Sequence[str], command: str) -> int:
+    """Parse the command line and run the command. What a user or the machine can cause becomes one line on stderr."""
     try:
-        with _warnings_in_one_line(args.command):
+        args = parse(argv)
+        with _warnings_in_one_line(command):
             code: int = args.run(args)
         return code
+    except SystemExit as stop:
+        if isinstance(stop.code, int) or stop.code is None:
+            return stop.code or 0
+        raise  # a runner script says why it ends
     except ArchLockError as err:
-        return _fail(args.command, str(err))
+        return _fail(command, str(err))
     except OSError as err:
-        if err.errno != errno.ENAMETOOLONG:
+        about = f"{err.filename}: {err.strerror}" if err.filename is not None else str(err) or type(err).__name__
+        return _fail(command, about)
+    except UnicodeError as err:
+        return _fail(command, f"a file or a name is in another encoding than expected; use UTF-8 for both ({err})")
+    except RecursionError:
+        return _fail(command, "what was given is nested more deeply than Python can follow; give less of it")
+    except (MemoryError, RuntimeError) as err:
+        if not (isinstance(err, MemoryError) or any(said in str(err) for said in _NO_MEMORY)):
             raise
-        # Any path of an option or a config may be too long. pathlib raises this as soon as it looks for such a file.
-        return _fail(args.command, f"{str(err.filename)[:100]}...: {err.strerror}")
+        details = f" ({err})" if str(err) else ""
+        return _fail(command, f"there is not enough memory; give less at once, or fewer --jobs{details}")
     except KeyboardInterrupt:
-        print(f"archlock {args.command}: interrupted", file=sys.stderr)
+        _say(command, "interrupted")
         return INTERRUPTED
 
 
 def _fail(command: str, message: str) -> int:
-    print(f"archlock {command}: {message}", file=sys.stderr)
+    _say(command, message)
     return USER_ERROR
+
+
+def _say(command: str, message: str) -> None:
+    print(f"{f'archlock {command}'.rstrip()}: {one_line(message)}", file=sys.stderr)
+
+
+def _asked_for(argv: Sequence[str]) -> str:
+    return next((arg for arg in argv if not arg.startswith("-")), "")
 
 
 def parse(argv: Sequence[str]) -> argparse.Namespace:
@@ -83,13 +125,13 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
         The arguments of the command, with its name as ``command``, its function as ``run``, and ``overrides`` if it
         takes ``KEY VALUE`` pairs.
     """
-    parser = _build_parser(asked_for=next((arg for arg in argv if not arg.startswith("-")), ""))
+    parser = _build_parser(_asked_for(argv))
     args, extras = parser.parse_known_args(argv)
     hint = f"see archlock {args.command} --help"
     if "overrides" in args:
         options = [extra for extra in extras if extra.startswith("--")]
         if options:
-            parser.error(f"unknown option {options[0]}; {hint}")
+            parser.error(f"unknown option {named(options[0])}; {hint}")
         args.overrides = extras
     elif extras:
         parser.error(f"unexpected {extras[0]!r}; {hint}")
@@ -117,12 +159,29 @@ def _warnings_in_one_line(command: str) -> Iterator[None]:
     """Print a warning of this package as one line, without the line of code that raised it."""
     original = warnings.formatwarning
 
-    def one_line(message: Any, category: Any, filename: str, *rest: Any, **named: Any) -> str:
+    def formatted(message: Any, category: Any, filename: str, *rest: Any, **named: Any) -> str:
         ours = category is UserWarning and Path(filename).is_relative_to(Path(__file__).parents[1])
-        return f"archlock {command}: {message}\n" if ours else original(message, category, filename, *rest, **named)
+        if ours:
+            return f"archlock {command}: {one_line(str(message))}\n"
+        return original(message, category, filename, *rest, **named)
 
-    warnings.formatwarning = one_line
+    warnings.formatwarning = formatted
     try:
         yield
     finally:
         warnings.formatwarning = original
+
+
+@contextmanager
+def _users_matplotlib_unread() -> Iterator[None]:
+    """Keep the user's settings from matplotlib while it is imported: one that it does not know stops it."""
+    before = {name: os.environ.get(name) for name in _MATPLOTLIB}
+    os.environ.update(_MATPLOTLIB)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value

@@ -11,7 +11,7 @@ from ..config.sections import Config
 from ..errors import ArchLockError
 from ..store.cache import content_hash
 from ..store.digests import digest
-from ..tasks.names import task_name
+from ..tasks.names import is_image_folder, task_name
 from .knowledge import zero_cost_files
 from .prepare import report_targets
 from .schemes import get_scheme
@@ -55,6 +55,8 @@ def files_read(config: Config) -> list[Path]:
         files.append(Path(section.ranker))
     if section.embedding not in ("", "proxies", "task2vec"):
         files += [Path(name) for name in sorted(glob.glob(section.embedding.replace("{task}", "*")))]
+    if is_image_folder(config.dataset) and not section.zero_cost:
+        return files  # these tasks have no scores in other files
     try:
         return files + zero_cost_files(config)
     except ArchLockError:  # a search that needs these files reports that they are missing

@@ -17,10 +17,10 @@ import numpy as np
 from tqdm import tqdm
 
 from ..benchmarks.benchmark import Benchmark
+from ..benchmarks.figure_checks import fault_in_column, fault_in_figure
 from ..compute.seeding import global_generators
 from ..errors import ArchLockError, NaslibError, shown, unknown
 from ..spaces.cells import Cell
-from ..spaces.metrics import fault_in_column, fault_in_figure
 from ..spaces.space import SearchSpace
 from ..store.cache import KeptOf, kept_value
 from ..store.digests import digest, file_digest

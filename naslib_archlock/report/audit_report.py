@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 from ..audit.attacked_cells import FOUND, RANDOM, S
 from ..audit.attacks import SCRATCH
 from ..audit.audit_results import GAIN, TRANSFER, compare, summarise
-from .pictures import CHOSEN, OUTSIDE, WITHIN, plain, png
+from .pictures import CHOSEN, OUTSIDE, WITHIN, own_settings, plain, png
 from .text import table
 
 LIMIT = (
@@ -79,6 +79,7 @@ def _with_half(row: pd.Series) -> str:
     return f"{row['mean']:.1f}" + (f" ± {half:.1f}" if np.isfinite(half) else "")
 
 
+@own_settings()
 def audit_picture(figures: pd.DataFrame) -> bytes:
     """What the attacker gets against the images that they have, one panel a target, with intervals; PNG bytes."""
     summary = summarise(figures)

@@ -12,7 +12,7 @@ from matplotlib.cm import ScalarMappable
 from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 
-from .pictures import CHOSEN, OUTSIDE, WITHIN, plain
+from .pictures import CHOSEN, OUTSIDE, WITHIN, own_settings, plain
 from .tables import number
 
 _CMAP = "RdBu"  # red below 0, worse than random; blue above
@@ -21,6 +21,7 @@ _MARKERS = "osD^vP*X<>ph"
 _SHOWN_BUDGETS = 3  # the axis of source losses ends at so many budgets
 
 
+@own_settings()
 def score_figure(summary: pd.DataFrame, compare_with: str) -> Figure:
     """Mean lock score of every method with both intervals, one panel a space (rows) and budget (columns).
 
@@ -62,6 +63,7 @@ def _draw_scores(axis: Axes, rows: pd.DataFrame, methods: Sequence[str], compare
     axis.set_axisbelow(True)
 
 
+@own_settings()
 def pair_figure(pairs: pd.DataFrame, title: str) -> Figure:
     """Mean lock scores, source by target, one panel a method; pairs that were not run stay grey.
 
@@ -105,6 +107,7 @@ def _draw_pairs(axis: Axes, scores: np.ndarray, norm: Normalize) -> None:
             axis.text(column, row, number(score), ha="center", va="center", fontsize=7, color=color)
 
 
+@own_settings()
 def cost_figure(summary: pd.DataFrame, pairs: pd.DataFrame) -> Figure:
     """Target drop against source loss, one panel a space and budget: means over pairs, and faintly each pair's.
 

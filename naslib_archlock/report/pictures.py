@@ -5,6 +5,8 @@ from __future__ import annotations
 import io
 import textwrap
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import matplotlib
@@ -12,6 +14,18 @@ from matplotlib.figure import Figure
 
 CHOSEN, WITHIN, OUTSIDE = "#d62728", "#1f77b4", "#b0b0b0"
 _LABEL_WIDTH = 30
+
+
+@contextmanager
+def own_settings() -> Iterator[None]:
+    """In the block, draw with matplotlib's own defaults, whatever the user's ``matplotlibrc`` or session says.
+
+    It decorates whatever makes a figure or writes one: an artist takes its settings when it is made, others are read
+    when the figure is drawn.
+    """
+    with matplotlib.rc_context():
+        matplotlib.rcdefaults()
+        yield
 
 
 def plain(label: str, width: int = _LABEL_WIDTH) -> str:
@@ -33,12 +47,13 @@ def png(figure: Figure) -> bytes:
 
 def svg(figure: Figure) -> bytes:
     """The figure as an SVG file, without date and version, and with the same ids in every run."""
-    with matplotlib.rc_context({"svg.hashsalt": "archlock"}):
-        return _saved(figure, format="svg", metadata={"Date": None, "Creator": None})
+    return _saved(figure, format="svg", metadata={"Date": None, "Creator": None})
 
 
+@own_settings()
 def _saved(figure: Figure, **options: Any) -> bytes:
     buffer = io.BytesIO()
+    matplotlib.rcParams["svg.hashsalt"] = "archlock"  # the same ids in every run
     with warnings.catch_warnings():
         # the font may lack the script of a label; the tables show it
         warnings.filterwarnings("ignore", "Glyph .* missing from", UserWarning)

@@ -13,9 +13,10 @@ from ..benchmarks.benchmark import Benchmark
 from ..locking.schemes import get_scheme
 from ..strategies.base import Evaluated, Search
 from ..strategies.rank_search import RankSearch
-from .pictures import CHOSEN, OUTSIDE, WITHIN, plain, png
+from .pictures import CHOSEN, OUTSIDE, WITHIN, own_settings, plain, png
 
 
+@own_settings()
 def search_picture(search: Search, source: str) -> bytes:
     """Fitness and source accuracy of every architecture a search judged, in order, as PNG bytes."""
     steps = range(1, len(search.history) + 1)
@@ -51,6 +52,7 @@ def _draw_source(axis: Axes, search: Search, points: list[tuple[int, Evaluated, 
     axis.set_ylabel(f"{plain(source)} validation")
 
 
+@own_settings()
 def lock_picture(benchmark: Benchmark, source: str, result: Mapping[str, Any], floor: float) -> bytes:
     """Source against target accuracy of all distinct architectures, with those found, one panel a target; PNG bytes.
 

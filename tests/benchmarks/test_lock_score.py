@@ -40,6 +40,10 @@ def test_outside_the_budget_is_a_failure_and_scores_nothing():
     scored = LockScale(benchmark(), "s", "t", 1.2).score((CONV_1X1,) * 6)
     assert (scored.lock_score, scored.is_within_budget) == (0.0, False)
     assert scored.source_loss_pct == pytest.approx(1.5)
+    # by the formula alone, this one would be better than every lock within the budget: (40 - 0) / 30
+    far_below = LockScale(benchmark(), "s", "t", 1.2).score((NONE,) * 6)
+    assert (far_below.lock_score, far_below.is_within_budget) == (0.0, False)
+    assert far_below.source_loss_pct == pytest.approx(50.0)
 
 
 def test_alone_within_the_budget_scores_nothing():

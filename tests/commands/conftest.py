@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -11,6 +13,21 @@ from commanding import Outcome, Run
 
 from naslib_archlock.commands import main as cli
 from naslib_archlock.report import search_pictures as plot
+
+# A command in the place of ``doctor``: it prints, and then it does its work.
+CHILD = """
+import os, signal, sys, time
+from pathlib import Path
+from naslib_archlock.commands import doctor, main
+
+def run(args):
+    {body}
+    Path("done").write_text("work")
+    return 0
+
+doctor.run = run
+sys.exit(main.main(["doctor"]))
+"""
 
 
 @pytest.fixture(autouse=True)
@@ -26,10 +43,7 @@ def run(capsys: pytest.CaptureFixture[str]) -> Run:
 
     def run_command(*argv: Any) -> Outcome:
         capsys.readouterr()
-        try:
-            code = cli.main([str(arg) for arg in argv])
-        except SystemExit as stop:  # argparse raises this
-            code = int(stop.code or 0)
+        code = cli.main([str(arg) for arg in argv])
         return Outcome(code, *capsys.readouterr())
 
     return run_command
@@ -48,6 +62,26 @@ def fails(run: Run) -> Callable[..., str]:
         return err
 
     return run_command
+
+
+@pytest.fixture
+def child(child_environment, tmp_path) -> Callable[..., subprocess.CompletedProcess[str]]:
+    """Runs a process in which ``archlock doctor`` has another body, with given redirections of a shell."""
+
+    def run(
+        body: str, redirections: str = "", encoding: str = "utf-8", **environment: str
+    ) -> subprocess.CompletedProcess[str]:
+        code = CHILD.format(body="\n    ".join(body.splitlines()))
+        return subprocess.run(
+            ["sh", "-c", f'exec "$@" {redirections}', "sh", sys.executable, "-c", code],
+            env={**child_environment, **environment},
+            cwd=tmp_path,
+            capture_output=True,
+            encoding=encoding,
+            timeout=60,
+        )
+
+    return run
 
 
 @pytest.fixture

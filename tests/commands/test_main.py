@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 
 import pytest
@@ -37,3 +38,21 @@ def test_a_real_process_reports_an_error_without_a_traceback(child_environment):
     assert done.returncode == 2
     assert done.stdout == ""
     assert done.stderr == "archlock search: unknown key archlock.schem; did you mean 'scheme'?\n"
+
+
+def test_settings_of_matplotlib_that_it_does_not_know_stop_no_command(child, tmp_path):
+    (tmp_path / "theirs").write_bytes(b"axes.facecolor: \xff")
+    body = """\
+from matplotlib.figure import Figure
+from naslib_archlock.report.pictures import png
+png(Figure())"""
+    done = child(body, MPLBACKEND="qt4agg", MATPLOTLIBRC=str(tmp_path / "theirs"))
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_the_users_settings_of_matplotlib_come_back(run, monkeypatch):
+    monkeypatch.setenv("MPLBACKEND", "svg")
+    monkeypatch.delenv("MATPLOTLIBRC", raising=False)
+    assert run("--version").code == 0
+    assert os.environ["MPLBACKEND"] == "svg"
+    assert "MATPLOTLIBRC" not in os.environ

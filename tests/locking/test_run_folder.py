@@ -6,7 +6,6 @@ import json
 import os
 
 import pytest
-from watched import Watched
 
 from naslib_archlock.config.load import load_config
 from naslib_archlock.config.sections import Config
@@ -231,17 +230,6 @@ def test_a_changed_figure_is_noticed_by_every_reader(config):
         read_result(config.save)
     (config.save / "run.json").unlink()  # as under NASLib's runners, which write none
     assert read_result(config.save) == {**RESULT, "seed": 1}
-
-
-@pytest.mark.parametrize("scheme", ["s", "tu", "tk"])
-def test_the_inputs_hold_the_source_and_files_but_no_accuracy_of_a_target(toy_tables, tmp_path, scheme):
-    keys = ["search_space", "transbench101_micro", "dataset", "class_scene", "archlock.tables", str(toy_tables)]
-    keys += ["archlock.target", "normal", "archlock.scheme", scheme]
-    config = load_config(None, [*keys, "out_dir", str(tmp_path)])
-    benchmark = Watched(open_benchmark(config))
-    assert {"task class_scene", "file zc_transbench101_micro.json"} <= set(input_digests(config, benchmark))
-    assert {split for _, _, split in benchmark.asked} == {"val"}
-    assert "normal" not in {task for _, task, _ in benchmark.asked}
 
 
 # -- the state of the search -------------------------------------------------------------------------------------------

@@ -4,6 +4,7 @@ import subprocess
 import sys
 import xml.etree.ElementTree as ElementTree
 
+import matplotlib
 import numpy as np
 import pandas as pd
 import pytest
@@ -170,3 +171,13 @@ def test_the_same_figures_have_the_same_bytes_in_every_process(statistics, child
     ]
     assert runs[0].stdout == runs[1].stdout
     assert len(set(runs[0].stdout.split())) == 6
+
+
+def test_pictures_have_settings_of_their_own(statistics, users_settings):
+    def files() -> list[bytes]:
+        return [write(figure) for figure in all_figures(statistics).values() for write in (png, svg)]
+
+    ours = files()
+    with matplotlib.rc_context(users_settings):
+        assert files() == ours
+        assert matplotlib.rcParams["font.size"] == 20  # and the session keeps its own

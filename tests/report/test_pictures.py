@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import ast
 import warnings
+from pathlib import Path
 from xml.etree import ElementTree
 
 import matplotlib
@@ -65,3 +67,33 @@ def test_the_same_picture_has_the_same_bytes_and_settings_stay_as_they_were(monk
     assert png(drawn("two")) != expected[0]
     assert svg(drawn("two")) != expected[1]
     assert matplotlib.rcParams["svg.hashsalt"] == salt
+
+
+# -- every picture of this project is made under settings of its own ---------------------------------------------------
+
+REPO = Path(__file__).resolve().parents[2]
+FILES = sorted(
+    path
+    for folder in ("naslib_archlock", "experiments", "benchmarks")
+    for path in (REPO / folder).rglob("*.py")
+    if "Figure(" in path.read_text(encoding="utf-8")
+)
+
+
+def calls_figure(node: ast.AST) -> bool:
+    return any(
+        isinstance(n, ast.Call) and isinstance(n.func, ast.Name) and n.func.id == "Figure" for n in ast.walk(node)
+    )
+
+
+def test_there_are_pictures():
+    assert len(FILES) >= 6
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.relative_to(REPO).as_posix())
+def test_whatever_makes_a_figure_has_settings_of_its_own(path):
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    makers = [node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef) and calls_figure(node)]
+    assert makers
+    bare = [f.name for f in makers if "own_settings()" not in map(ast.unparse, f.decorator_list)]
+    assert bare == []

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import matplotlib
 import numpy as np
 import pytest
 
@@ -67,6 +68,13 @@ def test_a_search_without_a_ranker_is_drawn_the_same(queries, sign):
 def test_the_same_search_has_the_same_picture():
     first, again, other = (search_picture(finished(RegularizedEvolution, n), "normal") for n in (12, 12, 11))
     assert first == again != other
+
+
+def test_pictures_of_a_search_have_settings_of_their_own(users_settings):
+    search = finished(RegularizedEvolution, 12)
+    ours = search_picture(search, "normal")
+    with matplotlib.rc_context(users_settings):
+        assert search_picture(search, "normal") == ours
 
 
 @pytest.mark.parametrize("targets", [("t",), ("t", "u"), ("t", "u", "v", "w")])

@@ -100,3 +100,27 @@ def test_positions_on_the_source_by_brute_force(toy_ranker):
         within = (ranks <= fitness.source_rank_at(pct)).sum()
         n = max(1, int(len(ranks) * pct / 100))
         assert n <= within <= n + (np.diff(np.sort(ranks)) < 2e-3).sum()
+
+
+class InOrder:
+    """In the place of a ranker: of all functions of a space, the one that stands first wins most often."""
+
+    def check_space(self, space: object) -> None:
+        pass
+
+    def contest(self, embeddings: np.ndarray, opponents: np.ndarray) -> InOrder:
+        return self
+
+    def win_rates(self, archs: np.ndarray) -> np.ndarray:
+        place = np.searchsorted(SPACE.index(SPACE.distinct()), SPACE.index(archs))
+        return 1 - place[None] / (len(SPACE.distinct()) - 1)
+
+
+@pytest.mark.parametrize("pct", [0.0, 0.01, 1.0, 10.0, 33.3, 99.99, 100.0])
+def test_as_many_architectures_as_the_share_says_are_good_enough_by_rank(pct):
+    fitness = RankFitness(InOrder(), SPACE, np.ones(3), np.empty((0, 3)), good_on_source, SPACE.all()[:4])
+    ranks = fitness.source_ranks(SPACE.distinct())
+    n = len(ranks)
+    np.testing.assert_allclose(ranks, np.arange(1, n + 1))
+    assert (ranks <= fitness.source_rank_at(pct)).sum() == max(1, int(n * pct / 100))
+    assert [fitness.source_position(rank) for rank in ranks[[0, 1, n - 1]]] == [1, 2, n]
