@@ -27,7 +27,7 @@ from ..spaces.cells import N_SLOTS, Cell
 from ..spaces.space import SearchSpace
 from ..store.cache import KeptOf
 from ..store.reading import UnreadableError, read_regular
-from ..tasks.names import SPLITS
+from ..tasks.names import SPLITS, same_task
 from .benchmark import Benchmark
 
 NOTE = "NOTE.txt"  # the file beside a table whose text is printed with its figures
@@ -64,7 +64,7 @@ class TableBenchmark(Benchmark):
 
         Raises:
             TableError: If an architecture is missing or occurs twice, a figure is not finite, ``val`` or ``test`` is
-                missing for a task or a pair, or a pair names a task that the table lacks.
+                missing for a task or a pair, a pair names a task that the table lacks, or two names are of one task.
         """
         self.space = space
         self._notes = notes
@@ -89,6 +89,13 @@ class TableBenchmark(Benchmark):
                 raise TableError(f"{where}: column {name} is not a number for {_text(space, cells[bad[0]])}")
         names = tuple(dict.fromkeys(name.rsplit("/", 1)[0] for name in columns))
         self.tasks = tuple(name for name in names if FINE_TUNED not in name)
+        for i, name in enumerate(self.tasks):
+            same = same_task(name, self.tasks[:i])
+            if same is not None:
+                raise TableError(
+                    f"{where}: {named(same)} and {named(name)} are two names of one task; leave the columns of one "
+                    "out, or rename them if it is another task"
+                )
         self.fine_tuned_from = self._pairs([name for name in names if FINE_TUNED in name], where)
         for name in names:
             for split in ("val", "test"):

@@ -94,12 +94,13 @@ def sampled_tasks(args: argparse.Namespace) -> list[LabelledImages]:
     from ..compute.seeding import stream
     from ..embedding.probes import load_probe
     from ..tasks.image_folder import class_subset
+    from ..tasks.names import same_task
 
     tasks: dict[str, LabelledImages] = {}
     rng = stream(args.seed, "subsets")
     for name in args.tasks:
         task = _task(name, args)
-        if task.name in tasks:
+        if same_task(task.name, tasks):
             raise ConfigError(f"two of the tasks {', '.join(args.tasks)} go by the name {task.name}; rename a folder")
         tasks[task.name] = task
         n_classes = args.subset_classes or max(2, task.n_classes // 2)

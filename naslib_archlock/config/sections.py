@@ -20,7 +20,7 @@ from ..spaces.known import SPACES, get_space
 from ..store.files import is_file_name
 from ..strategies.base import SearchSettings
 from ..strategies.strategy import STRATEGIES
-from ..tasks.names import task_name
+from ..tasks.names import same_task, task_name
 from .audit_section import AuditSection
 from .keys import Role, check_values, key, keys_of, names_with, split_list
 
@@ -329,9 +329,11 @@ class Config:
             raise ConfigError(f"optimizer {self.optimizer!r} names an output folder: a plain name, without / or \\")
         if "\0" in self.dataset or not is_file_name(task_name(self.dataset)):
             raise ConfigError(f"dataset {self.dataset!r} names an output folder, and so needs a plain name of its own")
-        if self.dataset in self.archlock.targets:
+        same = same_task(self.dataset, self.archlock.targets)
+        if same is not None:
+            also = "" if same == self.dataset else f", also called {named(self.dataset)}"
             raise ConfigError(
-                f"archlock.target names {named(self.dataset)}, which is the source (dataset); name other tasks"
+                f"archlock.target names {named(same)}, which is the source (dataset){also}; name other tasks"
             )
 
     @property

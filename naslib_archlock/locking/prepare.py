@@ -27,7 +27,7 @@ from ..strategies.base import Search
 from ..strategies.fitness import ExpectedFitness, Fitness
 from ..strategies.rank_fitness import RankFitness
 from ..strategies.strategy import EXPECTED, Strategy, get_strategy
-from ..tasks.names import is_image_folder
+from ..tasks.names import is_image_folder, task_key
 from .find_ranker import find_ranker
 from .schemes import Scheme, get_scheme
 from .view import View
@@ -69,7 +69,7 @@ def checked(config: Config, benchmark: Benchmark) -> Benchmark:
 
 def report_targets(config: Config, tasks: Sequence[str]) -> tuple[str, ...]:
     """Return the tasks that the report measures the lock on: the named ones, or all but the source."""
-    return config.archlock.targets or tuple(task for task in tasks if task != config.dataset)
+    return config.archlock.targets or tuple(task for task in tasks if task_key(task) != task_key(config.dataset))
 
 
 @dataclass(frozen=True)
