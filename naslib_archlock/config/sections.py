@@ -44,6 +44,7 @@ class ArchLockSection:
         "The target task, or several separated by commas. In `s` and `tu` they are only reported on; "
         "empty means all tasks but the source.",
         Role.LOCK,
+        holds_paths=True,
     )
     trade_off: float = key(
         0.5,
@@ -111,6 +112,7 @@ class ArchLockSection:
         "The folder of plain tables. Empty means NASLib's own files, or the embedded benchmark for the space `digits`.",
         Role.DATA,
         Role.TRAINING,
+        holds_paths=True,
     )
     zero_cost: str = key(
         "",
@@ -118,6 +120,7 @@ class ArchLockSection:
         "Empty means the files beside the tables, NASLib's, or the embedded ones.",
         Role.DATA,
         Role.TRAINING,
+        holds_paths=True,
     )
     image_size: int = key(
         32,
@@ -154,12 +157,14 @@ class ArchLockSection:
         "The file of a trained ranker. Empty means one that comes with the package if the search may use it; "
         "otherwise a ranker is trained first.",
         Role.DATA,
+        holds_paths=True,
     )
     embedding: str = key(
         "",
         "How a task is embedded: `proxies`, `task2vec`, or a path to `.npy` files with `{task}` in it. "
         "Empty means the embedding that the ranker was trained with, and `proxies` for a new ranker.",
         Role.EMBEDDING,
+        holds_paths=True,
     )
     probe: str = key(
         "digits",
@@ -305,18 +310,23 @@ class Config:
         high=2**32 - 1,  # NumPy takes no larger seed from NASLib
     )
     optimizer: str = key(
-        "archlock", "The name of the optimizer for NASLib's runners. It also names an output folder.", Role.RUN
+        "archlock",
+        "The name of the optimizer for NASLib's runners. It also names an output folder. "
+        "NASLib's own optimizers are run by `archlock naslib` and not by `archlock search`.",
+        Role.RUN,
     )
     search_space: str = key("nasbench201", f"The search space: {', '.join(f'`{name}`' for name in SPACES)}.", Role.LOCK)
     dataset: str = key(
         "cifar10",
         "The source task: a task of the benchmark, or a folder of images with one sub-folder for each class.",
         Role.LOCK,
+        holds_paths=True,
     )
     out_dir: str = key(
         "run",
         "The folder for results. A search writes to `{search_space}/{dataset}/{optimizer}/{scheme}/{seed}` in it.",
         Role.RUN,
+        holds_paths=True,
     )
     search: NaslibSearchSection = field(default_factory=NaslibSearchSection)
     archlock: ArchLockSection = field(default_factory=ArchLockSection)

@@ -250,14 +250,15 @@ def load_study(path: Path) -> Study:
 
 def study_from(raw: Any) -> Study:
     """Check what a YAML file holds. Raises: ArchLockError."""
-    content = _mapping(raw, "a study")
+    content = _mapping({} if raw is None else raw, "a study")
     known = [f.name for f in fields(Study)]
     for key in content:
         if key not in known:
             raise StudyError(f"unknown key {shown(key)}{nearest(key, known) or '; known: ' + ', '.join(known)}")
-    for key in ("name", "about", "reference", "compare_with", "spaces", "methods"):
-        if key not in content:
-            raise StudyError(f"the key {key!r} is missing")
+    missing = [key for key in ("name", "about", "reference", "compare_with", "spaces", "methods") if key not in content]
+    if missing:
+        word = "key" if len(missing) == 1 else "keys"
+        raise StudyError(f"the {word} {', '.join(map(repr, missing))} {'is' if len(missing) == 1 else 'are'} missing")
     values: dict[str, Any] = {}
     for key in ("name", "reference", "compare_with"):
         values[key] = _text(content[key], key)

@@ -225,7 +225,7 @@ def test_an_interrupted_run_resumes_to_the_same_result(
     uninterrupted, continued = searches
     assert continued.history == uninterrupted.history
     assert continued.oracle.known == uninterrupted.oracle.known
-    results = [without_seconds(json.loads(outcome.out.splitlines()[-1])) for outcome in (whole, resumed)]
+    results = [without_seconds(json.loads(outcome.out)) for outcome in (whole, resumed)]
     assert results[0] == results[1]
 
 
@@ -286,8 +286,8 @@ def test_to_resume_a_finished_run_is_to_be_told_so(run, toy_args, folder, monkey
     (folder / "state.json").write_text("left over, by a kill after the result was written")
     monkeypatch.setattr("naslib_archlock.commands.make_run.prepare", lambda *args: pytest.fail("made again"))
     code, out, err = run("search", "--resume", "--json", *toy_args)
-    assert (code, err) == (0, "")
-    assert out == f"this run is finished, in {folder}\n{first.out}"
+    assert (code, out) == (0, first.out)
+    assert err == f"this run is finished, in {folder}\n{first.err}"
     assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
 
 

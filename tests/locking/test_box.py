@@ -8,10 +8,10 @@ import pytest
 
 from naslib_archlock.commands.main import main
 from naslib_archlock.config.load import load_config
-from naslib_archlock.locking import knowledge
 from naslib_archlock.locking.find_ranker import rankers_in_the_box
 from naslib_archlock.locking.prepare import Prepared, open_benchmark, prepare
 from naslib_archlock.proxies.votes import parse_proxies
+from naslib_archlock.proxies.zero_cost import ZeroCostFile
 from naslib_archlock.spaces.known import DIGITS
 from naslib_archlock.tasks import read
 
@@ -74,18 +74,18 @@ def test_who_says_anything_about_training_gets_a_ranker_of_their_own(key, value)
 @pytest.mark.parametrize("strategy", ["bayesian", "evolution"])
 @pytest.mark.parametrize("scheme", ["s", "tu"])
 def test_the_images_and_scores_of_an_unknown_target_are_not_read(monkeypatch, scheme, strategy):
-    real_task, real_scores, asked = read.digits_task, knowledge.read_zero_cost, []
+    real_task, real_scores, asked = read.digits_task, ZeroCostFile.scores, []
 
     def digits_task(task):
         asked.append(task)
         return real_task(task)
 
-    def read_zero_cost(path, space, hidden=()):
-        assert "edges" in hidden
-        return real_scores(path, space, hidden)
+    def scores(file, task):
+        assert task != "edges"
+        return real_scores(file, task)
 
     monkeypatch.setattr(read, "digits_task", digits_task)
-    monkeypatch.setattr(knowledge, "read_zero_cost", read_zero_cost)
+    monkeypatch.setattr(ZeroCostFile, "scores", scores)
     prepared("archlock.scheme", scheme, "archlock.target", "edges", "archlock.strategy", strategy).search.step()
     assert asked == (["digit"] if strategy == "evolution" else [])
 
