@@ -113,11 +113,17 @@ def named(key: Any) -> str:
     return key if isinstance(key, str) and 0 < len(key) <= _LONGEST_NAME and key.isprintable() else shown(key)
 
 
+def closest(name: Any, known: Iterable[str], cutoff: float = 0.6) -> str | None:
+    """The one of ``known`` that is most like a name, if it is at least as like it as ``cutoff`` (1: equal)."""
+    if not isinstance(name, str) or len(name) > _LONGEST_NAME:
+        return None
+    return next(iter(difflib.get_close_matches(name, list(known), n=1, cutoff=cutoff)), None)
+
+
 def nearest(name: Any, known: Iterable[str]) -> str:
     """A hint such as ``did you mean 'cifar10'?``, or an empty string where nothing is close."""
-    near = isinstance(name, str) and len(name) <= _LONGEST_NAME
-    match = difflib.get_close_matches(name, list(known), n=1, cutoff=0.6) if near else []
-    return f"; did you mean {match[0]!r}?" if match else ""
+    match = closest(name, known)
+    return f"; did you mean {match!r}?" if match else ""
 
 
 def unknown(kind: str, name: Any, known: Iterable[str], where: str = "") -> UnknownNameError:

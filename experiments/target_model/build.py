@@ -27,7 +27,7 @@ def main() -> None:
     benchmarks: list[Benchmark] = [read_table(find_table(folder, space), space) for space in spaces]
     benchmarks.append(digits_benchmark())
     taught = {b.space.name: moments(b, all_weights(b, folder)) for b in benchmarks}
-    data.publish(FILE, encode_moments(taught, {b.space.name: b.tasks for b in benchmarks}))
+    data.publish(FILE, encode_moments(taught))
 
     rows = [["coefficients of a search on", *COLUMNS]]
     for space in (*spaces, DIGITS):

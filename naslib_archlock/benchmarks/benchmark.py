@@ -19,6 +19,7 @@ from ..errors import UnknownNameError, unknown
 from ..spaces.cells import Cell
 from ..spaces.space import SearchSpace
 from ..store.digests import digest
+from ..tasks.names import same_task
 from .source_oracle import SourceOracle
 
 FROM_SCRATCH = (
@@ -134,6 +135,11 @@ class Benchmark(ABC):
             UnknownNameError: If there is no such task, or no network that was fine-tuned on it from that source.
         """
         if task not in self.tasks:
+            its_name = same_task(task, self.tasks)
+            if its_name is not None:
+                raise UnknownNameError(
+                    f"the {self.space.name} benchmark names the task {task!r} otherwise: give it as {its_name!r}"
+                )
             raise unknown(
                 "task", task, self.tasks, f"the {self.space.name} benchmark, and no folder of that name is here"
             )

@@ -28,7 +28,7 @@ from ..spaces.cells import N_SLOTS, Cell
 from ..spaces.space import SearchSpace
 from ..store.cache import KeptOf
 from ..store.reading import UnreadableError, plain_or_packed, read_regular
-from ..tasks.names import SPLITS
+from ..tasks.names import SPLITS, same_task
 from .benchmark import Benchmark
 from .figure_checks import fault_in_column
 
@@ -66,8 +66,8 @@ class TableBenchmark(Benchmark):
 
         Raises:
             TableError: If an architecture is missing or occurs twice, a column does not hold the metric of its task
-                (``spaces.metrics``), ``val`` or ``test`` is missing for a task or a pair, or a pair names a task that
-                the table lacks.
+                (``spaces.metrics``), ``val`` or ``test`` is missing for a task or a pair, a pair names a task that the
+                table lacks, or two names are of one task.
         """
         self.space = space
         self._notes = notes
@@ -88,6 +88,13 @@ class TableBenchmark(Benchmark):
             )
         names = tuple(dict.fromkeys(name.rsplit("/", 1)[0] for name in columns))
         self.tasks = tuple(name for name in names if FINE_TUNED not in name)
+        for i, name in enumerate(self.tasks):
+            same = same_task(name, self.tasks[:i])
+            if same is not None:
+                raise TableError(
+                    f"{where}: {named(same)} and {named(name)} are two names of one task; leave the columns of one "
+                    "out, or rename them if it is another task"
+                )
         self.fine_tuned_from = self._pairs([name for name in names if FINE_TUNED in name], where)
         for name in names:
             for split in ("val", "test"):

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..errors import ConfigError
-from .options import OVERRIDES, add_config_options, add_jobs_option
+from .options import GOES_ON, OVERRIDES, add_config_options, add_jobs_option, path
 
 if TYPE_CHECKING:
     from ..benchmarks.benchmark import Benchmark
@@ -21,17 +21,18 @@ _DEFAULT = ("search_space", "digits", "dataset", "digit")
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of the command."""
+    parser.set_defaults(after_interrupt=GOES_ON)
     parser.usage = "archlock audit [--config-file FILE] [--out DIR] [--jobs N] [--json] [KEY VALUE ...]"
     parser.epilog = (
         f"{OVERRIDES}. The search is made first where its result is not there. Without a config: the embedded "
         "benchmark, source digit. An interrupted audit goes on when the same command is given again."
     )
     add_config_options(parser)
-    parser.add_argument("--out", type=Path, metavar="DIR", help="folder (default: audit in the run's folder)")
+    parser.add_argument("--out", type=path, metavar="DIR", help="folder (default: audit in the run's folder)")
     add_jobs_option(parser, "default: one a core; on a GPU one")
 
 
-def run(args: argparse.Namespace) -> int:
+def run(args: argparse.Namespace) -> Mapping[str, Any]:
     """Attack what a search found, and write figures and a picture. The search is made first if it is not finished."""
     from ..config.load import load_config
     from ..locking.prepare import open_benchmark, report_targets
@@ -51,10 +52,7 @@ def run(args: argparse.Namespace) -> int:
         print(summary(result, benchmark.space, benchmark.meaning))
         out: Path = args.out or run_folder.folder / "audit"
         with alone_in(out):
-            about = _audit(config, benchmark, result, targets, out, args.jobs)
-    if args.json:
-        print(json.dumps(about))
-    return 0
+            return _audit(config, benchmark, result, targets, out, args.jobs)
 
 
 def _audit(

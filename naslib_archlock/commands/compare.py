@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import sys
 import textwrap
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ..errors import OutputError, StudyError, one_line
-from .options import add_cluster_options, add_jobs_option, add_json_option, at_least, workers_of
+from .options import add_cluster_options, add_jobs_option, add_json_option, at_least, home_expanded, path, workers_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -25,10 +25,14 @@ _WIDTH = 100
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of the command."""
     parser.epilog = "An interrupted study goes on when the same command is given again."
-    parser.add_argument("study", type=Path, metavar="STUDY.yaml", help="the grid (see experiments/)")
-    parser.add_argument("--out", type=Path, metavar="DIR", help="folder for the results (default run/NAME)")
+    parser.add_argument("study", type=path, metavar="STUDY.yaml", help="the grid (see experiments/)")
+    parser.add_argument("--out", type=path, metavar="DIR", help="folder for the results (default run/NAME)")
     parser.add_argument(
-        "--tables", default="", metavar="DIR", help="folder of plain tables and zc_*.json files (default: NASLib's own)"
+        "--tables",
+        type=home_expanded,
+        default="",
+        metavar="DIR",
+        help="folder of plain tables and zc_*.json files (default: NASLib's own)",
     )
     add_jobs_option(parser, "default: one a core")
     add_cluster_options(parser)
@@ -36,7 +40,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_json_option(parser)
 
 
-def run(args: argparse.Namespace) -> int:
+def run(args: argparse.Namespace) -> Mapping[str, Any]:
     """Make the runs of a study that are missing, write its results, and print a table of them."""
     from ..studies.statistics import analyse
     from ..studies.study import load_study
@@ -65,10 +69,8 @@ def run(args: argparse.Namespace) -> int:
         print(f"{textwrap.fill(f'Note: {note}.', _WIDTH)}\n")
     print(f"{done.n_runs} runs, {done.n_made} of them made now; written to {out}: {RESULTS}, {STUDY}")
     print(f"make the report:  archlock report {out}")
-    if args.json:
-        made = {"study": study.name, "out": str(out), "runs": done.n_runs, "made": done.n_made}
-        print(json.dumps({**made, "rows": len(done.results), "summary": to_records(summary)}))
-    return 0
+    made = {"study": study.name, "out": str(out), "runs": done.n_runs, "made": done.n_made}
+    return {**made, "rows": len(done.results), "summary": to_records(summary)}
 
 
 def _check_study_file(given: Path, written: Path, study: Study) -> None:

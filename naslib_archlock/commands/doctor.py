@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import argparse
 import importlib.metadata
-import json
 import os
 import platform
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 from .. import __version__
 from ..errors import NaslibError, OutputError, TableError
@@ -44,18 +44,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", action="store_true", help="print one JSON object")
 
 
-def run(args: argparse.Namespace) -> int:
+def run(args: argparse.Namespace) -> Mapping[str, Any]:
     """Print all findings. A missing part is no failure, because most uses need only some of the parts."""
     findings = list(examine())
-    if args.json:
-        print(json.dumps({"findings": [asdict(f) for f in findings]}))
-        return 0
     width = max(len(f.name) for f in findings)
     for f in findings:
         print(f"{f.state:<8} {f.name:<{width}}  {f.detail}")
         if f.advice:
             print(f"{'':<8} {'':<{width}}  -> {f.advice}")
-    return 0
+    return {"findings": [asdict(f) for f in findings]}
 
 
 def examine() -> Iterator[Finding]:

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import argparse
-import json
-from pathlib import Path
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
-from .options import TASK_HELP, add_image_options
+from .options import TASK_HELP, add_image_options, home_expanded, path
 
 if TYPE_CHECKING:
     import numpy as np
@@ -15,13 +14,13 @@ if TYPE_CHECKING:
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of the command."""
-    parser.add_argument("tasks", nargs="+", metavar="TASK", help=f"{TASK_HELP}, or a digits task")
-    parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder for TASK.npy")
+    parser.add_argument("tasks", nargs="+", type=home_expanded, metavar="TASK", help=f"{TASK_HELP}, or a digits task")
+    parser.add_argument("--out", type=path, required=True, metavar="DIR", help="folder for TASK.npy")
     parser.add_argument("--method", default="montecarlo", help="of the Fisher information: montecarlo or variational")
     add_image_options(parser)
 
 
-def run(args: argparse.Namespace) -> int:
+def run(args: argparse.Namespace) -> Mapping[str, Any]:
     """Write ``TASK.npy`` for each task, as rankers read them, and print the distances between the tasks."""
     from ..store.locks import alone_in
 
@@ -29,7 +28,7 @@ def run(args: argparse.Namespace) -> int:
         return _embed(args)
 
 
-def _embed(args: argparse.Namespace) -> int:
+def _embed(args: argparse.Namespace) -> Mapping[str, Any]:
     from ..embedding.embedding_file import embedding_bytes
     from ..embedding.probes import load_probe
     from ..embedding.task2vec import Task2VecSettings, cached_task2vec, ranker_input
@@ -50,9 +49,7 @@ def _embed(args: argparse.Namespace) -> int:
     if len(vectors) > 1:
         print(f"\nTask2Vec distances\n{distance_table(vectors)}")
     print(f"written to {args.out}: {', '.join(f'{name}.npy' for name in vectors)}")
-    if args.json:
-        print(json.dumps({"out": str(args.out), "tasks": list(vectors), "seconds": seconds}))
-    return 0
+    return {"out": str(args.out), "tasks": list(vectors), "seconds": seconds}
 
 
 def distance_table(vectors: dict[str, np.ndarray]) -> str:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..errors import ArchLockError, ConfigError, shown
-from .options import at_least
+from .options import at_least, home_expanded, path
 
 if TYPE_CHECKING:
     from ..spaces.cells import Cell
@@ -17,8 +17,13 @@ if TYPE_CHECKING:
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of the command."""
-    parser.add_argument("found", metavar="RUN|ARCH", help="the folder of a search's result, or an architecture string")
-    parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder to write to")
+    parser.add_argument(
+        "found",
+        type=home_expanded,
+        metavar="RUN|ARCH",
+        help="the folder of a search's result, or an architecture string",
+    )
+    parser.add_argument("--out", type=path, required=True, metavar="DIR", help="folder to write to")
     parser.add_argument("--space", default="", help="search space of an architecture string")
     parser.add_argument(
         "--classes", type=at_least(2), default=0, help="outputs (default: the classes of the run's own images)"
@@ -29,7 +34,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--seed", type=at_least(0), default=0, help="of the initial weights")
 
 
-def run(args: argparse.Namespace) -> int:
+def run(args: argparse.Namespace) -> None:
     """Write NASLib's network of a cell: its weights, a module that needs only torch, and a description."""
     from ..plugin.network_export import export_network
     from ..spaces.known import get_space
@@ -54,7 +59,6 @@ def run(args: argparse.Namespace) -> int:
         if args.format == "torchscript"
         else f"use it:  import torch; network = torch.export.load('{args.out}/network.pt2').module()"
     )
-    return 0
 
 
 def named(args: argparse.Namespace) -> tuple[SearchSpace, Cell, int]:

@@ -7,16 +7,18 @@ from __future__ import annotations
 
 import argparse
 import importlib
+import json
+import math
 import os
 import sys
 import warnings
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, nullcontext
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext, redirect_stdout
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from .. import __version__
-from ..errors import ArchLockError, named, one_line
+from ..errors import ArchLockError, named, nearest, one_line, shown
 from .interrupts import no_interrupt_lost
 from .streams import guarded_streams
 
@@ -77,11 +79,15 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _run(argv: Sequence[str], command: str) -> int:
     """Parse the command line and run the command. What a user or the machine can cause becomes one line on stderr."""
+    after_interrupt = ""
     try:
         args = parse(argv)
-        with _warnings_in_one_line(command):
-            code: int = args.run(args)
-        return code
+        after_interrupt = args.after_interrupt
+        with redirect_stdout(sys.stderr) if args.json else nullcontext(), _warnings_in_one_line(command):
+            about = args.run(args)
+        if args.json:
+            print(json.dumps(_finite(about)))
+        return 0
     except SystemExit as stop:
         if isinstance(stop.code, int) or stop.code is None:
             return stop.code or 0
@@ -101,8 +107,17 @@ def _run(argv: Sequence[str], command: str) -> int:
         details = f" ({err})" if str(err) else ""
         return _fail(command, f"there is not enough memory; give less at once, or fewer --jobs{details}")
     except KeyboardInterrupt:
-        _say(command, "interrupted")
+        _say(command, f"interrupted{after_interrupt}")
         return INTERRUPTED
+
+
+def _finite(value: Any) -> Any:
+    """What JSON can hold in place of a value: null for NaN and infinities, for which JSON has no words."""
+    if isinstance(value, Mapping):
+        return {key: _finite(part) for key, part in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_finite(part) for part in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def _fail(command: str, message: str) -> int:
@@ -122,24 +137,55 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
     """Parse the command line, and exit with a message if it is not one.
 
     Returns:
-        The arguments of the command, with its name as ``command``, its function as ``run``, and ``overrides`` if it
-        takes ``KEY VALUE`` pairs.
+        The arguments of the command, with its name as ``command``, its function as ``run``, whether it is to print JSON
+        as ``json``, a hint as ``after_interrupt``, and ``overrides`` if it takes ``KEY VALUE`` pairs.
     """
-    parser = _build_parser(_asked_for(argv))
+    asked_for = _asked_for(argv)
+    parser, options = _build_parser(asked_for)
+    names = [command.name for command in COMMANDS]
+    if asked_for and asked_for not in names:
+        parser.error(f"unknown command {shown(asked_for)}{nearest(asked_for, names) or ': ' + ', '.join(names)}")
     args, extras = parser.parse_known_args(argv)
     hint = f"see archlock {args.command} --help"
+    for option, value in zip(extras, [*extras[1:], ""]):
+        if option.startswith("-") and not _is_number(option):
+            word = _key_instead(option, value) if "overrides" in args else ""
+            parser.error(f"unknown option {named(option)}{word or nearest(option.partition('=')[0], options)}; {hint}")
     if "overrides" in args:
-        options = [extra for extra in extras if extra.startswith("--")]
-        if options:
-            parser.error(f"unknown option {named(options[0])}; {hint}")
         args.overrides = extras
     elif extras:
         parser.error(f"unexpected {extras[0]!r}; {hint}")
     return args
 
 
-def _build_parser(asked_for: str) -> argparse.ArgumentParser:
-    """Return a parser that knows the names of all commands, and the arguments of the one that was asked for."""
+def _key_instead(option: str, value: str) -> str:
+    """A hint for an unknown option, such as ``--seed=3``, that is a key of the config; empty if it is none.
+
+    Args:
+        option: the option, with a value of its own or without.
+        value: what follows the option.
+    """
+    from ..config.load import full_names
+
+    name, _, own = option.lstrip("-").partition("=")
+    found = full_names(name.replace("-", "_"))
+    return f"; keys of the config are given without dashes: {found[0]} {own or value or 'VALUE'}" if found else ""
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+        return True
+    except ValueError:
+        return False
+
+
+def _build_parser(asked_for: str) -> tuple[argparse.ArgumentParser, list[str]]:
+    """Return a parser that knows the names of all commands, and the arguments of the one that was asked for.
+
+    The second result holds the options of that command.
+    """
+    options: list[str] = []
     parser = argparse.ArgumentParser(
         prog="archlock", description="Find architectures that are good at one task and useless for others."
     )
@@ -151,7 +197,9 @@ def _build_parser(asked_for: str) -> argparse.ArgumentParser:
             module = importlib.import_module(f".{command.module}", __package__)
             module.add_arguments(of_command)
             of_command.set_defaults(run=module.run)
-    return parser
+            options = [option for action in of_command._actions for option in action.option_strings]
+    parser.set_defaults(json=False, after_interrupt="")
+    return parser, options
 
 
 @contextmanager

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
+
+from .options import path
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the script, and everything after it as the script's own arguments."""
-    parser.add_argument("runner", type=Path, metavar="RUNNER", help="for example naslib/runners/nas/runner.py")
+    parser.add_argument("runner", type=path, metavar="RUNNER", help="for example naslib/runners/nas/runner.py")
     parser.add_argument("arguments", nargs=argparse.REMAINDER, help="passed on to the script")
 
 
-def run(args: argparse.Namespace) -> int:
+def run(args: argparse.Namespace) -> None:
     """Run the script in this process."""
     from ..plugin.launcher import run_runner
 
     run_runner(args.runner, args.arguments)
-    return 0

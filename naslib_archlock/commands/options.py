@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os.path
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,8 +13,19 @@ from ..errors import ConfigError
 if TYPE_CHECKING:
     from ..compute.parts import Workers
 
+GOES_ON = "; the same command goes on"  # what ``main`` adds to its word on Ctrl-C
 OVERRIDES = "KEY VALUE pairs after the options override the file, e.g. seed 1 archlock.scheme tk"
 TASK_HELP = "a folder of images with one sub-folder a class"
+
+
+def path(text: str) -> Path:
+    """The type of an option that takes a path, in which a leading ``~`` is the home folder, also in ``--out=~/run``."""
+    return Path(home_expanded(text))
+
+
+def home_expanded(text: str) -> str:
+    """The type of an argument that may be a path: a leading ``~`` becomes the home folder."""
+    return os.path.expanduser(text)
 
 
 def at_least(low: int) -> Callable[[str], int]:
@@ -33,13 +45,15 @@ def add_config_options(parser: argparse.ArgumentParser) -> None:
     ``main`` puts the overrides into ``args.overrides``: it recognises such a command by this default.
     """
     parser.set_defaults(overrides=[])
-    parser.add_argument("--config-file", type=Path, metavar="FILE", help="YAML file, as for NASLib's runners")
+    parser.add_argument("--config-file", type=path, metavar="FILE", help="YAML file, as for NASLib's runners")
     add_json_option(parser)
 
 
 def add_json_option(parser: argparse.ArgumentParser) -> None:
     """Add ``--json``."""
-    parser.add_argument("--json", action="store_true", help="print one JSON object as the last line of stdout")
+    parser.add_argument(
+        "--json", action="store_true", help="print one JSON object on stdout, and everything else on stderr"
+    )
 
 
 def add_image_options(parser: argparse.ArgumentParser) -> None:

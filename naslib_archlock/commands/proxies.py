@@ -3,13 +3,23 @@
 from __future__ import annotations
 
 import argparse
-import json
 import time
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ..errors import ConfigError
-from .options import TASK_HELP, add_cluster_options, add_image_options, add_jobs_option, at_least, workers_of
+from .options import (
+    GOES_ON,
+    TASK_HELP,
+    add_cluster_options,
+    add_image_options,
+    add_jobs_option,
+    at_least,
+    home_expanded,
+    path,
+    workers_of,
+)
 
 if TYPE_CHECKING:
     from ..tasks.labelled_images import LabelledImages
@@ -17,9 +27,12 @@ if TYPE_CHECKING:
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of the command."""
+    parser.set_defaults(after_interrupt=GOES_ON)
     parser.epilog = "An interrupted run goes on when the same command is given again."
-    parser.add_argument("tasks", nargs="+", metavar="TASK", help=f"{TASK_HELP}, or a dataset that NASLib loads")
-    parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder for the table and embeddings")
+    parser.add_argument(
+        "tasks", nargs="+", type=home_expanded, metavar="TASK", help=f"{TASK_HELP}, or a dataset that NASLib loads"
+    )
+    parser.add_argument("--out", type=path, required=True, metavar="DIR", help="folder for the table and embeddings")
     parser.add_argument("--space", default="transbench101_micro", help="search space (default transbench101_micro)")
     parser.add_argument(
         "--cells", type=at_least(2), default=100, help="cells to score, the same on all tasks (default 100)"
@@ -41,7 +54,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_image_options(parser)
 
 
-def run(args: argparse.Namespace) -> int:
+def run(args: argparse.Namespace) -> Mapping[str, Any]:
     """Write ``zc_<space>.json``, the scores of sampled cells on every task, and ``TASK.npy``, the embeddings."""
     from ..store.locks import alone_in
 
@@ -49,7 +62,7 @@ def run(args: argparse.Namespace) -> int:
         return _score(args)
 
 
-def _score(args: argparse.Namespace) -> int:
+def _score(args: argparse.Namespace) -> Mapping[str, Any]:
     from ..compute.seeding import stream
     from ..embedding.embedding_file import embedding_bytes
     from ..embedding.task2vec import Task2VecSettings, cached_task2vec, ranker_input
@@ -85,9 +98,7 @@ def _score(args: argparse.Namespace) -> int:
         f"train a ranker:  archlock train-ranker --out ranker.safetensors search_space {space.name} "
         f"archlock.zero_cost {table} archlock.embedding {args.out}/{{task}}.npy"
     )
-    if args.json:
-        print(json.dumps({"out": str(table), "tasks": [task.name for task in tasks], "seconds": round(seconds, 3)}))
-    return 0
+    return {"out": str(table), "tasks": [task.name for task in tasks], "seconds": round(seconds, 3)}
 
 
 def sampled_tasks(args: argparse.Namespace) -> list[LabelledImages]:
@@ -100,12 +111,13 @@ def sampled_tasks(args: argparse.Namespace) -> list[LabelledImages]:
     from ..compute.seeding import stream
     from ..embedding.probes import load_probe
     from ..tasks.image_folder import class_subset
+    from ..tasks.names import same_task
 
     tasks: dict[str, LabelledImages] = {}
     rng = stream(args.seed, "subsets")
     for name in args.tasks:
         task = _task(name, args)
-        if task.name in tasks:
+        if same_task(task.name, tasks):
             raise ConfigError(f"two of the tasks {', '.join(args.tasks)} go by the name {task.name}; rename a folder")
         tasks[task.name] = task
         n_classes = args.subset_classes or max(2, task.n_classes // 2)

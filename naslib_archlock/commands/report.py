@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import argparse
-import json
 import textwrap
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ..errors import StudyError
-from .options import add_json_option
+from .options import add_json_option, path
 
 if TYPE_CHECKING:
     from ..report.study_report import Section, StudyReport
@@ -21,12 +21,12 @@ _PRINTED = [0, 1, 4, 5, 6]  # a terminal has room for these columns of the summa
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of the command."""
-    parser.add_argument("results", type=Path, metavar="DIR", help="folder that 'archlock compare' wrote")
-    parser.add_argument("--out", type=Path, metavar="DIR", help="folder for the report (default: the same)")
+    parser.add_argument("results", type=path, metavar="DIR", help="folder that 'archlock compare' wrote")
+    parser.add_argument("--out", type=path, metavar="DIR", help="folder for the report (default: the same)")
     add_json_option(parser)
 
 
-def run(args: argparse.Namespace) -> int:
+def run(args: argparse.Namespace) -> Mapping[str, Any]:
     """Write the report of a study's results, and print its summary of each space and budget."""
     from ..store.locks import alone_in
 
@@ -35,7 +35,7 @@ def run(args: argparse.Namespace) -> int:
         return _report(args)
 
 
-def _report(args: argparse.Namespace) -> int:
+def _report(args: argparse.Namespace) -> Mapping[str, Any]:
     from ..report.study_report import study_report
     from ..store.files import make_folder, write_bytes
     from ..studies.statistics import analyse
@@ -53,23 +53,20 @@ def _report(args: argparse.Namespace) -> int:
     report = study_report(study, statistics)
     files = report_files(report, statistics)  # all are made before the first is written, so that an error leaves none
     out = args.out or args.results
-    for path in sorted({(out / name).parent for name in files}):
-        make_folder(path)
+    for folder in sorted({(out / name).parent for name in files}):
+        make_folder(folder)
     for name, data in files.items():
         write_bytes(out / name, data)
     print("\n\n".join(map(_printed, report.sections)))
     print(f"\n{textwrap.fill(report.meaning, _WIDTH)}")
     print(f"written to {out}: report.html, report.md, and {len(files) - 2} files in tables and figures")
-    if args.json:
-        about = {
-            "study": study.name,
-            "out": str(out),
-            "files": list(files),
-            "summary": to_records(statistics.summary),
-            "tests": to_records(statistics.tests),
-        }
-        print(json.dumps(about))
-    return 0
+    return {
+        "study": study.name,
+        "out": str(out),
+        "files": list(files),
+        "summary": to_records(statistics.summary),
+        "tests": to_records(statistics.tests),
+    }
 
 
 def _found(folder: Path, name: str) -> Path:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import argparse
-import json
+from collections.abc import Mapping
+from typing import Any
 
 from .options import OVERRIDES, add_config_options, add_skip_unreadable_option, at_least
 
@@ -27,7 +28,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_skip_unreadable_option(parser)
 
 
-def run(args: argparse.Namespace) -> int:
+def run(args: argparse.Namespace) -> Mapping[str, Any]:
     """Search, print the summary, and write the result, the configuration and pictures to the run's folder."""
     from ..config.load import load_config
     from ..locking.prepare import open_benchmark
@@ -43,6 +44,4 @@ def run(args: argparse.Namespace) -> int:
         result = make_run(config, benchmark, run_folder)
     print(summary(result, benchmark.space, benchmark.meaning))
     print(f"written to {run_folder.folder}: {', '.join(run_folder.files())}")
-    if args.json:
-        print(json.dumps(result))
-    return 0
+    return result

@@ -3,23 +3,24 @@
 from __future__ import annotations
 
 import argparse
-import json
 import shlex
-from pathlib import Path
+from collections.abc import Mapping
+from typing import Any
 
-from .options import OVERRIDES, add_config_options
+from .options import GOES_ON, OVERRIDES, add_config_options, path
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of the command."""
+    parser.set_defaults(after_interrupt=GOES_ON)
     parser.usage = "archlock train-ranker --out FILE [--config-file FILE] [--json] [--overwrite] [KEY VALUE ...]"
     parser.epilog = OVERRIDES
     add_config_options(parser)
-    parser.add_argument("--out", type=Path, required=True, metavar="FILE", help="safetensors file to write")
+    parser.add_argument("--out", type=path, required=True, metavar="FILE", help="safetensors file to write")
     parser.add_argument("--overwrite", action="store_true", help="replace the file if it exists")
 
 
-def run(args: argparse.Namespace) -> int:
+def run(args: argparse.Namespace) -> Mapping[str, Any]:
     """Train a ranker, report its pair accuracies and its cost, and write it.
 
     If the process is killed, the same command continues from the checkpoint beside the output file.
@@ -30,7 +31,7 @@ def run(args: argparse.Namespace) -> int:
         return _train(args)
 
 
-def _train(args: argparse.Namespace) -> int:
+def _train(args: argparse.Namespace) -> Mapping[str, Any]:
     from dataclasses import replace
 
     from ..config.load import load_config
@@ -60,17 +61,14 @@ def _train(args: argparse.Namespace) -> int:
     )
     n_pairs = config.archlock.train_settings.n_pairs
     print(f"{n_pairs:,} pairs of {len(ranker.info.tasks)} tasks in {report.seconds:.1f} s; written to {args.out}")
-    if args.json:
-        about = {
-            "out": str(args.out),
-            "tasks": ranker.info.tasks,
-            "unseen_cells": report.unseen_cells,
-            "left_out_tasks": report.left_out_tasks,
-            "pairs": n_pairs,
-            "seconds": round(report.seconds, 3),
-        }
-        print(json.dumps(about))
-    return 0
+    return {
+        "out": str(args.out),
+        "tasks": ranker.info.tasks,
+        "unseen_cells": report.unseen_cells,
+        "left_out_tasks": report.left_out_tasks,
+        "pairs": n_pairs,
+        "seconds": round(report.seconds, 3),
+    }
 
 
 def command_of(args: argparse.Namespace) -> str:

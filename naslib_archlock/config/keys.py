@@ -7,6 +7,7 @@ else.
 
 from __future__ import annotations
 
+import os.path
 from collections.abc import Collection
 from dataclasses import dataclass, field, fields
 from enum import Enum
@@ -46,6 +47,8 @@ class Key:
         low, high: the least and the greatest number that is allowed.
         choices: the only values that are allowed beside the default; empty if the key is not a choice among names. A
             registry is kept as it is, so that names that are registered later are known.
+        holds_paths: whether the text is a path, or a list of paths with commas, in which a leading ``~`` is the home
+            folder.
     """
 
     default: Any
@@ -54,6 +57,7 @@ class Key:
     low: float = -inf
     high: float = inf
     choices: Collection[str] = ()
+    holds_paths: bool = False
 
     @property
     def is_text(self) -> bool:
@@ -69,9 +73,11 @@ def key(
     low: float = -inf,
     high: float = inf,
     choices: Collection[str] = (),
+    holds_paths: bool = False,
 ) -> T:
     """Declare a key as a field of a dataclass; ``Key`` describes the arguments."""
-    return field(default=default, metadata={"key": Key(default, meaning, (role, *more_roles), low, high, choices)})
+    declared = Key(default, meaning, (role, *more_roles), low, high, choices, holds_paths)
+    return field(default=default, metadata={"key": declared})
 
 
 def keys_of(section: Any) -> dict[str, Key]:
@@ -117,3 +123,9 @@ def check_values(section: Any, prefix: str, must: str = "lie in [{low}, {high}]"
 def split_list(text: str) -> tuple[str, ...]:
     """Return the parts of a list with commas, without blanks around them."""
     return tuple(part.strip() for part in str(text).split(",") if part.strip())
+
+
+def with_home(text: str) -> str:
+    """Return a path, or a list of paths with commas, in which a leading ``~`` of each is the home folder."""
+    parts = text.split(",")
+    return ",".join(os.path.expanduser(part.strip()) if part.strip().startswith("~") else part for part in parts)

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import ast
 import warnings
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from ..errors import UNPRINTABLE, ConfigError, named, nearest, shown
-from ..store.reading import UnreadableError, read_yaml
-from .keys import keys_of
+from ..errors import UNPRINTABLE, ConfigError, closest, named, nearest, shown
+from ..store.reading import UnreadableError, Written, read_yaml
+from .keys import Key, keys_of, with_home
 from .naslib_keys import NASLIB_KEYS
 from .sections import SECTIONS, Config
 
@@ -36,22 +36,29 @@ def load_config(path: Path | None, overrides: Sequence[str] = ()) -> Config:
     raw: Any = None
     if path is not None:
         try:
-            raw = read_yaml(path)
+            raw = read_yaml(path, as_written=True)
         except UnreadableError as err:
             raise ConfigError(f"config file {path} {err}") from err
-    if raw is None:
-        raw = {}
-    if not isinstance(raw, dict):
-        raise ConfigError(f"config file {path} must hold keys and values")
+        if raw is None or raw == {}:
+            raise ConfigError(f"config file {path} is empty: give it search_space and dataset, or leave it out")
+        if not isinstance(raw, dict):
+            raise ConfigError(f"config file {path} must hold keys and values")
+    content = _nested(raw or {})
+    for key, value in _pairs(overrides):
+        place, name = _place(content, key)
+        place[name] = _override(value)
+    return _from_sections(content, strict=True)
+
+
+def _pairs(overrides: Sequence[str]) -> Iterator[tuple[str, str]]:
+    """Yield keys and values. Raises: ConfigError: if they are no pairs, or written as ``KEY=VALUE``."""
+    for key in overrides[::2]:
+        name, equals, value = key.partition("=")
+        if equals:
+            raise ConfigError(f"overrides come in pairs KEY VALUE: write {named(name)} {named(value)}, without '='")
     if len(overrides) % 2:
         raise ConfigError(f"overrides come in pairs KEY VALUE; {shown(overrides[-1])} has no value")
-    content = _nested(raw)
-    for key, value in zip(overrides[::2], overrides[1::2]):
-        place, section, name = _place(content, key)
-        literal = _literal(value)
-        # a number stays as it was typed where text is wanted: out_dir 2024_01 is not 202401
-        place[name] = value if _is_text(section, name) and isinstance(literal, (bool, int, float)) else literal
-    return _from_sections(content, strict=True)
+    yield from zip(overrides[::2], overrides[1::2])
 
 
 def config_from(raw: Mapping[str, Any], strict: bool = True) -> Config:
@@ -78,28 +85,23 @@ def _nested(raw: Mapping[str, Any]) -> dict[str, Any]:
         if not (isinstance(key, str) and "." in key):
             continue
         value = content.pop(key)
-        place, section, name = _place(content, key)
+        place, name = _place(content, key)
         if name in place:
+            section = key.rpartition(".")[0]
             raise ConfigError(f"{named(key)} is given twice, also in the section {named(section)}; leave one out")
         place[name] = value
     return content
 
 
-def _place(content: dict[str, Any], key: str) -> tuple[dict[str, Any], str, str]:
-    """Return where a key belongs: the mapping that holds it, the name of its section, and its own name."""
+def _place(content: dict[str, Any], key: str) -> tuple[dict[str, Any], str]:
+    """Return where a key belongs: the mapping that holds it, and its name there."""
     section, _, name = key.rpartition(".")
     if not section:
-        return content, "", key
+        return content, key
     place = content.setdefault(section, {})
     if not isinstance(place, dict):
         raise ConfigError(f"{named(section)} is not a section, so {named(key)} cannot be set")
-    return place, section, name
-
-
-def _is_text(section: str, name: str) -> bool:
-    """Whether a key holds text."""
-    cls = {"": Config, **SECTIONS}.get(section)
-    return cls is not None and name in keys_of(cls) and keys_of(cls)[name].is_text
+    return place, name
 
 
 def _from_sections(content: Mapping[str, Any], strict: bool) -> Config:
@@ -122,8 +124,25 @@ def _check_names(raw: Mapping[str, Any], used: Iterable[str], ignored: Iterable[
     allowed = [*used, *ignored]
     for key in raw:
         if key not in allowed:
-            hint = nearest(key, allowed) or f"; known: {', '.join(used)}"
-            raise ConfigError(f"unknown key {prefix}{named(key)}{hint}")
+            hint = _elsewhere(key, cutoff=1) or nearest(key, allowed) or _elsewhere(key)
+            raise ConfigError(f"unknown key {prefix}{named(key)}{hint or '; known: ' + ', '.join(used)}")
+
+
+def _elsewhere(key: Any, cutoff: float = 0.75) -> str:
+    """A hint for a key that stands in another section under this name, or one that is as near as ``cutoff``."""
+    names = full_names(key, cutoff)
+    return f"; did you mean {' or '.join(map(repr, names))}?" if names else ""
+
+
+def full_names(key: Any, cutoff: float = 1) -> list[str]:
+    """The full names of the keys that have a name, in all sections; those of the nearest name if ``cutoff`` allows."""
+    places: dict[str, list[str]] = {}
+    for section, cls in (("", Config), *SECTIONS.items()):
+        for name in keys_of(cls):
+            full = f"{section}.{name}" if section else name
+            places.setdefault(name, []).append(full)
+            places.setdefault(full, []).append(full)
+    return list(dict.fromkeys(places.get(closest(key, places, cutoff) or "", [])))
 
 
 # -- values and their types --------------------------------------------------------------------------------------------
@@ -131,13 +150,14 @@ def _check_names(raw: Mapping[str, Any], used: Iterable[str], ignored: Iterable[
 
 def _build(cls: type, values: Mapping[str, Any], prefix: str) -> Any:
     """Return an instance whose values all have the types of the defaults."""
-    defaults = cls()
+    keys, defaults = keys_of(cls), cls()
     typed = {}
     for name, value in values.items():
         wanted = type(getattr(defaults, name))
-        typed[name] = _converted(wanted, value)
-        if not isinstance(typed[name], wanted) or (isinstance(value, bool) and wanted is not bool):
-            raise ConfigError(f"{prefix}{name} must be of type {wanted.__name__}, not {shown(value)}")
+        typed[name] = value = _converted(wanted, _plain(keys[name], value) if name in keys else value)
+        if not isinstance(value, wanted) or (isinstance(value, bool) and wanted is not bool):
+            advice = _advice(wanted, value)
+            raise ConfigError(f"{prefix}{name} must be of type {wanted.__name__}, not {shown(value)}{advice}")
         if wanted is int and abs(value) >= _HUGE:
             raise ConfigError(f"{prefix}{name} is out of range: {shown(value)}")
         if wanted is str and (len(typed[name]) > _LONGEST_TEXT or UNPRINTABLE.search(typed[name])):
@@ -145,7 +165,65 @@ def _build(cls: type, values: Mapping[str, Any], prefix: str) -> Any:
                 f"{prefix}{name} must be text on one line that can be printed, of at most {_LONGEST_TEXT} characters, "
                 f"not {shown(value)}"
             )
+        if name in keys and keys[name].holds_paths:
+            typed[name] = with_home(typed[name])
     return cls(**typed)
+
+
+def _plain(declared: Key, value: Any) -> Any:
+    """Return a value in place of the text that a file or an override gives for it.
+
+    Text stays as it was written where text is wanted: ``out_dir: 2024_01`` is not 202401. Numbers are read as Python
+    reads them, so that 1e-3 is one, and 0755 and 12:30, which YAML takes for 493 and 750, are none.
+    """
+    if isinstance(value, (list, tuple)):
+        return [_plain(declared, part) for part in value]
+    if not isinstance(value, Written):
+        return value
+    if declared.is_text:
+        return None if value.value is None else str(value)
+    return value.value if isinstance(declared.default, bool) else _literal(value)
+
+
+def _advice(wanted: type, value: Any) -> str:
+    """Return what to do about a value of a wrong type; empty if that is plain."""
+    if wanted is str and value is None:
+        return "; leave the key out, or put the text in quotes"
+    if wanted in (int, float) and isinstance(value, str):
+        number = _literal(value)
+        if isinstance(number, (int, float)) and not isinstance(number, bool):
+            return f"; write {number!r}, without quotes"
+        if any(character.isdigit() for character in value):
+            return "; write a plain number, without leading zeros, colons or units"
+    return ""
+
+
+def naslib_values(raw: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a file that was read as written in the values that NASLib's loader gives.
+
+    Our own keys of text stay as they were written, and in paths a leading ``~`` is the home folder. All other values
+    are those of YAML.
+    """
+    return _yaml_values(Config, raw)
+
+
+def _yaml_values(cls: type | None, raw: Mapping[str, Any]) -> dict[str, Any]:
+    keys = keys_of(cls) if cls else {}
+    values: dict[str, Any] = {}
+    for name, value in raw.items():
+        if isinstance(value, Mapping):
+            values[name] = _yaml_values(SECTIONS.get(name) if cls is Config else None, value)
+        elif name in keys and keys[name].is_text and isinstance(value, Written) and value.value is not None:
+            values[name] = with_home(value) if keys[name].holds_paths else str(value)
+        else:
+            values[name] = _yaml_value(value)
+    return values
+
+
+def _yaml_value(value: Any) -> Any:
+    if isinstance(value, list):
+        return [_yaml_values(None, part) if isinstance(part, Mapping) else _yaml_value(part) for part in value]
+    return value.value if isinstance(value, Written) else value
 
 
 def _converted(wanted: type, value: Any) -> Any:
@@ -164,6 +242,13 @@ def _converted(wanted: type, value: Any) -> Any:
         parts = [part if isinstance(part, (tuple, list)) else _converted(str, part) for part in value]
         return ",".join(map(str, parts)) if all(isinstance(part, str) for part in parts) else value
     return value
+
+
+def _override(text: str) -> Any:
+    """Return the value of an override: a list or a text in quotes as Python reads it, everything else as written."""
+    literal = _literal(text)
+    is_spelt_out = isinstance(literal, str) or (isinstance(literal, (list, tuple)) and text.lstrip()[:1] in ("[", "("))
+    return literal if is_spelt_out else Written(text, literal)
 
 
 def _literal(text: str) -> Any:

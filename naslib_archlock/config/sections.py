@@ -21,7 +21,7 @@ from ..store.digests import digest
 from ..store.files import is_file_name
 from ..strategies.base import SearchSettings
 from ..strategies.strategy import STRATEGIES
-from ..tasks.names import task_name
+from ..tasks.names import same_task, task_name
 from .audit_section import AuditSection
 from .keys import Role, check_values, key, keys_of, names_with, split_list
 
@@ -45,6 +45,7 @@ class ArchLockSection:
         "The target task, or several separated by commas. In `s` and `tu` they are only reported on; "
         "empty means all tasks but the source.",
         Role.LOCK,
+        holds_paths=True,
     )
     trade_off: float = key(
         0.5,
@@ -112,6 +113,7 @@ class ArchLockSection:
         "The folder of plain tables. Empty means NASLib's own files, or the embedded benchmark for the space `digits`.",
         Role.DATA,
         Role.TRAINING,
+        holds_paths=True,
     )
     zero_cost: str = key(
         "",
@@ -119,6 +121,7 @@ class ArchLockSection:
         "Empty means the files beside the tables, NASLib's, or the embedded ones.",
         Role.DATA,
         Role.TRAINING,
+        holds_paths=True,
     )
     image_size: int = key(
         32,
@@ -155,12 +158,14 @@ class ArchLockSection:
         "The file of a trained ranker. Empty means one that comes with the package if the search may use it; "
         "otherwise a ranker is trained first.",
         Role.DATA,
+        holds_paths=True,
     )
     embedding: str = key(
         "",
         "How a task is embedded: `proxies`, `task2vec`, or a path to `.npy` files with `{task}` in it. "
         "Empty means the embedding that the ranker was trained with, and `proxies` for a new ranker.",
         Role.EMBEDDING,
+        holds_paths=True,
     )
     probe: str = key(
         "digits",
@@ -306,13 +311,17 @@ class Config:
         high=2**32 - 1,  # NumPy takes no larger seed from NASLib
     )
     optimizer: str = key(
-        "archlock", "The name of the optimizer for NASLib's runners. It also names an output folder.", Role.RUN
+        "archlock",
+        "The name of the optimizer for NASLib's runners. It also names an output folder. "
+        "NASLib's own optimizers are run by `archlock naslib` and not by `archlock search`.",
+        Role.RUN,
     )
     search_space: str = key("nasbench201", f"The search space: {', '.join(f'`{name}`' for name in SPACES)}.", Role.LOCK)
     dataset: str = key(
         "cifar10",
         "The source task: a task of the benchmark, or a folder of images with one sub-folder for each class.",
         Role.LOCK,
+        holds_paths=True,
     )
     out_dir: str = key(
         "run",
@@ -324,6 +333,7 @@ class Config:
         "",
         "A folder of the run's own below `{scheme}/{seed}`. Runs with different names can be made at the same time.",
         Role.RUN,
+        holds_paths=True,
     )
     search: NaslibSearchSection = field(default_factory=NaslibSearchSection)
     archlock: ArchLockSection = field(default_factory=ArchLockSection)
@@ -338,9 +348,11 @@ class Config:
             raise ConfigError(f"run_name {self.run_name!r} names an output folder: a plain name, without / or \\")
         if "\0" in self.dataset or not is_file_name(task_name(self.dataset)):
             raise ConfigError(f"dataset {self.dataset!r} names an output folder, and so needs a plain name of its own")
-        if self.dataset in self.archlock.targets:
+        same = same_task(self.dataset, self.archlock.targets)
+        if same is not None:
+            also = "" if same == self.dataset else f", also called {named(self.dataset)}"
             raise ConfigError(
-                f"archlock.target names {named(self.dataset)}, which is the source (dataset); name other tasks"
+                f"archlock.target names {named(same)}, which is the source (dataset){also}; name other tasks"
             )
 
     @property

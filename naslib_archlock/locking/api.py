@@ -34,7 +34,7 @@ def load_config(config: Configured = None, **keys: Any) -> Config:
         ConfigError, UnknownNameError: if a key is unknown or a value is impossible.
     """
     if isinstance(config, (str, os.PathLike)):
-        config = load_config_file(Path(config))
+        config = load_config_file(Path(os.path.expanduser(config)))
     raw = asdict(config) if isinstance(config, Config) else dict(config or {})
     base = asdict(config_from(raw))
     for name, value in keys.items():

@@ -15,6 +15,7 @@ from ..proxies.zero_cost import ZeroCostScores
 from ..spaces.known import DIGITS, get_space
 from ..tasks.names import is_image_folder
 from .knowledge import Knowledge, training_embeddings
+from .schemes import get_scheme
 
 if TYPE_CHECKING:
     from ..ranker.ranker import Ranker
@@ -90,11 +91,15 @@ def find_ranker(
 
     section = config.archlock
     if section.ranker:
-        return Ranker.load(Path(section.ranker))
+        ranker = Ranker.load(Path(section.ranker))
+        objection = knowledge.objection_to(ranker.info, f"the ranker {section.ranker}")
+        if objection and get_scheme(section.scheme).locks:
+            raise objection
+        return ranker
     has_images = is_image_folder(config.dataset) or get_space(config.search_space).is_embedded
     if has_images and not section.trains_its_own_way and section.embedding in ("", "task2vec"):
         for ranker in rankers_in_the_box():
-            if not ranker.seen_among(knowledge.hidden):
+            if not ranker.seen_among(knowledge.hidden) and not knowledge.objection_to(ranker.info, "the package"):
                 return ranker
     if is_image_folder(config.dataset) and not section.zero_cost:
         raise RankerError(

@@ -12,7 +12,7 @@ The vectors of this module:
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -27,10 +27,11 @@ from ..config.sections import Config
 from ..embedding.embedding_file import read_embedding
 from ..embedding.proxy_embedding import ProxyEmbedding, choose_reference, shared_proxies
 from ..errors import ConfigError, EmbeddingError, TableError, unknown
-from ..proxies.zero_cost import ZeroCostScores, find_zero_cost, read_zero_cost, zero_cost_file_name
+from ..proxies.zero_cost import ZeroCostFile, ZeroCostScores, find_zero_cost, zero_cost_file_name
 from ..spaces.known import SPACES, get_space
 from ..spaces.space import SearchSpace
-from ..tasks.names import is_image_folder, task_name, whole_task
+from ..tasks.names import HiddenTasks, is_image_folder, task_key, task_name, whole_task
+from .strangers import refusal, strange_to, strangers_among
 
 if TYPE_CHECKING:
     from ..ranker.ranker import RankerInfo
@@ -40,43 +41,101 @@ if TYPE_CHECKING:
 class Knowledge:
     """The zero-cost scores and embeddings that a scheme allows; files are read when first asked for."""
 
-    def __init__(self, config: Config, hidden: Sequence[str] = ()) -> None:
+    def __init__(
+        self, config: Config, hidden: Sequence[str] = (), benchmark_tasks: Sequence[str] | None = None
+    ) -> None:
         """Read nothing yet.
 
         Args:
             config: the configuration, which names the files.
             hidden: the names of the tasks whose scores, images and embeddings must not be read.
+            benchmark_tasks: all tasks of the benchmark; None if its names are those of folders of images, which are
+                also the names that ``archlock proxies`` writes.
         """
         self._config = config
-        self.hidden = tuple(hidden)
+        self._benchmark_tasks = benchmark_tasks
+        self.hidden = HiddenTasks(hidden, task_name(config.dataset))
 
     # -- zero-cost scores ----------------------------------------------------------------------------------------------
 
     @cached_property
+    def _files(self) -> list[tuple[ZeroCostFile, list[ZeroCostScores]]]:
+        """The zero-cost files, and the scores of those tasks of each that are not hidden."""
+        files = [ZeroCostFile(path, _space_of_file(path)) for path in zero_cost_files(self._config)]
+        found = [(file, [file.scores(task) for task in file.tasks if task not in self.hidden]) for file in files]
+        _check_no_doubles(found)
+        return found
+
+    @property
     def tables(self) -> list[ZeroCostScores]:
-        """The zero-cost scores on every task that is not hidden."""
-        return [
-            scores
-            for path in zero_cost_files(self._config)
-            for scores in read_zero_cost(path, _space_of_file(path), self.hidden).values()
-        ]
+        """Zero-cost scores of every task that is not hidden."""
+        return [scores for _, of_file in self._files for scores in of_file]
+
+    def scores_of(self, task: str) -> ZeroCostScores | None:
+        """The zero-cost scores of a task in the search space, or None if there are none or they are hidden."""
+        key, space = task_key(task_name(task)), self._config.search_space
+        return next((t for t in self.tables if t.space.name == space and task_key(t.task) == key), None)
 
     def training_tables(self) -> tuple[list[ZeroCostScores], list[ZeroCostScores]]:
         """The tables to train a ranker on, and the tables that are left out; ``train_tasks`` and ``leave_out`` decide.
 
         If a task is left out, so are all tasks that were sampled from it.
+
+        Raises:
+            ConfigError: if a hidden task is named, or may be among the tables under a name that nobody can match.
+            UnknownNameError: if no file has a named task.
         """
-        known = [t.task for t in self.tables]
-        wanted = split_list(self._config.archlock.train_tasks) or tuple(known)
-        left_out = split_list(self._config.archlock.leave_out)
-        for task in (*wanted, *(t for t in left_out if t not in self.hidden)):
+        section, tables = self._config.archlock, self.tables
+        named, left_out = split_list(section.train_tasks), split_list(section.leave_out)
+        keys = {task_key(t.task) for t in tables}
+        for task in (*named, *(t for t in left_out if t not in self.hidden)):
             if task in self.hidden:
                 raise ConfigError(f"archlock.train_tasks names {task}, a target, which this scheme must not see")
-            if task not in known:
-                raise unknown("task", task, known, "zero-cost files")
-        is_left_out = [t.task in left_out or whole_task(t.task) in left_out for t in self.tables]
-        chosen = [t for t, out in zip(self.tables, is_left_out) if t.task in wanted and not out]
-        return chosen, [t for t, out in zip(self.tables, is_left_out) if out]
+            if task_key(task) not in keys:
+                raise unknown("task", task, [t.task for t in tables], "zero-cost files")
+        wanted, unwanted = {task_key(t) for t in named} or keys, {task_key(t) for t in left_out}
+        is_left_out = [bool({key, whole_task(key)} & unwanted) for key in (task_key(t.task) for t in tables)]
+        chosen = [t for t, out in zip(tables, is_left_out) if task_key(t.task) in wanted and not out]
+        self.check_named(self.hidden, chosen)
+        return chosen, [t for t, out in zip(tables, is_left_out) if out]
+
+    def check_named(self, targets: Iterable[str], tables: Sequence[ZeroCostScores]) -> None:
+        """Check that no target can be among the tables under another name.
+
+        Raises:
+            ConfigError: if no file has a target, and the benchmark lacks one of the tables.
+        """
+        held = [name for file, _ in self._files for name in file.tasks]
+        missing = [target for target in targets if not any(name in HiddenTasks([target]) for name in held)]
+        strangers = self._strangers((t.space.name, t.task) for t in tables)
+        if missing and strangers:
+            paths = " or ".join(str(file.path) for file, _ in self._files)
+            raise refusal(missing, strangers, paths, self._config.search_space)
+
+    def objection_to(self, info: RankerInfo, where: str) -> ConfigError | None:
+        """The error for a ranker that may have seen a hidden task under another name, or None.
+
+        It may have if the benchmark lacks a task that the ranker was trained on, unless the name of the hidden task
+        says that it is another one, or the training left the hidden task out.
+
+        Args:
+            info: says what the ranker was trained on.
+            where: what the message calls the ranker.
+        """
+        left_out = [name.partition("/")[2] for name in info.accuracy.get("left_out_tasks", ())]
+        strangers = self._strangers((name.partition("/")[0], name.partition("/")[2]) for name in info.tasks)
+        for target in self.hidden:
+            doubtful = strange_to(target, strangers)
+            if doubtful and not any(name in HiddenTasks([target]) for name in left_out):
+                return refusal([target], doubtful, where, self._config.search_space)
+        return None
+
+    def _strangers(self, tasks: Iterable[tuple[str, str]]) -> list[str]:
+        """The tasks that neither the benchmark has nor ``train_tasks`` names. Args: tasks: space and name of each."""
+        if self._benchmark_tasks is None:
+            return []
+        known = (*self._benchmark_tasks, *split_list(self._config.archlock.train_tasks))
+        return strangers_among(tasks, self._config.search_space, known)
 
     # -- embeddings ----------------------------------------------------------------------------------------------------
 
@@ -94,10 +153,11 @@ class Knowledge:
                 + (", or set it to .npy files" if info.embedding != "proxies" else "")
             )
         if kind == "proxies":
-            tables = {t.task: t for t in self.tables if t.space.name == self._config.search_space}
-            if task_name(task) not in tables:
-                raise unknown("task", task_name(task), tables, f"zero-cost files of {self._config.search_space}")
-            return ProxyEmbedding(info.embedding_proxies, info.reference_cells).embed(tables[task_name(task)])
+            scores, space = self.scores_of(task), self._config.search_space
+            if scores is None:
+                known = [t.task for t in self.tables if t.space.name == space]
+                raise unknown("task", task_name(task), known, f"zero-cost files of {space}")
+            return ProxyEmbedding(info.embedding_proxies, info.reference_cells).embed(scores)
         if kind == "file":
             raise ConfigError("this ranker was trained with embeddings from files: set archlock.embedding to them")
         vector = task_vector(self._config, kind, task, get_space(self._config.search_space))
@@ -175,6 +235,20 @@ def zero_cost_files(config: Config) -> list[Path]:
             "with archlock.zero_cost, or a trained ranker and embeddings with archlock.ranker and archlock.embedding"
         )
     return paths
+
+
+def _check_no_doubles(files: Sequence[tuple[ZeroCostFile, list[ZeroCostScores]]]) -> None:
+    """Raises: TableError: if two sets of scores are of one task and one search space."""
+    first: dict[tuple[str, str], str] = {}
+    for file, of_file in files:
+        for scores in of_file:
+            here, key = f"{scores.task} in {file.path}", (scores.space.name, task_key(scores.task))
+            if key in first:
+                raise TableError(
+                    f"two sets of zero-cost scores of {scores.space.name} are of one task: {first[key]}, and {here}; "
+                    "leave one out, or rename the task if it is another one"
+                )
+            first[key] = here
 
 
 def _space_of_file(path: Path) -> SearchSpace:

@@ -20,14 +20,14 @@ from ..benchmarks.benchmark import Benchmark
 from ..benchmarks.tabular import tabular_benchmark
 from ..compute.seeding import stream
 from ..config.sections import Config
-from ..errors import ConfigError
+from ..errors import ConfigError, shown
 from ..spaces.features import FEATURES
 from ..spaces.known import get_space
 from ..strategies.base import Search
 from ..strategies.fitness import ExpectedFitness, Fitness
 from ..strategies.rank_fitness import RankFitness
 from ..strategies.strategy import EXPECTED, Strategy, get_strategy
-from ..tasks.names import is_image_folder
+from ..tasks.names import is_image_folder, task_key
 from .find_ranker import find_ranker
 from .schemes import Scheme, get_scheme
 from .view import View
@@ -35,6 +35,9 @@ from .view import View
 if TYPE_CHECKING:
     from ..ranker.ranker import Ranker
     from ..ranker.training import Progress
+
+
+ARCHLOCK = "archlock"  # the name of the optimizer in a config
 
 
 def open_benchmark(config: Config) -> Benchmark:
@@ -61,7 +64,17 @@ def open_benchmark(config: Config) -> Benchmark:
 
 
 def checked(config: Config, benchmark: Benchmark) -> Benchmark:
-    """Return the benchmark, if it has the source and the targets of the configuration. Raises: UnknownNameError."""
+    """Return the benchmark, if the configuration asks for a search of this package on tasks of the benchmark.
+
+    Raises:
+        ConfigError: if the configuration names another optimizer.
+        UnknownNameError: if the benchmark lacks the source or a target.
+    """
+    if config.optimizer != ARCHLOCK:
+        raise ConfigError(
+            f"optimizer {shown(config.optimizer)} is not the search of this package: set it to {ARCHLOCK}, or run "
+            "NASLib's own optimizers with 'archlock naslib RUNNER.py --config-file FILE'"
+        )
     for task in (config.dataset, *config.archlock.targets):
         benchmark.check_task(task)
     return benchmark
@@ -69,7 +82,7 @@ def checked(config: Config, benchmark: Benchmark) -> Benchmark:
 
 def report_targets(config: Config, tasks: Sequence[str]) -> tuple[str, ...]:
     """Return the tasks that the report measures the lock on: the named ones, or all but the source."""
-    return config.archlock.targets or tuple(task for task in tasks if task != config.dataset)
+    return config.archlock.targets or tuple(task for task in tasks if task_key(task) != task_key(config.dataset))
 
 
 @dataclass(frozen=True)

@@ -27,7 +27,7 @@ from ..embedding.simulate import simulate_targets
 from ..errors import unknown
 from ..strategies.rank_fitness import Combine, bad_on_targets, good_on_source
 from ..strategies.target_model import TargetModel, other_tasks, percentiles
-from ..tasks.names import task_name
+from ..tasks.names import HiddenTasks, task_key, task_name
 from .view import View
 
 if TYPE_CHECKING:
@@ -118,7 +118,7 @@ class TargetKnown(Scheme):
     hides_targets = False
 
     def further_tasks(self, benchmark: Benchmark, source: str, targets: Sequence[str]) -> tuple[str, ...]:
-        return tuple(task for task in benchmark.tasks if task not in (source, *targets))
+        return _all_but(benchmark, source, targets)
 
     def target_embeddings(self, view: View, source: np.ndarray, info: RankerInfo, config: Config) -> np.ndarray:
         return np.stack([view.embedding(task, info) for task in view.targets])
@@ -145,7 +145,7 @@ class TargetUnknown(Scheme):
         """Return no task where all tasks share their images, as an accuracy would then tell of the target's data."""
         if benchmark.space.shares_images:
             return ()
-        return tuple(task for task in benchmark.tasks if task not in (source, *targets))
+        return _all_but(benchmark, source, targets)
 
     def target_embeddings(self, view: View, source: np.ndarray, info: RankerInfo, config: Config) -> np.ndarray:
         section = config.archlock
@@ -159,8 +159,14 @@ class TargetUnknown(Scheme):
         return -expected
 
 
+def _all_but(benchmark: Benchmark, source: str, targets: Sequence[str]) -> tuple[str, ...]:
+    """The tasks of a benchmark that are not the source and share no data with a target."""
+    of_targets = HiddenTasks(targets)
+    return tuple(task for task in benchmark.tasks if task_key(task) != task_key(source) and task not in of_targets)
+
+
 def _expected_without_further_tasks(view: View) -> np.ndarray:
-    model = TargetModel(view.space, knows_other_tasks=False)
+    model = TargetModel(view.space, knows_other_tasks=False, targets=view.targets)
     return -model.predict(view.space.distinct())
 
 
@@ -169,7 +175,7 @@ def _expected_fit(view: View, weights: Sequence[dict[str, float]]) -> Iterator[n
     space, archs = view.space, view.space.distinct()
     row = np.searchsorted(space.index(space.all()), space.index(archs))
     percentile = {task: percentiles(space, view.validation_accuracies(task))[row] for task in view.further_tasks}
-    model = TargetModel(space, knows_other_tasks=True)
+    model = TargetModel(space, knows_other_tasks=True, targets=view.targets)
     for of_target in weights:
         yield model.predict(archs, other_tasks(percentile, of_target))
 

@@ -36,7 +36,7 @@ class View:
         source: the source task, as the configuration names it.
         targets: the tasks that the report will measure the lock on; their names only.
         further_tasks: tasks whose validation accuracies may be read.
-        hidden: names of the tasks whose zero-cost scores, images and embeddings may not be read.
+        hidden: the tasks whose zero-cost scores, images and embeddings may not be read.
         is_tabular: whether a look-up reads a figure that exists; else it trains a network.
     """
 
@@ -52,10 +52,12 @@ class View:
     ) -> None:
         self._benchmark = benchmark
         self.space, self.source, self.targets = benchmark.space, source, tuple(targets)
-        self.hidden = tuple(task_name(task) for task in hidden)
         self.further_tasks = tuple(further_tasks)
         self.is_tabular = benchmark.is_tabular
-        self.knowledge = Knowledge(config, self.hidden)
+        self.knowledge = Knowledge(
+            config, [task_name(task) for task in hidden], benchmark.tasks if benchmark.is_tabular else None
+        )
+        self.hidden = self.knowledge.hidden
 
     def source_oracle(self, max_queries: int) -> SourceOracle:
         """Return counted look-ups of validation accuracy on the source."""
@@ -75,8 +77,14 @@ class View:
         return self._benchmark.accuracies(task, "val")
 
     def zero_cost_scores(self) -> dict[str, ZeroCostScores]:
-        """Return the zero-cost scores of the tasks of this search space that are not hidden, by task."""
-        return {t.task: t for t in self.knowledge.tables if t.space.name == self.space.name}
+        """Return the zero-cost scores of those tasks of the benchmark that are not hidden, by task.
+
+        Raises:
+            ConfigError: if a target that may be seen has none, and a file has tasks that the benchmark lacks.
+        """
+        self.knowledge.check_named([task for task in self.targets if task not in self.hidden], self.knowledge.tables)
+        found = {task: self.knowledge.scores_of(task) for task in self._benchmark.tasks}
+        return {task: scores for task, scores in found.items() if scores is not None}
 
     def embedding(self, task: str, info: RankerInfo) -> np.ndarray:
         """Return the embedding of a task, made as a ranker was trained with.

@@ -24,6 +24,7 @@ from typing import IO, Any
 import numpy as np
 
 from ..compute.torchvision_import import declare_torchvision_operators
+from ..config.load import naslib_values
 from ..errors import ConfigError, NaslibError
 from ..store import pickle_limits
 from ..store.cache import KeptOf
@@ -285,11 +286,12 @@ def _config_loader(config_class: Callable[[Any], Any]) -> Callable[[Any], Any]:
     def load_config(path: Any) -> Any:
         """Raises: ConfigError."""
         try:
-            raw = read_yaml(Path(path))
+            raw = read_yaml(Path(path), as_written=True)
         except UnreadableError as err:
             raise ConfigError(f"config file {path} {err}") from err
         if not isinstance(raw, dict):
             raise ConfigError(f"config file {path} must hold keys and values")
+        raw = naslib_values(raw)
         try:
             config = config_class(raw)
         except Exception as err:  # CfgNode takes plain values only

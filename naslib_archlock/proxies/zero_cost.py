@@ -10,9 +10,9 @@ from __future__ import annotations
 import gzip
 import json
 import re
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass
-from functools import cache, partial
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +24,7 @@ from ..spaces.space import SearchSpace
 from ..store.cache import KeptOf
 from ..store.files import write_bytes
 from ..store.reading import UnreadableError, parse_json, plain_or_packed, read_regular
-from ..tasks.names import whole_task
+from ..tasks.names import same_task
 
 # The 13 proxies of NASLib's ``ZeroCost``.
 PROXIES = (
@@ -120,40 +120,50 @@ def _score(raw: Any) -> float:
     return np.nan if score == FAILED_SCORE else score
 
 
-def read_zero_cost(path: Path, space: SearchSpace, hidden: Collection[str] = ()) -> dict[str, ZeroCostScores]:
+def read_zero_cost(path: Path, space: SearchSpace, hidden: Container[str] = ()) -> dict[str, ZeroCostScores]:
     """The scores of all tasks but the hidden ones in one of NASLib's ``zc_<space>.json`` files.
-
-    Each task is cached by itself once it was read.
 
     Args:
         path: the file, which is compressed if its name ends in ``.gz``.
         space: the search space of its cells.
-        hidden: names of tasks that are not read, and neither are tasks that were sampled from them.
+        hidden: names of tasks that are not read.
     Returns: task -> scores.
     Raises: TableError: if the file cannot be read, or an entry is malformed.
     """
-    kept = KeptOf(path, {"zero-cost scores of": space.name, "version": _VERSION})
-    parse = cache(lambda: _parse_file(path))
-
-    def rows(task: str) -> np.ndarray:
-        return _to_rows(parse_scores(space, task, parse()[task], f"zero-cost file {path}"))
-
-    return {
-        task: _from_rows(space, task, kept.array(f"task {task}", partial(rows, task)))
-        for task in kept.value("tasks", lambda: list(parse()))
-        if task not in hidden and whole_task(task) not in hidden
-    }
+    file = ZeroCostFile(path, space)
+    return {task: file.scores(task) for task in file.tasks if task not in hidden}
 
 
-def _parse_file(path: Path) -> dict[str, Any]:
-    """The entries of each task, which may be malformed. Raises: TableError."""
-    try:
-        data = parse_json(read_regular(path))
-    except UnreadableError as err:
-        raise TableError(f"zero-cost file {path} {err}; get it again") from err
-    if not isinstance(data, dict):
-        raise TableError(f"zero-cost file {path} must hold an object {{task: {{op_indices: scores}}}}")
-    return data
+class ZeroCostFile:
+    """One of NASLib's ``zc_<space>.json`` files. Each task is cached by itself once it was read."""
+
+    def __init__(self, path: Path, space: SearchSpace) -> None:
+        """Read nothing yet. Args: as ``read_zero_cost`` takes them."""
+        self.path, self.space = path, space
+        self._kept = KeptOf(path, {"zero-cost scores of": space.name, "version": _VERSION})
+
+    @cached_property
+    def tasks(self) -> list[str]:
+        """The names of all tasks, in the order of the file. Raises: TableError: if the file cannot be read."""
+        return list(self._kept.value("tasks", lambda: list(self._entries)))
+
+    def scores(self, task: str) -> ZeroCostScores:
+        """The scores of one of ``tasks``. Raises: TableError: if the file cannot be read, or an entry is malformed."""
+        return _from_rows(self.space, task, self._kept.array(f"task {task}", partial(self._rows, task)))
+
+    def _rows(self, task: str) -> np.ndarray:
+        return _to_rows(parse_scores(self.space, task, self._entries[task], f"zero-cost file {self.path}"))
+
+    @cached_property
+    def _entries(self) -> dict[str, Any]:
+        """The entries of each task, which may be malformed. Raises: TableError."""
+        try:
+            data = parse_json(read_regular(self.path))
+        except UnreadableError as err:
+            raise TableError(f"zero-cost file {self.path} {err}; get it again") from err
+        if not isinstance(data, dict):
+            raise TableError(f"zero-cost file {self.path} must hold an object {{task: {{op_indices: scores}}}}")
+        return data
 
 
 def _to_rows(table: ZeroCostScores) -> np.ndarray:
@@ -211,9 +221,10 @@ def encode_zero_cost(tables: Iterable[ZeroCostScores], compressed: bool) -> byte
     if len({table.space.name for table in tables}) > 1:
         listing = ", ".join(f"{table.space.name}/{table.task}" for table in tables)
         raise TableError(f"a zero-cost file holds one search space, not those of {listing}; write one file for each")
-    for name in names:
-        if names.count(name) > 1:
-            raise TableError(f"a zero-cost file holds a task once; there are {names.count(name)} tables of {name!r}")
+    for i, name in enumerate(names):
+        same = same_task(name, names[:i])
+        if same is not None:
+            raise TableError(f"a zero-cost file holds a task once; there are tables of {same!r} and of {name!r}")
     content = {table.task: _entries(table) for table in tables}
     text = json.dumps(content, separators=(",", ":")).encode("utf-8")
     return gzip.compress(text, mtime=0) if compressed else text

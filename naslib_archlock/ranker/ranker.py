@@ -8,7 +8,7 @@ in ``experiments/ranker_accuracy``, the score of a cell is its mean win probabil
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
@@ -26,7 +26,7 @@ from ..spaces.known import SPACES
 from ..spaces.space import SearchSpace
 from ..store import weights
 from ..store.files import write_bytes
-from ..tasks.names import whole_task
+from ..tasks.names import HiddenTasks, whole_task
 from .model_kinds import build_model, model_class
 from .pair_model import Contest, PairModel
 
@@ -114,18 +114,18 @@ class Ranker:
                 f"search_space {spaces[0].name}, or train one with 'archlock train-ranker' on scores of {space.name}"
             )
 
-    def seen_among(self, tasks: Sequence[str]) -> list[str]:
-        """The names in ``tasks`` that the ranker was trained on, whole or on some of the classes."""
-        trained = [whole_task(name.partition("/")[2]) for name in self.info.tasks]
-        return [task for task in tasks if task in trained]
+    def seen_among(self, hidden: HiddenTasks) -> list[str]:
+        """The tasks that the ranker was trained on although they are hidden, by the names that the ranker has."""
+        trained = dict.fromkeys(name.partition("/")[2] for name in self.info.tasks)
+        return list(dict.fromkeys(whole_task(task) for task in trained if task in hidden))
 
-    def check_unseen(self, tasks: Sequence[str]) -> None:
+    def check_unseen(self, hidden: HiddenTasks) -> None:
         """Check that the ranker has not seen tasks that must be unknown to it.
 
         Raises:
-            RankerError: if the ranker was trained on one of ``tasks``, which must be unknown to it.
+            RankerError: if the ranker was trained on a hidden task.
         """
-        seen = self.seen_among(tasks)
+        seen = self.seen_among(hidden)
         if seen:
             raise RankerError(
                 f"this ranker was trained on {', '.join(seen)}, which the scheme must not have seen; train one with "

@@ -8,9 +8,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from datetime import datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ..errors import OutputError
 from .files import make_folder
+
+if TYPE_CHECKING:
+    import filelock
 
 LOCK = ".lock"
 HOLDER = ".lock-holder"  # the text that a second command shows; the lock itself is emptied by whoever tries to take it
@@ -50,7 +54,8 @@ def _locked(path: Path, holder: Path, what: Path, else_do: str) -> Iterator[None
         raise OutputError(f"{path} is a link, and no lock of this program; remove it")
     lock = filelock.FileLock(path, timeout=0)
     try:
-        lock.acquire()
+        while not _is_taken(lock, path):
+            pass
     except filelock.Timeout as err:
         raise OutputError(f"{_said_in(holder)} is at work on {what}; wait for its end, or {else_do}") from err
     except OSError as err:
@@ -61,9 +66,26 @@ def _locked(path: Path, holder: Path, what: Path, else_do: str) -> Iterator[None
             holder.write_text(text, encoding="utf-8")
         yield
     finally:
-        with suppress(OSError):
-            holder.unlink()
+        for file in (holder, path):
+            with suppress(OSError):  # Windows removes no file that is open
+                file.unlink()
         lock.release()
+
+
+def _is_taken(lock: filelock.BaseFileLock, path: Path) -> bool:
+    """Take the lock, unless its file was removed meanwhile by a process that held it: then nobody else sees the lock.
+
+    Raises: filelock.Timeout: if another process holds it.
+    """
+    handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)  # while this is open, no other file gets the same number
+    try:
+        lock.acquire()
+        if os.path.exists(path) and os.path.samestat(os.fstat(handle), os.stat(path)):
+            return True
+        lock.release()
+        return False
+    finally:
+        os.close(handle)
 
 
 def _said_in(holder: Path) -> str:

@@ -95,22 +95,44 @@ def _unpacked(raw: bytes) -> bytes:
     return b"".join(blocks)
 
 
-def read_yaml(path: Path) -> Any:
-    """What a YAML file holds. Unlike PyYAML, it refuses equal keys. Raises: UnreadableError."""
+class Written(str):
+    """The text of a plain scalar, as it stands in the file.
+
+    Attributes:
+        value: what YAML takes the text for: ``2024_01`` for the number 202401, ``no`` for false.
+    """
+
+    value: Any
+
+    def __new__(cls, text: str, value: Any) -> Written:
+        written = super().__new__(cls, text)
+        written.value = value
+        return written
+
+
+def read_yaml(path: Path, as_written: bool = False) -> Any:
+    """What a YAML file holds. Unlike PyYAML, it refuses equal keys.
+
+    Args:
+        path: the file.
+        as_written: whether plain scalars are given as ``Written``, except in keys. Text in quotes is always ``str``.
+    Raises:
+        UnreadableError.
+    """
     try:
         with path.open("rb") as f:  # a pipe is allowed, because a shell's <(command) is one
             raw = f.read(_LARGEST_TEXT + 1)
         if len(raw) > _LARGEST_TEXT:
             raise UnreadableError(f"is too large (more than {_LARGEST_TEXT:,} bytes: no config or study is)")
-        return parse_yaml(raw.decode("utf-8"))
+        return parse_yaml(raw.decode("utf-8"), as_written)
     except (OSError, ValueError) as err:  # bytes that are not UTF-8, or a NUL in the name, are a ValueError
         raise UnreadableError(f"cannot be read ({_reason(err)})") from err
 
 
-def parse_yaml(text: str) -> Any:
+def parse_yaml(text: str, as_written: bool = False) -> Any:
     """``read_yaml`` of text."""
     try:
-        loader = _Loader(text)
+        loader = (_WrittenLoader if as_written else _Loader)(text)
         node = loader.get_single_node()
         if node is None:
             return None
@@ -159,6 +181,25 @@ class _Loader(yaml.SafeLoader):
                 raise yaml.constructor.ConstructorError(None, None, problem, key_node.start_mark)
             seen.add(key)
         return super().construct_mapping(node, deep)
+
+
+class _WrittenLoader(_Loader):
+    """A loader that gives the values of plain scalars as ``Written``."""
+
+    def construct_mapping(self, node: Any, deep: bool = False) -> Any:
+        content = super().construct_mapping(node, deep)
+        for key_node, value_node in node.value:
+            key = self.construct_object(key_node, deep=True)
+            content[key] = self._written(value_node, content[key])
+        return content
+
+    def construct_sequence(self, node: Any, deep: bool = False) -> Any:
+        return [self._written(*pair) for pair in zip(node.value, super().construct_sequence(node, deep))]
+
+    @staticmethod
+    def _written(node: yaml.Node, value: Any) -> Any:
+        is_plain = isinstance(node, yaml.ScalarNode) and node.style is None
+        return Written(node.value, value) if is_plain else value
 
 
 def _measure(node: yaml.Node, known: dict[int, tuple[int, int, int] | None]) -> tuple[int, int, int]:

@@ -41,9 +41,11 @@ from .. import data
 from ..benchmarks.benchmark import Benchmark
 from ..benchmarks.source_oracle import budget_floor
 from ..compute.threads import single_threaded_blas
+from ..errors import ConfigError
 from ..spaces.features import FEATURES
 from ..spaces.known import NASBENCH201
 from ..spaces.space import SearchSpace
+from ..tasks.names import HiddenTasks, same_task, task_name, whole_task
 
 FILE = "target_moments.json"
 BUDGET_PCT = 5.0  # gives populations of hundreds; the model is used at any budget
@@ -61,13 +63,15 @@ class Moments:
     Attributes:
         gram: ``d x d``, the columns with each other.
         label: ``d``, the columns with the label.
+        tasks: the names of the tasks that they come from.
     """
 
     gram: np.ndarray
     label: np.ndarray
+    tasks: tuple[str, ...] = ()
 
     def __add__(self, other: Moments) -> Moments:
-        return Moments(self.gram + other.gram, self.label + other.label)
+        return Moments(self.gram + other.gram, self.label + other.label, (*self.tasks, *other.tasks))
 
 
 def percentiles(space: SearchSpace, accuracy: np.ndarray) -> np.ndarray:
@@ -129,7 +133,7 @@ def populations(benchmark: Benchmark, weights: Mapping[tuple[str, str], float]) 
 
 def moments(benchmark: Benchmark, weights: Mapping[tuple[str, str], float]) -> Moments:
     """The moments of all populations of a benchmark; the arguments are as in ``populations``."""
-    total = Moments(np.zeros((len(COLUMNS), len(COLUMNS))), np.zeros(len(COLUMNS)))
+    total = Moments(np.zeros((len(COLUMNS), len(COLUMNS))), np.zeros(len(COLUMNS)), benchmark.tasks)
     for population in populations(benchmark, weights):
         x = population.columns - population.columns.mean(axis=0)
         y = population.label - population.label.mean()
@@ -149,18 +153,32 @@ class TargetModel:
         coefficients: one for each column, ``d``.
     """
 
-    def __init__(self, space: SearchSpace, knows_other_tasks: bool) -> None:
+    def __init__(self, space: SearchSpace, knows_other_tasks: bool, targets: Sequence[str] = ()) -> None:
         """Fit the regression.
 
         Args:
             space: the search space of the cells to predict; its own benchmark is not used.
-            knows_other_tasks: whether ``predict`` will get percentiles on further tasks.
+            knows_other_tasks: whether ``predict`` will be given percentiles of further tasks.
+            targets: the tasks whose accuracies must not be seen; a benchmark that has one teaches nothing. The tasks
+                that ``space`` itself has are others than those of the same name elsewhere: they have other images.
 
         Raises:
             TableError: if the package's file of moments is missing or damaged.
+            ConfigError: if no benchmark is left to learn from.
         """
         self._space = space
-        taught = [m for name, m in read_moments().items() if name != space.name]
+        hidden = HiddenTasks(name for name in map(task_name, targets) if not same_task(whole_task(name), space.tasks))
+        taught = [
+            of_benchmark
+            for name, of_benchmark in read_moments().items()
+            if name != space.name and not any(task in hidden for task in of_benchmark.tasks)
+        ]
+        if not taught:
+            raise ConfigError(
+                f"all benchmarks that the target model learnt from have a target ({', '.join(hidden)}), whose "
+                "accuracies a search must not see; rename the target if it is another task, or choose "
+                "archlock.strategy evolution"
+            )
         used = len(COLUMNS) if knows_other_tasks else len(FEATURES)
         total = sum(taught[1:], taught[0])
         gram, label = total.gram[:used, :used], total.label[:used]
@@ -185,18 +203,16 @@ class TargetModel:
 def read_moments() -> dict[str, Moments]:
     """Search space -> the moments of its benchmark. Raises: TableError."""
     raw: dict[str, Any] = json.loads(data.checked_path(FILE).read_text(encoding="utf-8"))
-    return {name: Moments(np.array(m["gram"]), np.array(m["label"])) for name, m in raw["benchmarks"].items()}
+    return {
+        name: Moments(np.array(m["gram"]), np.array(m["label"]), tuple(m["tasks"]))
+        for name, m in raw["benchmarks"].items()
+    }
 
 
-def encode_moments(taught: Mapping[str, Moments], tasks: Mapping[str, Sequence[str]]) -> bytes:
-    """The content of the file of moments.
-
-    Args:
-        taught: search space -> the moments of its benchmark.
-        tasks: search space -> the tasks of its benchmark; they only inform the reader of the file.
-    """
+def encode_moments(taught: Mapping[str, Moments]) -> bytes:
+    """The content of the file of moments."""
     benchmarks = {
-        name: {"tasks": list(tasks[name]), **{key: np.round(value, 6).tolist() for key, value in vars(m).items()}}
+        name: {"tasks": m.tasks, "gram": np.round(m.gram, 6).tolist(), "label": np.round(m.label, 6).tolist()}
         for name, m in taught.items()
     }
     return (json.dumps({"columns": COLUMNS, "benchmarks": benchmarks}, indent=1) + "\n").encode()

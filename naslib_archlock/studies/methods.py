@@ -98,7 +98,7 @@ class ArchLock(Kind):
         """Train the ranker of a job and keep it. Raises: OutputError, and what training raises."""
         path, config = self.ranker_file(job), config_of(job)
         if path is not None:
-            ranker = find_ranker(config, Knowledge(config, _hidden(config)))
+            ranker = find_ranker(config, Knowledge(config, _hidden(config), job.benchmark.tasks))
             make_folder(path.parent)
             ranker.save(path)
 

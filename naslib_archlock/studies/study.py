@@ -15,6 +15,7 @@ from ..benchmarks.benchmark import FROM_SCRATCH
 from ..errors import ArchLockError, StudyError, named, nearest, shown, unknown
 from ..spaces.known import get_space
 from ..store.reading import UnreadableError, read_yaml
+from ..tasks.names import same_task, task_key
 from .jobs import Kind
 from .methods import kind_of
 
@@ -152,6 +153,11 @@ class Study:
                     raise StudyError(f"the benchmark of {space} has only {', '.join(tasks[space])}, so no task pair")
             for task in itertools.chain.from_iterable(pairs):
                 if task not in tasks[space]:
+                    its_name = same_task(task, tasks[space])
+                    if its_name is not None:
+                        raise StudyError(
+                            f"the benchmark of {space} that is here names {task!r} otherwise: {its_name!r}"
+                        )
                     raise StudyError(str(unknown("task", task, tasks[space], f"the benchmark of {space} that is here")))
             spaces[space] = pairs
         return replace(self, spaces=spaces)
@@ -214,9 +220,9 @@ def _check_pairs(space: str, pairs: tuple[Pair, ...] | None) -> None:
         raise StudyError(f"spaces: {space} needs at least one pair, or {ALL}")
     for pair in pairs:
         for task in pair:
-            if task not in known:
+            if same_task(task, known) is None:
                 raise unknown("task", task, known, f"search space {space}, pair {pair}")
-        if pair.source == pair.target:
+        if task_key(pair.source) == task_key(pair.target):
             raise StudyError(f"spaces: {space}, pair {pair}: the source cannot be its own target")
         if pairs.count(pair) > 1:
             raise StudyError(f"spaces: {space}, pair {pair} occurs {pairs.count(pair)} times")
@@ -244,14 +250,15 @@ def load_study(path: Path) -> Study:
 
 def study_from(raw: Any) -> Study:
     """Check what a YAML file holds. Raises: ArchLockError."""
-    content = _mapping(raw, "a study")
+    content = _mapping({} if raw is None else raw, "a study")
     known = [f.name for f in fields(Study)]
     for key in content:
         if key not in known:
             raise StudyError(f"unknown key {shown(key)}{nearest(key, known) or '; known: ' + ', '.join(known)}")
-    for key in ("name", "about", "reference", "compare_with", "spaces", "methods"):
-        if key not in content:
-            raise StudyError(f"the key {key!r} is missing")
+    missing = [key for key in ("name", "about", "reference", "compare_with", "spaces", "methods") if key not in content]
+    if missing:
+        word = "key" if len(missing) == 1 else "keys"
+        raise StudyError(f"the {word} {', '.join(map(repr, missing))} {'is' if len(missing) == 1 else 'are'} missing")
     values: dict[str, Any] = {}
     for key in ("name", "reference", "compare_with"):
         values[key] = _text(content[key], key)

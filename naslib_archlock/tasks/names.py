@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import os.path
+import re
+import unicodedata
+from collections.abc import Collection, Iterable, Iterator
+from functools import lru_cache
 
 from ..spaces.known import SPACES
 
@@ -11,6 +15,28 @@ SPLITS = ("train", "val", "test")
 SUBSET_MARK = "~"  # a task that is sampled from the classes of another task is called NAME~CLASSES
 
 _KNOWN = frozenset(task for space in SPACES.values() for task in space.tasks)
+
+_SEPARATORS = re.compile(r"[\s._-]+")
+_SPLIT_WORDS = frozenset(("train", "training", "val", "valid", "validation", "dev", "test", "testing"))
+
+# Task of a published benchmark -> its other spellings; all are in lower case and without separators.
+_SPELLINGS = {
+    "cifar10": ("cifar10train", "cifar10val", "cifar10valid"),
+    "imagenet16120": ("imagenet16", "imgnet16", "imgnet16120"),
+    "ninapro": ("ninaprodb5",),
+    "scifar100": ("sphericalcifar100",),
+    "svhn": (),
+    "classscene": ("clsscene", "sceneclass", "sceneclassification", "classplaces"),
+    "classobject": ("clsobject", "objectclass", "objectclassification"),
+    "jigsaw": ("jigsawpuzzle",),
+    "segmentsemantic": ("segsemantic", "semseg", "semanticsegment", "semanticseg", "semanticsegmentation"),
+    "normal": ("normals", "surfacenormal", "surfacenormals"),
+    "autoencoder": ("autoencode", "autoencoding"),
+}
+_PUBLISHED = {
+    **{spelling: key for key, spellings in _SPELLINGS.items() for spelling in (key, *spellings)},
+    **{key: key for key in (_SEPARATORS.sub("", task.casefold()) for task in _KNOWN)},
+}
 
 
 def is_image_folder(task: str) -> bool:
@@ -32,3 +58,58 @@ def whole_task(name: str) -> str:
 def task_name(task: str) -> str:
     """The name of a task in results and file names: for a folder, its own name without the path to it."""
     return os.path.basename(os.path.realpath(task)) if is_image_folder(task) else task
+
+
+@lru_cache(maxsize=10_000)
+def task_key(name: str) -> str:
+    """What all names of one task have in common, so that two names are compared by it and never as they are.
+
+    Neither upper case, separators and the form of Unicode count, nor the name of a split at the end: ``CIFAR-10`` and
+    ``cifar10-valid`` are ``cifar10``. Tasks of published benchmarks have further spellings (``_SPELLINGS``). What a
+    name says of the classes that a task was sampled from is kept as it is.
+    """
+    whole, mark, classes = name.partition(SUBSET_MARK)
+    words = [word for word in _SEPARATORS.split(unicodedata.normalize("NFKC", whole).casefold()) if word]
+    while len(words) > 1 and words[-1] in _SPLIT_WORDS:
+        words.pop()
+    return (_PUBLISHED.get("".join(words)) or "-".join(words) or whole) + mark + classes
+
+
+def is_published(name: str) -> bool:
+    """Whether a name is that of a task of a published benchmark; two such names mean one task or surely two."""
+    return whole_task(task_key(name)) in _PUBLISHED
+
+
+def same_task(name: str, names: Iterable[str]) -> str | None:
+    """The first of ``names`` that means the same task as ``name``, or None."""
+    return next((other for other in names if task_key(other) == task_key(name)), None)
+
+
+class HiddenTasks(Collection[str]):
+    """Tasks whose data must not be seen. Every name is in it that means data of one of them.
+
+    Such a name means the same task, the task that it was sampled from, or another sample of that.
+    """
+
+    def __init__(self, names: Iterable[str], source: str = "") -> None:
+        """Hide tasks.
+
+        Args:
+            names: the names of the tasks.
+            source: the name of the task that is never hidden, because the owner has its data.
+        """
+        self._names = tuple(names)
+        self._data = {whole_task(task_key(name)) for name in self._names}
+        self._source = task_key(source)
+
+    def __contains__(self, name: object) -> bool:
+        if not isinstance(name, str):
+            return False
+        key = task_key(name)
+        return key != self._source and whole_task(key) in self._data
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._names)
+
+    def __len__(self) -> int:
+        return len(self._names)

@@ -25,12 +25,12 @@ def files_in(folder: Path) -> dict[str, bytes]:
 def test_a_search_is_made_and_audited_and_the_same_again(tmp_path, capsys, monkeypatch):
     assert audit(tmp_path, "--json", "--jobs", "1") == 0
     out = tmp_path / "digits" / "digit" / "archlock" / "tu" / "0" / "audit"
-    printed = capsys.readouterr().out
+    as_json, printed = capsys.readouterr()
     assert "scheme S finds" in printed  # the report of the search that came first
     assert "Against scheme S: the weights of the cell found gave the attacker less in" in printed
     assert "a stronger attacker may get more" in printed
     written = json.loads((out / "audit.json").read_text())
-    assert json.loads(printed.splitlines()[-1]) == written
+    assert json.loads(as_json) == written
     assert written["targets"] == ["rotation", "edges"]
     assert set(written["cells"]) == {"found", "scheme S", "random"}
     assert len(written["summary"]) == 2 * 3 * 2 * 6  # targets, roles, fractions, figures

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 
@@ -9,6 +10,7 @@ import pytest
 from commanding import COMMAND
 
 from naslib_archlock import __version__
+from naslib_archlock.commands import main
 
 
 def test_the_version_and_the_help(run):
@@ -56,3 +58,59 @@ def test_the_users_settings_of_matplotlib_come_back(run, monkeypatch):
     assert run("--version").code == 0
     assert os.environ["MPLBACKEND"] == "svg"
     assert "MATPLOTLIBRC" not in os.environ
+
+
+@pytest.mark.parametrize(
+    ("argv", "hint"),
+    [
+        (["serach"], "unknown command 'serach'; did you mean 'search'?"),
+        (["trainranker"], "did you mean 'train-ranker'?"),
+        (["zzz"], "unknown command 'zzz': search, train-ranker"),
+        (["search", "scheme", "tk"], "unknown key scheme; did you mean 'archlock.scheme'?"),
+        (["search", "schem", "tk"], "unknown key schem; did you mean 'archlock.scheme'?"),
+        (["search", "epochs", "5"], "unknown key epochs; did you mean 'search.epochs' or 'audit.epochs'?"),
+        (["search", "search.scheme", "s"], "unknown key search.scheme; did you mean 'archlock.scheme'?"),
+        (["search", "archlock.seed", "3"], "unknown key archlock.seed; did you mean 'seed'?"),
+        (["search", "seed=3"], "write seed 3, without '='"),
+        (["search", "archlock.scheme=tk", "archlock.target=normal"], "write archlock.scheme tk, without '='"),
+        (["search", "--seed", "3"], "unknown option --seed; keys of the config are given without dashes: seed 3;"),
+        (["search", "--seed=3"], "keys of the config are given without dashes: seed 3;"),
+        (["search", "--archlock.scheme", "tk"], "without dashes: archlock.scheme tk;"),
+        (["search", "--source-queries", "5"], "without dashes: archlock.source_queries 5;"),
+        (["search", "-seed", "3"], "without dashes: seed 3;"),
+        (["search", "--seed"], "without dashes: seed VALUE;"),
+        (["search", "--overwite"], "unknown option --overwite; did you mean '--overwrite'?"),
+        (["report", "there", "--jsn"], "unknown option --jsn; did you mean '--json'?"),
+    ],
+)
+def test_a_wrong_word_is_told_the_right_one(run, argv, hint):
+    code, out, err = run(*argv)
+    assert (code, out) == (2, "")
+    assert hint in err
+
+
+def test_json_holds_no_numbers_that_it_has_no_words_for(run, monkeypatch):
+    about = {"a": [1.0, float("nan")], "b": ({"c": float("inf")}, None, "text", True)}
+    monkeypatch.setattr("naslib_archlock.commands.doctor.run", lambda args: print("prose") or about)
+    code, out, err = run("doctor", "--json")
+    assert (code, err) == (0, "prose\n")
+    assert json.loads(out, parse_constant=pytest.fail) == {"a": [1.0, None], "b": [{"c": None}, None, "text", True]}
+
+
+@pytest.mark.parametrize("command", ["proxies", "train-ranker", "audit"])
+def test_who_interrupts_long_work_is_told_how_it_goes_on(run, monkeypatch, command):
+    module = f"naslib_archlock.commands.{command.replace('-', '_')}.run"
+    monkeypatch.setattr(module, lambda args: (_ for _ in ()).throw(KeyboardInterrupt))
+    argv = {"proxies": ["x", "--out", "o"], "train-ranker": ["--out", "o"], "audit": []}[command]
+    assert run(command, *argv) == (130, "", f"archlock {command}: interrupted; the same command goes on\n")
+
+
+@pytest.mark.parametrize(
+    "argv", [["embed", "x", "--out=~/e"], ["compare", "s", "--out=~/e"], ["proxies", "x", "--out=~/e"]]
+)
+def test_a_path_of_an_option_may_start_with_the_home_folder(monkeypatch, argv):
+    monkeypatch.setenv("HOME", "/home/of/somebody")
+    assert str(main.parse(argv).out) == "/home/of/somebody/e"
+    assert main.parse(["embed", "~/photos", "~", "x~", "--out", "e"]).tasks[:3] == [
+        "/home/of/somebody/photos", "/home/of/somebody", "x~"
+    ]  # fmt: skip

@@ -15,9 +15,9 @@ from naslib_archlock.ranker.ranker import Ranker
 
 
 def test_a_search_prints_and_writes_its_result(run, toy_args, folder):
-    code, out, err = run("search", "--json", *toy_args)
-    assert (code, err) == (0, "")
-    result = json.loads(out.splitlines()[-1])
+    code, printed, out = run("search", "--json", *toy_args)
+    assert code == 0
+    result = json.loads(printed)
     assert set(result) >= {
         "scheme", "search_space", "source", "targets", "source_val", "source_test", "cell", "arch", "source_queries",
         "seed", "seconds", "fitness",
@@ -25,9 +25,9 @@ def test_a_search_prints_and_writes_its_result(run, toy_args, folder):
     assert (result["scheme"], result["search_space"], result["source"]) == ("tu", "transbench101_micro", "class_scene")
     assert list(result["targets"]) == ["normal"]
     assert result["source_queries"] == 15
-    files = [".lock", "config.yaml", "lock.png", "result.json", "run.json", "search.png", "timings.json"]
+    files = ["config.yaml", "lock.png", "result.json", "run.json", "search.png", "timings.json"]
     assert sorted(os.listdir(folder)) == files
-    assert set(re.search(f"written to {folder}: (.*)", out).group(1).split(", ")) == set(files) - {".lock", "run.json"}
+    assert set(re.search(f"written to {folder}: (.*)", out).group(1).split(", ")) == set(files) - {"run.json"}
     written = [json.loads((folder / name).read_text()) for name in ("result.json", "timings.json")]
     assert set(written[1]) == {"seconds", "seconds_preparation", "sha256"}
     written[1].pop("sha256")
@@ -39,12 +39,12 @@ def test_a_search_prints_and_writes_its_result(run, toy_args, folder):
 
 
 def test_a_search_on_ranks_also_keeps_its_ranker(run, ranked_args, folder):
-    code, out, err = run("search", "--json", *ranked_args)
-    assert (code, err) == (0, "")
-    assert json.loads(out.splitlines()[-1])["source_queries"] <= 15
+    code, printed, out = run("search", "--json", *ranked_args)
+    assert code == 0
+    assert json.loads(printed)["source_queries"] <= 15
     files = ["config.yaml", "lock.png", "ranker.safetensors", "result.json", "run.json", "search.png", "timings.json"]
-    assert sorted(os.listdir(folder)) == [".lock", *files]
-    assert set(re.search(f"written to {folder}: (.*)", out).group(1).split(", ")) == set(files) - {".lock", "run.json"}
+    assert sorted(os.listdir(folder)) == files
+    assert set(re.search(f"written to {folder}: (.*)", out).group(1).split(", ")) == set(files) - {"run.json"}
     assert Ranker.load(folder / "ranker.safetensors").info.tasks
 
 
@@ -53,7 +53,7 @@ def test_a_run_without_a_ranker_leaves_none_of_another_run(run, ranked_args, fol
     code, out, _ = run("search", "--overwrite", *ranked_args, "archlock.strategy", "bayesian")
     assert code == 0
     assert "ranker.safetensors" not in out
-    files = [".lock", "config.yaml", "lock.png", "result.json", "run.json", "search.png", "timings.json"]
+    files = ["config.yaml", "lock.png", "result.json", "run.json", "search.png", "timings.json"]
     assert sorted(os.listdir(folder)) == files
 
 
@@ -88,7 +88,7 @@ def test_the_written_config_runs_the_same_again(run, toy_args, folder, tmp_path)
     first = json.loads((folder / "result.json").read_text())
     config = folder / "config.yaml"
     again = run("search", "--config-file", config, "--json", "out_dir", tmp_path / "again")
-    assert without_seconds(json.loads(again.out.splitlines()[-1])) == first
+    assert without_seconds(json.loads(again.out)) == first
 
 
 def test_overrides_win_over_the_file(run, toy_args, folder, tmp_path):
@@ -101,7 +101,7 @@ def test_overrides_win_over_the_file(run, toy_args, folder, tmp_path):
 def test_options_may_stand_after_the_overrides(run, toy_args):
     code, out, _ = run("search", *toy_args, "--json")
     assert code == 0
-    assert json.loads(out.splitlines()[-1])
+    assert json.loads(out)
 
 
 def test_a_ranker_is_trained_where_none_is_given(run, ranked_args, folder, fast_training):
@@ -240,3 +240,21 @@ def test_a_bug_is_not_hidden(run, toy_args, monkeypatch):
     monkeypatch.setattr("naslib_archlock.commands.make_run.prepare", bug)
     with pytest.raises(AttributeError, match="a bug"):
         run("search", *toy_args)
+
+
+def test_the_search_of_another_optimizer_is_not_made(fails, toy_args, tmp_path):
+    for name in ("re", "bananas", "ArchLock"):
+        assert f"optimizer '{name}' is not the search of this package" in fails("search", *toy_args, "optimizer", name)
+    assert not (tmp_path / "out").exists()
+
+
+def test_results_go_to_the_home_folder(run, toy_args, tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    monkeypatch.chdir(tmp_path)
+    config = tmp_path / "config.yaml"
+    config.write_text("out_dir: ~/runs\narchlock: {target: normal}\n")
+    at = toy_args.index("out_dir")
+    args = [*toy_args[:at], *toy_args[at + 2 :]]
+    assert run("search", "--config-file", config, *args).code == 0
+    assert list((tmp_path / "home" / "runs").rglob("result.json"))
+    assert not (tmp_path / "~").exists()

@@ -28,7 +28,6 @@ def test_the_demo(tmp_path, capsys):
         "search.png",
         "lock.png",
         "run.json",
-        ".lock",
     }  # no ranker
     assert (folder / "lock.png").read_bytes().startswith(b"\x89PNG")
 

@@ -444,7 +444,7 @@ def test_unknown_targets_scores_leave_no_trace_on_real_tables(setting, strategy,
 
 def test_a_bayesian_search_reads_no_scores_at_all_of_an_unknown_target(toy201, monkeypatch):
     """This holds even on nasbench201, where the search learns from further tasks."""
-    monkeypatch.setattr(knowledge, "read_zero_cost", lambda *args: pytest.fail("scores were read"))
+    monkeypatch.setattr(knowledge, "ZeroCostFile", lambda *args: pytest.fail("scores were read"))
     for scheme in ("s", "tu"):
         follow_anew(toy201.config(toy201.original, scheme, "bayesian"))
 

@@ -56,6 +56,15 @@ def test_a_hidden_task_cannot_be_trained_on(toy_config):
         knowledge.Knowledge(toy_config("archlock.train_tasks", "normal"), ["normal"]).training_tables()
 
 
+def test_tasks_to_train_on_under_other_names(toy_config):
+    keys = ("archlock.train_tasks", "Normal,class-scene,auto_encoder", "archlock.leave_out", "AutoEncoder")
+    tables, left_out = knowledge.Knowledge(toy_config(*keys)).training_tables()
+    assert (names(tables), names(left_out)) == (["class_scene", "normal"], ["autoencoder"])
+    for name in ("Normal", "normal-valid", "normal~0-3"):
+        with pytest.raises(ConfigError, match=f"train_tasks names {name}, a target"):
+            knowledge.Knowledge(toy_config("archlock.train_tasks", name), ["normal"]).training_tables()
+
+
 # -- zero-cost files ---------------------------------------------------------------------------------------------------
 
 

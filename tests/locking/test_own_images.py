@@ -55,7 +55,6 @@ def test_a_lock_for_own_images_without_a_table(digit_images, tmp_path, capsys):
         "search.png",
         "ranker.safetensors",
         "run.json",
-        ".lock",
     }
     assert len(Ranker.load(folder / "ranker.safetensors").info.tasks) == 6  # the shipped ranker of all digits tasks
 
@@ -79,7 +78,7 @@ def test_trained_candidates_may_teach_a_bayesian_search(digit_images, tmp_path, 
     assert (result["source_queries"], result["source_position"]) == (3, None)
     assert 20 < result["source_val"] <= 100
     folder = tmp_path / "transbench101_micro" / "low" / "archlock" / "tu" / "0"
-    files = {"result.json", "config.yaml", "timings.json", "search.png", "run.json", ".lock"}
+    files = {"result.json", "config.yaml", "timings.json", "search.png", "run.json"}
     assert {p.name for p in folder.iterdir()} == files
 
 

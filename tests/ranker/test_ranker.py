@@ -21,6 +21,7 @@ from naslib_archlock.locking.find_ranker import box_names
 from naslib_archlock.ranker.ranker import Ranker, RankerInfo
 from naslib_archlock.spaces.known import NASBENCH201, TRANSBENCH101_MACRO, TRANSBENCH101_MICRO
 from naslib_archlock.store import weights
+from naslib_archlock.tasks.names import HiddenTasks
 
 
 def make_ranker(antisymmetric: bool = True, hidden: tuple[int, ...] = (16, 8), seed: int = 0) -> Ranker:
@@ -77,9 +78,10 @@ def test_another_family_of_spaces_is_refused():
 
 def test_a_task_trained_on_is_not_unseen():
     ranker = make_ranker()
-    ranker.check_unseen(("normal", "ImageNet16-120"))
-    with pytest.raises(RankerError, match="trained on cifar100, which"):
-        ranker.check_unseen(("normal", "cifar100"))
+    ranker.check_unseen(HiddenTasks(["normal", "ImageNet16-120"]))
+    for name in ("cifar100", "CIFAR-100", "cifar100-valid", "cifar100~0-3"):
+        with pytest.raises(RankerError, match="trained on cifar100, which"):
+            ranker.check_unseen(HiddenTasks(["normal", name]))
 
 
 # -- files -------------------------------------------------------------------------------------------------------------

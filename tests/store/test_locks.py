@@ -18,7 +18,7 @@ def test_a_second_writer_is_told_who_is_at_work(tmp_path):
         pytest.fail("two writers")
     with alone_in(tmp_path / "out"):
         pass
-    assert os.listdir(tmp_path / "out") == [LOCK]
+    assert os.listdir(tmp_path / "out") == []
 
 
 def test_two_files_of_a_folder_are_written_at_the_same_time(tmp_path):
@@ -52,3 +52,24 @@ def test_a_link_in_place_of_a_lock_is_refused(tmp_path):
     with pytest.raises(OutputError, match="is a link"), alone_in(tmp_path):
         pass
     assert (tmp_path / "precious").read_text() == "content"
+
+
+def test_many_writers_of_one_folder_come_one_after_the_other(tmp_path, child_environment):
+    """Each holder removes the lock's file, while others are about to open it."""
+    code = f"""
+import os
+from pathlib import Path
+from naslib_archlock.errors import OutputError
+from naslib_archlock.store.locks import alone_in
+done = 0
+while done < 100:
+    try:
+        with alone_in(Path({str(tmp_path / "out")!r})):
+            os.close(os.open({str(tmp_path / "inside")!r}, os.O_CREAT | os.O_EXCL))
+            os.unlink({str(tmp_path / "inside")!r})
+            done += 1
+    except OutputError as err:
+        assert "is at work on" in str(err), err
+"""
+    writers = [subprocess.Popen([sys.executable, "-c", code], env=child_environment) for _ in range(3)]
+    assert [writer.wait(120) for writer in writers] == [0, 0, 0]

@@ -18,7 +18,7 @@ from naslib_archlock.benchmarks.benchmark import Benchmark
 from naslib_archlock.benchmarks.digits_benchmark import digits_benchmark
 from naslib_archlock.benchmarks.source_oracle import budget_floor
 from naslib_archlock.benchmarks.table import TableBenchmark, find_table, read_table
-from naslib_archlock.errors import TableError
+from naslib_archlock.errors import ConfigError, TableError
 from naslib_archlock.spaces.cells import cell_index
 from naslib_archlock.spaces.features import FEATURES, features
 from naslib_archlock.spaces.known import DIGITS, NASBENCH201, TRANSBENCH101_MICRO
@@ -293,11 +293,12 @@ def test_the_file_holds_every_benchmark_of_cells_and_the_columns_of_now():
 
 def test_what_is_written_reads_back_the_same(tmp_path, monkeypatch):
     kept = read_moments()
-    encoded = encode_moments(kept, dict.fromkeys(kept, ("a", "b")))
+    encoded = encode_moments(kept)
     monkeypatch.setattr(data, "FOLDER", tmp_path)
     data.publish(target_model.FILE, encoded, tmp_path)
     again = read_moments()
     assert set(again) == set(kept)
+    assert kept["nasbench201"].tasks == again["nasbench201"].tasks == ("cifar10", "cifar100", "ImageNet16-120")
     for name in kept:
         np.testing.assert_array_equal(again[name].gram, kept[name].gram)
         np.testing.assert_array_equal(again[name].label, kept[name].label)
@@ -392,3 +393,16 @@ def check_correlation(benchmark: TableBenchmark) -> None:
             found.append(spearmanr(predicted[within], val[target][within])[0])
     assert np.mean(found) > 0.2
     assert np.mean(np.array(found) > 0) > 0.7
+
+
+def test_a_benchmark_that_has_a_target_teaches_nothing():
+    """Its moments hold the target's accuracies. A space's own tasks are others, whatever those of others are called."""
+    default = TargetModel(TRANSBENCH101_MICRO, False).coefficients
+    for target in ("normal", "jigsaw", "autoencoder", "photos/mine"):
+        np.testing.assert_array_equal(
+            TargetModel(TRANSBENCH101_MICRO, False, targets=[target]).coefficients, default, err_msg=target
+        )
+    for target in ("cifar10", "CIFAR-100", "cifar10-valid", "photos/imagenet16", "cifar10~0-3"):
+        assert (TargetModel(TRANSBENCH101_MICRO, False, targets=[target]).coefficients != default).all(), target
+    with pytest.raises(ConfigError, match=r"all benchmarks .* have a target \(autoencoder\)"):
+        TargetModel(NASBENCH201, False, targets=["autoencoder"])

@@ -5,7 +5,16 @@ import os
 import pytest
 
 from naslib_archlock.spaces.known import SPACES
-from naslib_archlock.tasks.names import SUBSET_MARK, is_image_folder, task_name, whole_task
+from naslib_archlock.tasks.names import (
+    SUBSET_MARK,
+    HiddenTasks,
+    is_image_folder,
+    is_published,
+    same_task,
+    task_key,
+    task_name,
+    whole_task,
+)
 
 
 @pytest.fixture
@@ -62,3 +71,51 @@ def test_a_sampled_task_belongs_to_a_whole_one(name):
     assert whole_task(f"{name}{SUBSET_MARK}0-3-7") == name
     assert whole_task(f"{name}{SUBSET_MARK}12classes-0123abcd") == name
     assert whole_task(f"{name}{SUBSET_MARK}0-3{SUBSET_MARK}1") == name
+
+
+# -- names of one task -------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        ("cifar10", "cifar10-valid", "CIFAR-10", "Cifar_10 train", "cifar10valid", "cifar10.test"),
+        ("cifar100", "cifar100-valid", "CIFAR-100"),
+        ("ImageNet16-120", "ImageNet16", "imagenet16-120", "ImageNet_16_120", "imagenet16_120-test"),
+        ("segmentsemantic", "seg_semantic", "segment_semantic", "Semantic Segmentation"),
+        ("class_scene", "ClassScene", "cls-scene", "class_places"),
+        ("room_layout", "RoomLayout", "room-layout"),
+        ("flowers", "Flowers", "flowers_val", "FLOWERS test"),
+        ("my flowers", "my_flowers", "My-Flowers"),
+        ("caf\u00e9", "cafe\u0301"),
+    ],
+)
+def test_names_of_one_task(names):
+    assert len({task_key(name) for name in names}) == 1
+    assert all(same_task(name, ["other", names[0]]) == names[0] for name in names)
+    sampled = {task_key(f"{name}{SUBSET_MARK}0-3") for name in names}
+    assert len(sampled) == 1 and sampled != {task_key(names[0])}
+    assert all(name in HiddenTasks([other]) for name in names for other in names)
+
+
+def test_names_of_different_tasks():
+    names = [*{task for space in SPACES.values() for task in space.tasks}, "svhn", "v1.0", "v10", "c++", "c", "val"]
+    assert len({task_key(name) for name in [*names, "test", "a/x", "b/x", "", "-", "~0"]}) == len(names) + 6
+    assert all(is_published(name) for name in ("svhn", "cifar10-valid", "noise", "seg_semantic", "CIFAR10~0-3"))
+    assert not any(is_published(name) for name in ("flowers", "cifar", "imagenet", ""))
+
+
+def test_what_shares_data_with_a_hidden_task_is_hidden():
+    hidden = HiddenTasks(["Flowers", "cars~0-3"])
+    assert list(hidden) == ["Flowers", "cars~0-3"] and len(hidden) == 2
+    for name in ("flowers", "flowers~1-2", "cars", "cars~0-3", "CARS~4-5"):
+        assert name in hidden
+    for name in ("flower", "mine", "", None, 3):
+        assert name not in hidden
+    assert "" not in HiddenTasks([]) and "x" not in HiddenTasks([])
+
+
+def test_the_source_is_not_hidden_by_another_sample_of_the_same_images():
+    hidden = HiddenTasks(["cars~0-3"], source="Cars~1-2")
+    assert "cars~1-2" not in hidden
+    assert "cars" in hidden and "cars~0-3" in hidden and "cars~4-5" in hidden
