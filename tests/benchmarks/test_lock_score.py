@@ -46,6 +46,12 @@ def test_outside_the_budget_is_a_failure_and_scores_nothing():
     assert far_below.source_loss_pct == pytest.approx(50.0)
 
 
+def test_any_loss_from_a_best_of_zero_is_all_of_it():
+    columns = {name: np.where(np.arange(len(ALL)) == 0, 0.0, -1.0) for name in ("s/val", "s/test", "t/val", "t/test")}
+    scale = LockScale(TableBenchmark(DIGITS, ALL, columns, "made up"), "s", "t", 2.0)
+    assert [scale.score(tuple(arch)).source_loss_pct for arch in ALL[:2].tolist()] == [0.0, 100.0]
+
+
 def test_alone_within_the_budget_scores_nothing():
     scored = LockScale(benchmark(), "s", "t", 0.0).score((CONV_3X3,) * 6)
     assert (scored.lock_score, scored.is_within_budget) == (0.0, True)
@@ -62,6 +68,7 @@ def test_accuracies_whose_mean_rounds_to_the_least_score_nothing():
 def test_baselines_by_hand():
     scale = LockScale(benchmark(), "s", "t", 2.0)
     assert scale.fewest_weights() == (SKIP,) * 6
+    assert len(scale.least(scale.source_val)) == 1
     assert scale.most_accurate() == (CONV_3X3,) * 6
     assert scale.ceiling() == (CONV_3X3,) * 6  # the ceiling uses validation accuracy, which is reversed here
 

@@ -72,11 +72,12 @@ def mutants(module: str, source: str) -> Iterator[Mutant]:
 
 
 def _untouched(tree: ast.AST) -> Iterator[ast.AST]:
-    """What says something and does nothing: messages, types, and what is imported for types."""
+    """What says something and does nothing: messages, types, what is imported for types, and decorators."""
     for node in ast.walk(tree):
         for_types = isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING"
         if for_types or isinstance(node, (ast.Raise, ast.JoinedStr)):
             yield node
+        yield from getattr(node, "decorator_list", [])
         yield from (a for a in (getattr(node, "annotation", None), getattr(node, "returns", None)) if a is not None)
 
 
@@ -153,7 +154,8 @@ def main(argv: list[str] | None = None) -> int:
             alive.append(mutant.change)
             print(f"survives: {mutant.change}", flush=True)
     gone = known - {m.change for m in everyone}
-    print(*(f"answered, but not a mutant any more: {change}" for change in sorted(gone)), sep="\n")
+    for change in sorted(gone):
+        print(f"answered, but not a mutant any more: {change}")
     print(f"{len(chosen) - len(alive)} of {len(chosen)} mutants killed; {len(known)} of {len(everyone)} are answered")
     return bool(alive or gone)
 

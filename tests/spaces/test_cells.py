@@ -141,3 +141,8 @@ def test_cells_that_compute_something_else(cell, other):
 def test_relabelling_inner_nodes_that_are_not_joined_changes_nothing(cell):
     a, b, _, d, e, f = cell
     assert c.computed_function((a, b, 0, d, e, f)) == c.computed_function((b, a, 0, d, f, e))
+
+
+def test_every_code_is_one_of_a_cell():
+    for code in range(c.N_CODES):
+        assert c.as_cell((code,) * 6) == (code,) * 6
