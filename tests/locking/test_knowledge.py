@@ -15,6 +15,7 @@ from naslib_archlock.config.load import load_config
 from naslib_archlock.embedding.proxy_embedding import ProxyEmbedding
 from naslib_archlock.errors import ConfigError, EmbeddingError, TableError, UnknownNameError
 from naslib_archlock.locking import knowledge
+from naslib_archlock.proxies.zero_cost import ZeroCostFile
 from naslib_archlock.spaces.known import DIGITS, TRANSBENCH101_MICRO
 from naslib_archlock.tasks import read
 
@@ -117,18 +118,18 @@ def test_missing_files_say_what_to_give_instead(toy_config, tmp_path):
 
 
 def test_nothing_is_read_before_it_is_asked_for_and_nothing_twice(toy_config, monkeypatch):
-    read, real = [], knowledge.read_zero_cost
+    read, real = [], ZeroCostFile.scores
 
-    def read_zero_cost(path, space, hidden):
-        read.append((path.name, hidden))
-        return real(path, space, hidden)
+    def scores(file, task):
+        read.append(task)
+        return real(file, task)
 
-    monkeypatch.setattr(knowledge, "read_zero_cost", read_zero_cost)
+    monkeypatch.setattr(ZeroCostFile, "scores", scores)
     known = knowledge.Knowledge(toy_config(), ["normal"])
     assert read == []
     assert known.tables is known.tables
     assert names(known.tables) == ["class_scene", "class_object", "autoencoder"]
-    assert read == [("zc_transbench101_micro.json", ("normal",))]
+    assert read == names(known.tables)
 
 
 def test_the_embedded_benchmark_has_scores_in_the_package():
@@ -226,18 +227,18 @@ def test_a_benchmark_whose_images_are_not_here_is_named(toy_config):
 @pytest.mark.parametrize("strategy", ["bayesian", "evolution"])
 @pytest.mark.parametrize("scheme", ["s", "tu"])
 def test_the_images_and_scores_of_an_unknown_target_are_not_read(monkeypatch, scheme, strategy):
-    real_task, real_scores, asked = read.digits_task, knowledge.read_zero_cost, []
+    real_task, real_scores, asked = read.digits_task, ZeroCostFile.scores, []
 
     def digits_task(task):
         asked.append(task)
         return real_task(task)
 
-    def read_zero_cost(path, space, hidden=()):
-        assert "edges" in hidden
-        return real_scores(path, space, hidden)
+    def scores(file, task):
+        assert task != "edges"
+        return real_scores(file, task)
 
     monkeypatch.setattr(read, "digits_task", digits_task)
-    monkeypatch.setattr(knowledge, "read_zero_cost", read_zero_cost)
+    monkeypatch.setattr(ZeroCostFile, "scores", scores)
     keys = ("archlock.scheme", scheme, "archlock.target", "edges", "archlock.strategy", strategy)
     prepared_by(load_config(None, [*ON_DIGITS, *keys])).search.step()
     assert asked == (["digit"] if strategy == "evolution" else [])
