@@ -85,8 +85,8 @@ class LocalProcesses(Workers):
         tasks = (joblib.delayed(_named)(os.getpid(), name, function, call) for name, call in calls.items())
         n = max(1, min(self._n, len(calls)))
         with warnings.catch_warnings():
-            # joblib warns about calls that were stopped halfway
-            warnings.filterwarnings("ignore", r".*\d+ tasks which were still being processed", UserWarning)
+            # joblib warns about calls that were stopped halfway, and about results that nobody waited for
+            warnings.filterwarnings("ignore", r"\d+ tasks (which were still|have been successfully)", UserWarning)
             with joblib.parallel_config("loky", inner_max_num_threads=1), _interrupts_ignored(), _quiet_tracker():
                 results = joblib.Parallel(n_jobs=n, return_as="generator_unordered")(tasks)
             try:

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -215,3 +216,28 @@ def test_what_a_stopped_process_leaves_behind_is_removed_without_a_word(child_en
     environment = {k: v for k, v in child_environment.items() if k != "PYTHONWARNINGS"}
     done = subprocess.run([sys.executable, "-c", script], env=environment, capture_output=True, text=True)
     assert (done.returncode, done.stderr) == (0, "")
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        "3 tasks which were still being processed by the workers have been cancelled. You could benefit",
+        "1 tasks have been successfully executed  but not used. You could benefit",
+        "2 tasks have been successfully executed  but not used. Additionally, 1 tasks which were still being processed",
+    ],
+)
+def test_what_joblib_says_of_stopped_work_is_not_shown(monkeypatch, message):
+    """The messages of joblib 1.5, when a generator of results is closed before its end."""
+
+    def results(*args: Any, **kwargs: Any) -> Any:
+        try:
+            yield "name", 1
+        finally:
+            warnings.warn(message, stacklevel=2)
+
+    monkeypatch.setattr(parts.joblib, "Parallel", lambda **kwargs: results)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        some = LocalProcesses(2).results(math.sqrt, {"name": (1,)})
+        assert next(some) == ("name", 1)
+        some.close()
