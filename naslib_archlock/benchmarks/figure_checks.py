@@ -34,7 +34,7 @@ def fault_in_figure(space: SearchSpace, task: str, arch: Cell, figure: float) ->
 def fault_in_column(space: SearchSpace, task: str, archs: np.ndarray, figures: np.ndarray) -> str:
     """Say what shows that the figures of a whole space are not of the task's metric.
 
-    Three things can show it: a figure outside the range, fractions in place of %, and networks without any connection,
+    Two things can show it: a figure outside the range, and networks without any connection,
     which can learn nothing and yet look best.
 
     Args:
@@ -50,8 +50,6 @@ def fault_in_column(space: SearchSpace, task: str, archs: np.ndarray, figures: n
     outside = np.flatnonzero(~((metric.low <= figures) & (figures <= metric.high)))  # NaN is outside, too
     if len(outside):
         return fault_in_figure(space, task, tuple(archs[outside[0]].tolist()), float(figures[outside[0]]))
-    if metric.is_percent and figures.min() < figures.max() <= 1:
-        return f"holds nothing above {figures.max():g}, but {task} has {metric}; {metric.advice}"
     is_usable = space.is_usable(archs)
     if not is_usable.all() and _share_below(figures[is_usable], figures[~is_usable]) > _MOST_BEATEN:
         return (

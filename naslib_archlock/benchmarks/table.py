@@ -140,6 +140,8 @@ class TableBenchmark(Benchmark):
         return float(self._column(task, split, pretrained_on)[self._row[self.space.index(arch)[0]]])
 
     def _column_of_all(self, task: str, split: str, pretrained_on: str | None) -> np.ndarray:
+        if type(self).accuracy is not TableBenchmark.accuracy:  # a subclass answers in its own way
+            return super()._column_of_all(task, split, pretrained_on)
         return self._column(task, split, pretrained_on)[self._row[self.space.index(self.space.all())]]
 
     def _column(self, task: str, split: str, pretrained_on: str | None) -> np.ndarray:

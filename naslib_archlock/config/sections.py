@@ -328,12 +328,12 @@ class Config:
         "The folder for results. A search writes to `{search_space}/{dataset}/{optimizer}/{scheme}/{seed}` in it. If "
         "that folder holds a run with another configuration, it writes to a folder `run-DIGEST` below.",
         Role.RUN,
+        holds_paths=True,
     )
     run_name: str = key(
         "",
         "A folder of the run's own below `{scheme}/{seed}`. Runs with different names can be made at the same time.",
         Role.RUN,
-        holds_paths=True,
     )
     search: NaslibSearchSection = field(default_factory=NaslibSearchSection)
     archlock: ArchLockSection = field(default_factory=ArchLockSection)

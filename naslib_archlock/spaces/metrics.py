@@ -18,23 +18,21 @@ class Metric(NamedTuple):
         name: the metric in words, with its unit.
         low: the lowest figure that a network can have.
         high: the highest figure that a network can have.
-        is_percent: whether a best figure of 1 or less shows that fractions were given instead.
         advice: what to do about figures that are something else.
     """
 
     name: str
     low: float
     high: float
-    is_percent: bool = False
     advice: str = "give the metric with higher figures for better networks: a loss or an error with a minus sign"
 
     def __str__(self) -> str:
         return f"{self.name} (from {self.low:g} to {self.high:g}, higher is better)"
 
 
-_IN_PERCENT = "give it in %, neither as a fraction nor as an error or a loss"
-TOP_1 = Metric("top-1 accuracy in %", 0, 100, is_percent=True, advice=_IN_PERCENT)
-EXPLAINED_VARIANCE = Metric("explained variance in %", -LARGEST, 100, is_percent=True, advice=_IN_PERCENT)
+_IN_PERCENT = "give it in %, and neither an error nor a loss"
+TOP_1 = Metric("top-1 accuracy in %", 0, 100, advice=_IN_PERCENT)
+EXPLAINED_VARIANCE = Metric("explained variance in %", -LARGEST, 100, advice=_IN_PERCENT)
 SSIM = Metric("structural similarity (SSIM)", -1, 1, advice="give the SSIM itself, neither in % nor a loss")
 NEGATIVE_LOSS = Metric("negative loss", -LARGEST, 0, advice="put a minus sign before each loss")
 ANY = Metric("a metric of its own", -LARGEST, LARGEST)  # of a task whose figures this project has not seen

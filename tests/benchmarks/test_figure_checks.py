@@ -16,7 +16,6 @@ from naslib_archlock.tasks.names import SPLITS
 INSTEAD = {
     "a loss": lambda figures: -np.log(np.clip(figures, 1, 100) / 100),
     "an error in %": lambda figures: 100 - figures,
-    "a fraction": lambda figures: figures / 100,
     "minus an accuracy": lambda figures: -figures,
     "per mille": lambda figures: figures * 10,
 }
