@@ -1,4 +1,4 @@
-"""How running times grow with the number of cells ranked, the number of tasks, and the population size."""
+"""How running times grow with the number of cells ranked, tasks, and look-ups, and with the population size."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from naslib_archlock.spaces.known import NASBENCH201
 CELLS = "cells ranked for 1 task against 128 opponents"
 TASKS = "tasks that 500 cells are ranked for"
 POPULATION = "population of evolution: filled, then as many children"
+LOOK_UPS = "look-ups of the default search"
 
 
 @pytest.mark.parametrize("n", [100, 300, 1000, 4000, 15625])
@@ -46,3 +47,16 @@ def bench_population(measure_growth: Measure, ranker_of: Callable[[str], Ranker]
         setup=lambda: (prepare(config, benchmark, ranker).search,),
     )  # fmt: skip
     assert len(search.history) == 2 * n
+
+
+@pytest.mark.parametrize("n", [200, 400, 800, 1600, 3200, pytest.param(15625, marks=pytest.mark.slow)])
+def bench_look_ups(measure_growth: Measure, tables: str, spaces: tuple[str, ...], n: int) -> None:
+    """On NAS-Bench-201, whose cells are enough for all of them."""
+    if "nasbench201" not in spaces:
+        pytest.skip("neither tables (--tables DIR) nor NASLib's files of nasbench201 are here")
+    config = config_of("nasbench201", tables, "archlock.source_queries", n, "search.epochs", n)
+    benchmark = open_benchmark(config)
+    search = measure_growth(
+        LOOK_UPS, n, lambda search: advance(search, config), setup=lambda: (prepare(config, benchmark).search,)
+    )
+    assert search.oracle.queries == n

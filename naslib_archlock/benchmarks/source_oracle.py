@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Mapping
 
 from ..errors import ConfigError
 from ..spaces.cells import Cell
@@ -16,7 +17,7 @@ class SourceOracle:
 
     Attributes:
         max_queries: The number of architectures that may be looked up.
-        known: Architecture -> its validation accuracy, in the order of the look-ups.
+        best: The best accuracy that is known; minus infinity while none is.
     """
 
     def __init__(self, look_up: Callable[[Cell], float], max_queries: int) -> None:
@@ -33,7 +34,21 @@ class SourceOracle:
             raise ConfigError(f"source_queries={max_queries} must not be negative")
         self._look_up = look_up
         self.max_queries = max_queries
-        self.known: dict[Cell, float] = {}
+        self.known = {}
+
+    @property
+    def known(self) -> Mapping[Cell, float]:
+        """Architecture -> its validation accuracy, in the order of the look-ups. To set it is to begin from there."""
+        return self._known
+
+    @known.setter
+    def known(self, known: Mapping[Cell, float]) -> None:
+        self._known = dict(known)
+        self.best = max(known.values(), default=-math.inf)  # kept, as searches ask for it at every step
+
+    def _learn(self, arch: Cell, accuracy: float) -> None:
+        self._known[arch] = accuracy
+        self.best = max(self.best, accuracy)
 
     @property
     def queries(self) -> int:
@@ -55,7 +70,7 @@ class SourceOracle:
         if arch not in self.known:
             if self.is_exhausted:
                 return None
-            self.known[arch] = self._look_up(arch)
+            self._learn(arch, self._look_up(arch))
         return self.known[arch]
 
     def record(self, arch: Cell, accuracy: float) -> float:
@@ -73,7 +88,7 @@ class SourceOracle:
         if arch not in self.known:
             if self.is_exhausted:
                 raise ConfigError(f"all {self.max_queries} look-ups of source accuracy are used up")
-            self.known[arch] = accuracy
+            self._learn(arch, accuracy)
         return self.known[arch]
 
 

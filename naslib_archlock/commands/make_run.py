@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from ..benchmarks.benchmark import Benchmark
@@ -18,7 +18,7 @@ from ..locking.result import finish, wall_times
 from ..locking.run_folder import RunFolder
 from ..store.checkpoint import Clock
 from ..strategies.base import Search
-from .progress import training_bar
+from .progress import search_progress, training_bar
 
 
 def make_run(config: Config, benchmark: Benchmark, run_folder: RunFolder) -> dict[str, Any]:
@@ -49,20 +49,21 @@ def _make(config: Config, benchmark: Benchmark, run_folder: RunFolder) -> dict[s
     ready = time.perf_counter()
     search = prepared.search
     run_folder.restore(search)
-    _finish_steps(config, search, run_folder)
-    timings = wall_times(ready - start, time.perf_counter() - ready)
-    result = finish(config, benchmark, search)
+    with search_progress(config, search) as told:
+        _finish_steps(config, search, run_folder, told)
+        timings = wall_times(ready - start, time.perf_counter() - ready)
+        result = finish(config, benchmark, search, told)
     run_folder.keep_result(result, timings, _pictures(config, benchmark, search, result))
     return {**result, **timings}
 
 
-def _finish_steps(config: Config, search: Search, run_folder: RunFolder) -> None:
+def _finish_steps(config: Config, search: Search, run_folder: RunFolder, told: Callable[[], None]) -> None:
     """Make the remaining steps, and keep the state every few steps, every few seconds, and after Ctrl-C."""
     state = search.state()
     clock = Clock()
     try:
         for step in range(len(search.history), config.search.epochs):
-            search.step()
+            search.step(told)
             state = search.state()  # between two steps, when the history and the random generator agree
             if (step + 1) % config.search.checkpoint_freq == 0 or clock.is_due():
                 run_folder.keep_state(state)
@@ -79,6 +80,6 @@ def _pictures(config: Config, benchmark: Benchmark, search: Search, result: Mapp
     pictures = {"search.png": search_picture(search, result["source"])}
     if benchmark.is_tabular and search.uses_source_accuracy and result["targets"]:
         # This is not search.source_floor(): scheme S gives nothing up, but its picture shows the budget of the others.
-        floor = budget_floor(max(search.oracle.known.values()), config.archlock.source_budget_pct)
+        floor = budget_floor(search.oracle.best, config.archlock.source_budget_pct)
         pictures["lock.png"] = lock_picture(benchmark, config.dataset, result, floor)
     return pictures

@@ -1,17 +1,21 @@
-"""The progress bar of training a ranker."""
+"""The progress of training a ranker, and of searching."""
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from typing import TYPE_CHECKING
 
 from tqdm import tqdm
 
+from ..compute.counted import counted
+from ..locking.schemes import get_scheme
+
 if TYPE_CHECKING:
     from ..config.sections import Config
     from ..ranker.training import Progress
+    from ..strategies.base import Search
 
 
 @contextmanager
@@ -26,3 +30,10 @@ def training_bar(config: Config) -> Iterator[Progress]:
 
     with bar:
         yield progress
+
+
+def search_progress(config: Config, search: Search) -> AbstractContextManager[Callable[[], None]]:
+    """Show how far a search is, with the time left; the one under scheme S, which follows, is part of the work."""
+    n_searches = 2 if get_scheme(config.archlock.scheme).locks else 1
+    total = n_searches * search.n_evaluations(config.search.epochs)
+    return counted(total, len(search.history), "searching", "architecture")

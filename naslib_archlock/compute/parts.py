@@ -5,9 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
-import sys
 import threading
-import time
 import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Generator, Iterator, Mapping
@@ -18,17 +16,15 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 import joblib
-from tqdm import tqdm
 
 from ..errors import ArchLockError, OutputError
 from ..store import sealed
 from ..store.digests import digest
 from ..store.files import make_folder
 from ..store.kept_results import KeptResults
+from .counted import counted
 
 _SETTINGS = "settings.json"
-_SECONDS_BETWEEN_LINES = 30.0
-_LINE = "{desc}: {n_fmt} of {total_fmt} after {elapsed}, {remaining} left"
 
 
 class Workers(ABC):
@@ -153,7 +149,7 @@ def in_parallel(
     Raises: what ``Workers.results`` and ``keep`` raise.
     """
     results = workers.results(function, calls)
-    with _progress(n_done + len(calls), n_done, what) as advance, closing(results):
+    with counted(n_done + len(calls), n_done, what, "part") as advance, closing(results):
         for name, result in results:
             keep(name, result)
             advance()
@@ -197,26 +193,6 @@ def _quiet_tracker() -> Iterator[None]:
             del os.environ["PYTHONWARNINGS"]
         else:
             os.environ["PYTHONWARNINGS"] = before
-
-
-@contextmanager
-def _progress(total: int, initial: int, what: str) -> Iterator[Callable[[], None]]:
-    """Yield a function that counts one more, and shows it: a bar on a terminal, else a line now and then."""
-    start = last = time.monotonic()
-    n = initial
-
-    def count() -> None:
-        nonlocal n, last
-        n += 1
-        bar.update(1)
-        now = time.monotonic()
-        if bar.disable and now - last >= _SECONDS_BETWEEN_LINES:
-            line = tqdm.format_meter(n, total, now - start, prefix=what, bar_format=_LINE, initial=initial)
-            print(line, file=sys.stderr, flush=True)
-            last = now
-
-    with tqdm(total=total, initial=initial, desc=what, unit="part", disable=not sys.stderr.isatty()) as bar:
-        yield count
 
 
 def _check_settings(path: Path, settings: Mapping[str, Any]) -> None:

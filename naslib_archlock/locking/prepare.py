@@ -146,10 +146,10 @@ def new_search(config: Config, scheme: Scheme, strategy: Strategy, view: View, f
     return strategy.new_search(view.space, fitness, oracle, settings, stream(config.seed, "search"))
 
 
-def run(search: Search, n_steps: int) -> Search:
-    """Make the steps that a search still lacks of ``n_steps``."""
+def run(search: Search, n_steps: int, told: Callable[[], object] = lambda: None) -> Search:
+    """Make the steps that a search still lacks of ``n_steps``. Args: told: called after each evaluation."""
     for _ in range(len(search.history), n_steps):
-        search.step()
+        search.step(told)
     return search
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -19,11 +19,17 @@ if TYPE_CHECKING:
     from torch import nn
 
 
-def finish(config: Config, benchmark: Benchmark, search: Search) -> dict[str, Any]:
-    """Return the result of a run, in JSON types; ``s`` holds what scheme S finds in the same setting."""
+def finish(
+    config: Config, benchmark: Benchmark, search: Search, told: Callable[[], object] = lambda: None
+) -> dict[str, Any]:
+    """Return the result of a run, in JSON types; ``s`` holds what scheme S finds in the same setting.
+
+    Args:
+        told: called after each evaluation of the search under scheme S.
+    """
     measured = measured_s = measure(config, benchmark, search)
     if get_scheme(config.archlock.scheme).locks:
-        search_s = run(search_on_source_alone(config, benchmark, search), config.search.epochs)
+        search_s = run(search_on_source_alone(config, benchmark, search), config.search.epochs, told)
         measured_s = measure(config, benchmark, search_s)
     return {
         "scheme": config.archlock.scheme,

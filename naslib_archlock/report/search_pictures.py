@@ -42,7 +42,7 @@ def search_picture(search: Search, source: str) -> bytes:
 def _draw_source(axis: Axes, search: Search, points: list[tuple[int, Evaluated, str]], source: str) -> None:
     """Source accuracies around the budget; far lower ones stand at the lower edge as triangles."""
     known = [(i, e.source_val, color) for i, e, color in points if e.source_val is not None]
-    floor, best = search.source_floor(), max(search.oracle.known.values())
+    floor, best = search.source_floor(), search.oracle.best
     low = max(min(val for _, val, _ in known), floor - 4 * max(best - floor, 0.01 * abs(best)))
     for marker, rows in (("o", [k for k in known if k[1] >= low]), ("v", [k for k in known if k[1] < low])):
         axis.scatter(

@@ -11,7 +11,7 @@ It holds a fitness and a record of source accuracies. Neither can answer for a t
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, NamedTuple
 
@@ -145,8 +145,12 @@ class Search(ABC):
         self.history.append(Evaluated(arch, float(fitness), rank, source_accuracy))
         return self.history[-1]
 
-    def step(self) -> None:
-        """Evaluate the next architecture, or all of them (``in_one_step``), by the oracle; nothing if finished."""
+    def step(self, told: Callable[[], object] = lambda: None) -> None:
+        """Evaluate the next architecture, or all of them (``in_one_step``), by the oracle; nothing if finished.
+
+        Args:
+            told: called after each of them.
+        """
         while not self.is_finished:
             arch = self.ask()
             try:
@@ -155,8 +159,14 @@ class Search(ABC):
                 self._take_back(arch)
                 raise
             self.tell(arch, accuracy)
+            told()
             if not self.in_one_step:
                 return
+
+    def n_evaluations(self, n_steps: int) -> int:
+        """Return how many architectures so many steps evaluate, at most."""
+        most = len(self.space.distinct()) if self.in_one_step else n_steps
+        return min(most, self.oracle.max_queries) if self.uses_source_accuracy else most
 
     def _take_back(self, arch: Cell) -> None:
         """Forget that an architecture was asked for, as it will not be told."""
@@ -164,7 +174,7 @@ class Search(ABC):
 
     def _n_unused_queries(self) -> int:
         """Look-ups left when all that was asked for has been told."""
-        return self.oracle.remaining - len({*self._pending} - self.oracle.known.keys())
+        return self.oracle.remaining - sum(arch not in self.oracle.known for arch in {*self._pending})
 
     # -- the choice ----------------------------------------------------------------------------------------------------
 
@@ -179,7 +189,7 @@ class Search(ABC):
 
     def source_floor(self) -> float:
         """The least source validation accuracy that lies within the budget of the best one looked up."""
-        return budget_floor(max(self.oracle.known.values()), self.settings.source_budget_pct)
+        return budget_floor(self.oracle.best, self.settings.source_budget_pct)
 
     def merit(self, evaluated: Evaluated) -> tuple[bool, float]:
         """Sort key: fitness within the budget; outside it, behind all of these, by source accuracy.

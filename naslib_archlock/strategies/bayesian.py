@@ -26,8 +26,9 @@ vectors and matrices of this module:
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from itertools import chain
+from typing import Any
 
 import numpy as np
 from scipy.special import ndtr
@@ -35,7 +36,7 @@ from scipy.special import ndtr
 from ..benchmarks.source_oracle import SourceOracle, budget_floor
 from ..spaces.cells import Cell
 from ..spaces.space import SearchSpace
-from .base import Search, SearchSettings
+from .base import Evaluated, Search, SearchSettings
 from .fitness import Fitness
 from .surrogate import Kernel, SourceModel, inputs
 
@@ -74,6 +75,9 @@ class BayesianSearch(Search):
         self._source = SourceModel(inputs(space))
         self._plan: tuple[int, list[int]] = (-1, [])
         self._fitted: tuple[int, Kernel] | None = None
+        # the rows that were looked up, in order, and their accuracies
+        self._told, self._accuracies = np.empty(len(self._archs), dtype=np.int64), np.empty(len(self._archs))
+        self._is_told = np.zeros(len(self._archs), dtype=bool)
 
     @property
     def is_finished(self) -> bool:
@@ -93,15 +97,31 @@ class BayesianSearch(Search):
             self._plan = (at, self._plan_after(min(at, len(self.history))))
         return self._first_new(chain(self._plan[1][n - at :], self._by_function))
 
+    def tell(self, arch: Cell, source_accuracy: float | None = None) -> Evaluated:
+        evaluated = super().tell(arch, source_accuracy)
+        self._note(len(self.history) - 1)
+        return evaluated
+
+    def _note(self, at: int) -> None:
+        """Note what stands there in the history."""
+        evaluated = self.history[at]
+        row = self._row[evaluated.arch]
+        self._told[at], self._accuracies[at], self._is_told[row] = row, evaluated.source_val, True
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        super().restore(state)
+        self._is_told[:] = False
+        for at in range(len(self.history)):
+            self._note(at)
+
     def _first_new(self, rows: Iterable[int]) -> Cell:
         """The first architecture of ``rows`` that was not asked for; overlapping asks can take rows of a plan early."""
-        asked = {e.arch for e in self.history} | {*self._pending}
-        archs = (tuple(self._archs[row].tolist()) for row in rows)
-        return next(arch for arch in archs if arch not in asked)
+        archs = (tuple(self._archs[row].tolist()) for row in rows if not self._is_told[row])
+        return next(arch for arch in archs if arch not in self._pending)
 
     def _plan_after(self, n: int) -> list[int]:
         """The rows to look up next; they depend on the first ``n`` look-ups alone, so a resumed search repeats them."""
-        rows, values = self._looked_up(n)
+        rows, values = self._told[:n], self._accuracies[:n]
         scale = _Scale(values, self.settings.source_budget_pct)
         mean, std = self._source.predict(self._kernel(n), self._function[rows], scale.warp(values))
         gain = expected_improvement(mean, std, best=0.0)
@@ -115,17 +135,14 @@ class BayesianSearch(Search):
         pending = np.array([self._row[arch] for arch in self._pending], dtype=np.int64)
         return self._unknown_by_gain(gain, np.concatenate([rows, pending]))
 
-    def _looked_up(self, n: int) -> tuple[np.ndarray, np.ndarray]:
-        rows = np.array([self._row[e.arch] for e in self.history[:n]])
-        return rows, np.array([e.source_val for e in self.history[:n]], dtype=np.float64)
-
     def _kernel(self, n: int) -> Kernel:
         """The kernel to use after ``n`` look-ups: it is fitted again at ``len(self._start) * _REFIT ** k`` look-ups."""
         fitted_at = len(self._start)
         while (later := max(int(fitted_at * _REFIT), fitted_at + 1)) <= n:
             fitted_at = later
         if self._fitted is None or self._fitted[0] != fitted_at:
-            rows, values = self._looked_up(fitted_at)
+            n_told = min(fitted_at, len(self.history))  # several asks at once can come before as many are told
+            rows, values = self._told[:n_told], self._accuracies[:n_told]
             warped = _Scale(values, self.settings.source_budget_pct).warp(values)
             self._fitted = (fitted_at, self._source.fit_kernel(self._function[rows], warped))
         return self._fitted[1]

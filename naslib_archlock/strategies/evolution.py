@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -10,9 +11,13 @@ from ..spaces.cells import Cell
 from .base import Evaluated
 from .rank_search import RankSearch
 
+_MOST_REPEATS = 1000  # evaluations without a look-up, after which the population counts as converged
+
 
 class RegularizedEvolution(RankSearch):
     """Ageing evolution: the fittest of a random sample is mutated, and the oldest member dies."""
+
+    _last_new = 0  # the length of the history when the last new architecture was looked up
 
     @property
     def population(self) -> list[Evaluated]:
@@ -21,8 +26,27 @@ class RegularizedEvolution(RankSearch):
 
     @property
     def is_finished(self) -> bool:
-        """True once the look-ups are used up: an architecture of unknown source accuracy cannot be chosen."""
-        return self.uses_source_accuracy and self._n_unused_queries() <= 0
+        """True once the look-ups are used up: an architecture of unknown source accuracy cannot be chosen.
+
+        It is also true when the population has converged, and only known architectures were asked for many times.
+        """
+        return self.uses_source_accuracy and (self._n_unused_queries() <= 0 or self._n_repeats() >= _MOST_REPEATS)
+
+    def _n_repeats(self) -> int:
+        """The number of evaluations since the last look-up of a new architecture."""
+        return len(self.history) - self._last_new
+
+    def tell(self, arch: Cell, source_accuracy: float | None = None) -> Evaluated:
+        n_known = self.oracle.queries
+        evaluated = super().tell(arch, source_accuracy)
+        if self.oracle.queries > n_known:
+            self._last_new = len(self.history)
+        return evaluated
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        super().restore(state)
+        first = {evaluated.arch: at for at, evaluated in reversed([*enumerate(self.history, 1)])}
+        self._last_new = max(first.values(), default=0)
 
     def _propose(self) -> Cell:
         """A newcomer while the population fills, then a child."""

@@ -103,4 +103,4 @@ class ExhaustiveSearch(RankSearch):
                 raise ValueError(f"the state holds {evaluated.arch}, which this search does not ask for")
             self._evaluated[evaluated.arch] = evaluated
             if evaluated.source_val is not None:
-                self.oracle.known[evaluated.arch] = evaluated.source_val
+                self.oracle.record(evaluated.arch, evaluated.source_val)

@@ -258,3 +258,12 @@ def test_results_go_to_the_home_folder(run, toy_args, tmp_path, monkeypatch):
     assert run("search", "--config-file", config, *args).code == 0
     assert list((tmp_path / "home" / "runs").rglob("result.json"))
     assert not (tmp_path / "~").exists()
+
+
+def test_a_long_search_says_how_far_it_is_and_the_time_left(run, toy_args, monkeypatch):
+    """Both searches are counted: the one asked for, and the one under scheme S that it is compared with."""
+    monkeypatch.setattr("naslib_archlock.compute.counted._SECONDS_BETWEEN_LINES", 0.0)
+    lines = [line for line in run("search", *toy_args).err.splitlines() if line.startswith("searching: ")]
+    total = int(lines[0].split(" of ")[1].split()[0])
+    assert [line.split(" after ")[0] for line in lines] == [f"searching: {i + 1} of {total}" for i in range(total)]
+    assert all(line.endswith(" left") for line in lines)

@@ -14,7 +14,6 @@ from typing import Any
 
 import pytest
 
-from naslib_archlock.compute import parts
 from naslib_archlock.compute.parts import LocalProcesses, compute_parts, in_parallel
 from naslib_archlock.errors import ArchLockError, OutputError
 
@@ -159,7 +158,7 @@ def test_a_result_that_cannot_be_kept_stops_the_rest(tmp_path, jobs):
 def test_where_there_is_no_terminal_progress_is_a_line_now_and_then(tmp_path, capsys, monkeypatch):
     run(tmp_path, n=1)
     assert capsys.readouterr().err == ""
-    monkeypatch.setattr(parts, "_SECONDS_BETWEEN_LINES", 0.0)
+    monkeypatch.setattr("naslib_archlock.compute.counted._SECONDS_BETWEEN_LINES", 0.0)
     run(tmp_path, n=3)
     lines = capsys.readouterr().err.splitlines()
     assert [line.split(" after ")[0] for line in lines] == ["halving: 2 of 3", "halving: 3 of 3"]
@@ -235,7 +234,7 @@ def test_what_joblib_says_of_stopped_work_is_not_shown(monkeypatch, message):
         finally:
             warnings.warn(message, stacklevel=2)
 
-    monkeypatch.setattr(parts.joblib, "Parallel", lambda **kwargs: results)
+    monkeypatch.setattr("naslib_archlock.compute.parts.joblib.Parallel", lambda **kwargs: results)
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         some = LocalProcesses(2).results(math.sqrt, {"name": (1,)})

@@ -16,7 +16,7 @@ from naslib_archlock.spaces.cells import Cell, cell_index
 from naslib_archlock.spaces.features import features
 from naslib_archlock.spaces.known import TRANSBENCH101_MACRO, TRANSBENCH101_MICRO
 from naslib_archlock.spaces.space import SearchSpace
-from naslib_archlock.strategies import bayesian
+from naslib_archlock.strategies import bayesian, surrogate
 from naslib_archlock.strategies.base import SearchSettings
 from naslib_archlock.strategies.bayesian import SHARE_FOR_BEST, BayesianSearch, expected_improvement
 from naslib_archlock.strategies.fitness import ExpectedFitness
@@ -359,6 +359,50 @@ def test_a_restored_search_on_a_whole_space(at):
     whole, search = run(fresh()), fresh()
     search.restore(saved(run(fresh(), at)))
     assert run(search).history == whole.history
+
+
+@pytest.mark.parametrize("at", [29, 31, 62, 90, 104])
+def test_a_restored_search_of_many_look_ups(monkeypatch, at):
+    """Where the model is no longer the process itself."""
+    monkeypatch.setattr(surrogate, "MOST_EXACT", 30)
+    monkeypatch.setattr(surrogate, "_LEARNT_ANEW", 50)
+
+    def fresh() -> BayesianSearch:
+        return Landscape(0, noise=1.0).search(110)
+
+    whole, search = run(fresh(), 110), fresh()
+    search.restore(saved(run(fresh(), at)))
+    assert run(search, 110).history == whole.history
+
+
+def test_a_search_of_many_look_ups_finds_what_the_process_itself_would_lead_to(monkeypatch):
+    n_better = {}
+    for most in (30, 10**6):
+        monkeypatch.setattr(surrogate, "MOST_EXACT", most)
+        n_better[most] = 0
+        for seed in range(4):
+            landscape = Landscape(seed)
+            chosen = run(landscape.search(100, seed), 100).best()
+            within = landscape.of_function >= budget_floor(landscape.of_function.max(), 2.0)
+            n_better[most] += int((landscape.fitness[within] > chosen.fitness).sum())
+    assert n_better[30] <= n_better[10**6] + 4
+
+
+def test_the_cost_of_a_step_does_not_grow_with_the_look_ups(monkeypatch):
+    """No model is fitted to, nor solved for, more than a number of them, however many were made."""
+    sizes = []
+
+    def counted(matrix, **options):
+        sizes.append(len(matrix))
+        return cholesky(matrix, **options)
+
+    cholesky = surrogate.cholesky
+    monkeypatch.setattr(surrogate, "cholesky", counted)
+    monkeypatch.setattr(surrogate, "MOST_EXACT", 30)
+    monkeypatch.setattr(surrogate, "N_FEATURES", 40)
+    monkeypatch.setattr(surrogate, "MOST_FITTED", 40)
+    assert len(run(Landscape(0, noise=1.0).search(300), 300).history) == 300
+    assert max(sizes) == 40
 
 
 def test_a_state_may_be_restored_more_than_once():

@@ -107,3 +107,16 @@ def test_a_restored_evolution_goes_on_as_if_never_interrupted(seed, at, queries)
     assert second.best() == whole.best()
     assert second.state() == whole.state()
     assert not set(world.asked) & set(first.oracle.known)  # what was looked up is not looked up again
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_a_population_that_has_converged_ends_the_search(seed):
+    """Otherwise ``while not search.is_finished`` would never end: all neighbours of the fittest are known."""
+    search = World(seed).search(RegularizedEvolution, 1000, seed=seed, screening=1)
+    while not search.is_finished:
+        search.tell(search.ask(), 50.0)
+        assert len(search.history) < 100_000
+    assert search.oracle.queries < 1000
+    resumed = World(seed).search(RegularizedEvolution, 1000, seed=seed, screening=1)
+    resumed.restore(search.state())
+    assert resumed.is_finished

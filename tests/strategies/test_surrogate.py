@@ -200,6 +200,94 @@ def test_other_look_ups_with_the_same_kernel_are_not_taken_for_those_of_before()
         np.testing.assert_array_equal(found, fresh)
 
 
+# -- many look-ups -----------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def few_exact(monkeypatch) -> None:
+    """The same as with hundreds, in less time."""
+    monkeypatch.setattr(surrogate, "MOST_EXACT", 30)
+    monkeypatch.setattr(surrogate, "_LEARNT_ANEW", 50)
+
+
+def of_a_linear_model(kernel: Kernel, rows: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """What it stands for, by the process's own formula: covariances of features, and a value of each point's own."""
+    features = surrogate._features(kernel, POINTS)
+    covariance = features @ features.T
+    np.fill_diagonal(covariance, 1.0)
+    among = covariance[np.ix_(rows, rows)] + kernel.noise * np.eye(len(rows))
+    mean = covariance[:, rows] @ np.linalg.solve(among, y)
+    explained = np.einsum("ij,ji->i", covariance[:, rows], np.linalg.solve(among, covariance[rows]))
+    return mean, np.sqrt(1.0 + kernel.noise - explained)
+
+
+@pytest.mark.usefixtures("few_exact")
+@pytest.mark.parametrize("n_features", [20, 100])
+@pytest.mark.parametrize("n", [31, 50, 53, 165])
+def test_many_look_ups_are_foretold_by_a_process_of_features(monkeypatch, n_features, n):
+    """Also where one function was looked up again, and where look-ups come a few at a time."""
+    monkeypatch.setattr(surrogate, "N_FEATURES", n_features)
+    kernel, rows = Kernel(5.0, 0.1), np.concatenate([rows_of(12, n - n // 4), rows_of(12, n // 4)])
+    values, model = smooth(12)[rows], SourceModel(POINTS)
+    y, centre, scale = surrogate._standardised(values)
+    for known in range(31, n, 7):
+        model.predict(kernel, rows[:known], values[:known])
+    mean, std = model.predict(kernel, rows, values)
+    expected_mean, expected_std = of_a_linear_model(kernel, rows, y)
+    np.testing.assert_allclose(mean, scale * expected_mean + centre, rtol=1e-7, atol=1e-7)
+    np.testing.assert_allclose(std, scale * expected_std, rtol=1e-7)
+
+
+def test_with_a_feature_for_each_point_nothing_is_lost(monkeypatch):
+    rows, kernel = rows_of(13, 60), Kernel(5.0, 0.1)
+    exact = SourceModel(POINTS[:200]).predict(kernel, rows % 200, smooth(13)[rows])
+    monkeypatch.setattr(surrogate, "MOST_EXACT", 30)
+    found = SourceModel(POINTS[:200]).predict(kernel, rows % 200, smooth(13)[rows])
+    np.testing.assert_allclose(found, exact, rtol=1e-6, atol=1e-6)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_many_look_ups_teach_as_much_as_the_process_itself_would_learn(monkeypatch, seed):
+    values, rows = smooth(seed) + 0.2 * np.random.default_rng(seed).standard_normal(len(POINTS)), rows_of(seed, 400)
+    found, exact = [], []
+    for answers, most in ((found, surrogate.MOST_EXACT), (exact, 10**6)):
+        monkeypatch.setattr(surrogate, "MOST_EXACT", most)
+        model = SourceModel(POINTS)
+        answers += model.predict(model.fit_kernel(rows, values[rows]), rows, values[rows])
+    unseen = np.setdiff1d(np.arange(len(POINTS)), rows)
+    errors = [np.sqrt(np.mean((mean - values)[unseen] ** 2)) for mean, _ in (found, exact)]
+    assert errors[0] < 1.03 * errors[1]
+    assert np.corrcoef(found[1], exact[1])[0, 1] > 0.9
+
+
+@pytest.mark.usefixtures("few_exact")
+def test_many_look_ups_give_the_same_bytes_whatever_went_before():
+    values, kernel = smooth(14), Kernel(5.0, 0.1)
+    used, rows = SourceModel(POINTS), rows_of(14, 240)
+    for n in (35, 40, 43, 45, 60, 100, 102, 205, 240, 60):
+        found, fresh = (m.predict(kernel, rows[:n], values[rows[:n]]) for m in (used, SourceModel(POINTS)))
+        np.testing.assert_array_equal(found, fresh)
+    for other, again in ((Kernel(6.0, 0.1), rows), (kernel, rows[::-1]), (kernel, rows_of(15, 80))):
+        found, fresh = (m.predict(other, again, values[again]) for m in (used, SourceModel(POINTS)))
+        np.testing.assert_array_equal(found, fresh)
+
+
+def test_a_kernel_is_fitted_to_no_more_than_a_number_of_look_ups(monkeypatch):
+    sizes = []
+
+    def counted(kernel, points, y):
+        sizes.append(len(y))
+        return unlikelihood(kernel, points, y)
+
+    unlikelihood = surrogate._unlikelihood
+    monkeypatch.setattr(surrogate, "_unlikelihood", counted)
+    model, rows = SourceModel(POINTS), rows_of(16, 700)
+    kernel = model.fit_kernel(rows, smooth(16)[rows])
+    assert set(sizes) == {surrogate.MOST_FITTED}
+    first = model.fit_kernel(rows[: surrogate.MOST_FITTED], smooth(16)[rows[: surrogate.MOST_FITTED]])
+    assert kernel != first  # they are spread over all look-ups
+
+
 def test_the_number_of_threads_is_as_before():
     before = [(lib["user_api"], lib["num_threads"]) for lib in threadpool_info()]
     values, model, rows = smooth(7), SourceModel(POINTS), rows_of(7, 20)
