@@ -156,7 +156,7 @@ def _watched(printed: io.StringIO, limit_s: float) -> Iterator[list[warnings.War
         stack.enter_context(contextlib.redirect_stderr(printed))
         caught = stack.enter_context(warnings.catch_warnings(record=True))
         warnings.simplefilter("always")
-        warnings.filterwarnings("ignore", r"\d+ unreadable images in ")  # asked for with skip_unreadable
+        warnings.filterwarnings("ignore", r"(\d+ (unreadable images in|images of|pictures in)|the deep images in) ")
         yield caught
 
 

@@ -17,7 +17,7 @@ from ..store.files import make_folder
 from ..store.kept_results import KeptResults
 from ..tasks.image_folder import read_image_folder, split_for_training
 from ..tasks.labelled_images import LabelledImages, digest_of
-from ..tasks.names import SPLITS, is_image_folder, task_name
+from ..tasks.names import SPLITS, check_names, is_image_folder, task_name
 from .benchmark import Benchmark
 
 # Images are larger and less uniform than digits, hence one more stage and more epochs than the embedded benchmark has.
@@ -57,10 +57,9 @@ class TrainedBenchmark(Benchmark):
         """
         for folder in folders:
             if not is_image_folder(folder):
-                raise ConfigError(f"dataset is a folder of images, so the target {folder!r} must be one, too")
-        names = [task_name(folder) for folder in folders]
-        if len(set(names)) < len(names):
-            raise ConfigError(f"two of the folders {', '.join(folders)} go by the same name; rename one")
+                hint = "; a name that holds a comma is given in a list, as ['./cats, dogs']" if len(folders) > 2 else ""
+                raise ConfigError(f"dataset is a folder of images, so the target {folder!r} must be one, too{hint}")
+        check_names(folders)
         if not space.builds_networks:
             raise ConfigError(f"networks of {space.name} cannot be trained on images here; choose a space of cells")
         self.space, self.tasks = space, tuple(folders)

@@ -27,11 +27,13 @@ def run(args: argparse.Namespace) -> int:
     from ..embedding.probes import load_probe
     from ..embedding.task2vec import Task2VecSettings, cached_task2vec, ranker_input
     from ..store.files import make_folder, write_bytes
+    from ..tasks.names import check_names
     from ..tasks.read import read_task
 
     settings = Task2VecSettings(probe=args.probe, method=args.method, seed=args.seed)
     size = max(load_probe(args.probe).size)
     make_folder(args.out)
+    check_names(args.tasks)
     vectors, seconds = {}, {}
     for task in args.tasks:
         images = read_task(task, size, args.max_images, args.seed, args.skip_unreadable)

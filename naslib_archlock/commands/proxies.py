@@ -94,13 +94,13 @@ def sampled_tasks(args: argparse.Namespace) -> list[LabelledImages]:
     from ..compute.seeding import stream
     from ..embedding.probes import load_probe
     from ..tasks.image_folder import class_subset
+    from ..tasks.names import check_names
 
+    check_names(args.tasks)
     tasks: dict[str, LabelledImages] = {}
     rng = stream(args.seed, "subsets")
     for name in args.tasks:
         task = _task(name, args)
-        if task.name in tasks:
-            raise ConfigError(f"two of the tasks {', '.join(args.tasks)} go by the name {task.name}; rename a folder")
         tasks[task.name] = task
         n_classes = args.subset_classes or max(2, task.n_classes // 2)
         for _ in range(args.subsets):
@@ -117,8 +117,9 @@ def _task(name: str, args: argparse.Namespace) -> LabelledImages:
     """
     from ..plugin.score_tasks import naslib_dataset
     from ..tasks.image_folder import read_image_folder
-    from ..tasks.names import is_image_folder
+    from ..tasks.names import is_image_folder, warn_of_folder
 
+    warn_of_folder(name)
     if is_image_folder(name):
         return read_image_folder(Path(name), args.image_size, args.max_images, args.seed, args.skip_unreadable)
     return naslib_dataset(name, args.max_images)

@@ -7,7 +7,8 @@ else.
 
 from __future__ import annotations
 
-from collections.abc import Collection
+import csv
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field, fields
 from enum import Enum
 from math import inf
@@ -115,5 +116,14 @@ def check_values(section: Any, prefix: str, must: str = "lie in [{low}, {high}]"
 
 
 def split_list(text: str) -> tuple[str, ...]:
-    """Return the parts of a list with commas, without blanks around them."""
-    return tuple(part.strip() for part in str(text).split(",") if part.strip())
+    """Return the parts of a list with commas, without blanks around them; ``join_list`` makes such a text.
+
+    A part in double quotes may hold commas.
+    """
+    (parts,) = list(csv.reader([str(text)], skipinitialspace=True)) or [[]]
+    return tuple(part.strip() for part in parts if part.strip())
+
+
+def join_list(parts: Iterable[str]) -> str:
+    """Return a list as one text; a part that holds a comma or a quote is put into double quotes."""
+    return ",".join('"' + part.replace('"', '""') + '"' if {",", '"'} & {*part} else part for part in parts)

@@ -159,6 +159,7 @@ def test_a_folder_with_too_few_images_is_named(tmp_path):
     for name in ("a", "b"):
         (tmp_path / "few" / name).mkdir(parents=True)
         for i in range(2):
-            Image.new("RGB", (8, 8)).save(tmp_path / "few" / name / f"{i}.png")
+            image = np.random.default_rng([ord(name), i]).integers(256, size=(8, 8, 3), dtype=np.uint8)
+            Image.fromarray(image).save(tmp_path / "few" / name / f"{i}.png")
     with pytest.raises(ArchLockError, match="few has too few images"):
         splits_of(load_config(None, ["dataset", str(tmp_path / "few")]), str(tmp_path / "few"))

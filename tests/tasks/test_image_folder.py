@@ -2,9 +2,12 @@ from __future__ import annotations
 
 import io
 import os
+import re
+import struct
 import subprocess
 import sys
 import warnings
+import zlib
 from collections import Counter
 
 import numpy as np
@@ -16,7 +19,14 @@ from PIL import Image
 from sklearn.datasets import load_digits
 
 from naslib_archlock.errors import ConfigError, ImageError
-from naslib_archlock.tasks.image_folder import FRACTIONS, SUFFIXES, class_subset, read_image_folder, stratified_split
+from naslib_archlock.tasks.folder_layout import SUFFIXES
+from naslib_archlock.tasks.image_folder import (
+    FRACTIONS,
+    class_names,
+    class_subset,
+    read_image_folder,
+    stratified_split,
+)
 from naslib_archlock.tasks.labelled_images import LabelledImages
 
 DIGITS = load_digits()
@@ -36,11 +46,16 @@ def grey(value, size=SIZE):
 
 
 def make(folder, n_of_class, suffix=".png"):
-    """A folder with so many grey images of each class, the k-th of class c of brightness ``20 c + k``."""
+    """A folder with so many grey images of each class, the k-th of class c of brightness ``20 c + k``.
+
+    Each has a brighter corner, as a task of which every image is of one colour is refused.
+    """
     for c, (name, n) in enumerate(n_of_class.items()):
         (folder / name).mkdir(parents=True, exist_ok=True)
         for k in range(n):
-            save(folder / name / f"{k:02}{suffix}", grey(20 * c + k))
+            image = grey(20 * c + k)
+            image[-2:, -2:] += 15
+            save(folder / name / f"{k:02}{suffix}", image)
     return folder
 
 
@@ -85,7 +100,7 @@ def test_every_suffix_in_either_case(tmp_path, suffix):
     if suffix == ".webp":
         pytest.importorskip("PIL._webp")
     data = read_image_folder(make(tmp_path / "f", {"a": 2, "b": 2}, suffix), SIZE)
-    np.testing.assert_allclose(data.images.mean(dim=(1, 2, 3)) * 255, [0, 1, 20, 21], atol=1)
+    np.testing.assert_allclose(data.images[:, :, :4, :4].mean(dim=(1, 2, 3)) * 255, [0, 1, 20, 21], atol=1.5)
     assert data.targets.tolist() == [0, 0, 1, 1]
 
 
@@ -104,7 +119,7 @@ def test_order_of_creation_does_not_count(tmp_path):
     for order in (range(24), np.random.default_rng(0).permutation(24)):
         folder = tmp_path / str(len(made)) / "f"
         for k in order:
-            save(folder / "cab"[k % 3] / f"{k}.png", grey(10 * k))
+            save(folder / "cab"[k % 3] / f"{k}.png", np.add.outer(np.arange(SIZE), np.full(SIZE, 5 * k)).astype("u1"))
         made.append(read_image_folder(folder, SIZE, max_images=12, seed=1))
     assert torch.equal(made[0].images, made[1].images)
     assert torch.equal(made[0].targets, made[1].targets)
@@ -355,12 +370,12 @@ def test_sub_folders_without_images(tmp_path):
     for name in "ab":
         (tmp_path / name).mkdir()
     (tmp_path / "a" / "x.txt").touch()
-    with pytest.raises(ImageError, match=r"hold no images that can be read; .*\.png, \.jpg"):
+    with pytest.raises(ImageError, match=r"hold no images that can be read; .*\.jpg, \.jpeg"):
         read_image_folder(tmp_path, SIZE)
 
 
 def test_a_single_class(tmp_path):
-    with pytest.raises(ImageError, match="only one class, 'cats'; a task needs at least two"):
+    with pytest.raises(ImageError, match="only one class, 'cats'; a task needs at least two: if that.*name it"):
         read_image_folder(make(tmp_path / "f", {"cats": 3, ".hidden": 3}), SIZE)
 
 
@@ -380,10 +395,154 @@ def test_of_many_only_the_first_are_named(tmp_path):
 def test_splits_are_no_classes(tmp_path):
     for part in ("train", "Val"):
         make(tmp_path / "f" / part, {"a": 2, "b": 2})
-    with pytest.raises(ImageError, match=r"splits \(Val, train\), not classes.*such as .*Val$"):
+    with pytest.raises(
+        ImageError, match=r"splits \(Val, train\), not classes.*name the training split alone, .*/train,"
+    ):
         read_image_folder(tmp_path / "f", SIZE)
     make(tmp_path / "f", {"bus": 2})
-    assert read_image_folder(tmp_path / "f", SIZE).n_classes == 3  # other vehicles
+    with pytest.raises(ImageError, match=r"splits \(Val, train\)"):
+        read_image_folder(tmp_path / "f", SIZE)
+
+
+SPLITS = [
+    (["test", "train"], "train"), (["train", "val", "unlabeled"], "train"),
+    (["test_set", "training_set"], "training_set"),
+    (["seg_pred", "seg_test", "seg_train"], "seg_train"), (["train2017", "val2017"], "train2017"),
+    (["dev", "Train", "extra"], "Train"), (["Images_Test", "imagesTrain"], "imagesTrain"), (["trainset"], "trainset"),
+    (["cats", "dogs", "test"], "test"), (["flowers-train", "flowers-valid", "misc"], "flowers-train"),
+    (["TRAINING DATA", "TESTING DATA"], "TRAINING DATA"), (["test1", "train"], "train"), (["train"], "train"),
+    (["a", "holdout", "b"], "holdout"), (["validation", "test"], "validation"), (["trainval", "test"], "trainval"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("names", "hint"), SPLITS)
+def test_splits_by_any_usual_name(tmp_path, names, hint):
+    folder = make(tmp_path / "f", dict.fromkeys(names, 2))
+    with pytest.raises(
+        ImageError, match=rf"are splits \(.*the training split alone, {re.escape(f'{folder}/{hint}')}, or"
+    ):
+        class_names(folder)
+
+
+@pytest.mark.parametrize(
+    "names",
+    [["bus", "car", "train"], ["train_station", "bus_stop"], ["bullet train", "steam train"], ["valley", "testudo"],
+     ["crash_test", "driving"], ["set", "data"], ["trains", "planes"], ["images", "labels"], ["seg_train", "cats"]],
+)  # fmt: skip
+def test_classes_whose_names_only_sound_like_splits(tmp_path, names):
+    assert class_names(make(tmp_path / "f", dict.fromkeys(names, 2))) == sorted(names)
+
+
+def test_a_folder_train_of_folders_is_no_vehicle(tmp_path):
+    folder = make(tmp_path / "f", {"bus": 2})
+    make(folder / "train", {"a": 2, "b": 2})
+    with pytest.raises(ImageError, match=r"splits \(train\)"):
+        read_image_folder(folder, SIZE)
+
+
+SYSTEM_FOLDERS = [
+    "@eaDir", "$RECYCLE.BIN", "#recycle", ".thumbnails", "__MACOSX", "lost+found", "System Volume Information",
+    "@Recycle", ".@__thumb", ".Trashes", ".ipynb_checkpoints", "#snapshot",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("name", SYSTEM_FOLDERS)
+def test_folders_of_systems_are_ignored_at_every_depth(tmp_path, name):
+    folder = make(tmp_path / "f", {"a": 2, "b": 2})
+    save(folder / "b" / "deep" / "x.png", grey(77))
+    for place in (folder, folder / "a", folder / "b" / "deep"):
+        make(place, {name: 3})
+        make(place / name, {"x.png": 2})  # a folder for each picture, as @eaDir has it
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        data = read_image_folder(folder, SIZE)
+    assert data.targets.tolist() == [0, 0, 1, 1, 1]
+
+
+def test_pictures_that_are_not_read_are_counted_and_named(tmp_path):
+    folder = make(tmp_path / "f", {"a": 2, "b": 2})
+    for path in ("a/x.HEIC", "a/y.heic", "b/z.avif", "b/notes.txt"):
+        (folder / path).write_bytes(b"whatever")
+    (folder / "b" / "download").write_bytes((folder / "a" / "00.png").read_bytes())  # a picture without a suffix
+    (folder / "cover.jpg").write_bytes(b"beside the classes")
+    os.mkfifo(folder / "b" / "pipe")
+    with pytest.warns(UserWarning, match="5 pictures in .*/f are not read") as caught:
+        assert len(read_image_folder(folder, SIZE)) == 4
+    (said,) = (str(w.message) for w in caught)
+    assert (
+        "(2 .heic, 1 .jpg, 1 without a suffix, 1 .avif): cover.jpg, a/x.HEIC, a/y.heic, b/download, b/z.avif;" in said
+    )
+
+
+def test_a_class_of_pictures_that_are_not_read_is_an_error(tmp_path):
+    folder = make(tmp_path / "f", {"a": 2, "b": 0})
+    (folder / "b" / "x.heic").touch()
+    with pytest.raises(ImageError, match=r"without images: 'b'.*1 pictures in .* not read \(1 .heic\): b/x.heic\)"):
+        read_image_folder(folder, SIZE)
+
+
+def test_duplicates_are_reported(tmp_path):
+    folder = make(tmp_path / "f", {"a": 3, "b": 3})
+    (folder / "b" / "copy.png").write_bytes((folder / "a" / "01.png").read_bytes())
+    Image.open(folder / "a" / "01.png").save(folder / "a" / "again.bmp")  # other bytes, the same pixels
+    with pytest.warns(UserWarning, match="2 images of .* duplicates.*: a/again.bmp of a/01.png, b/copy.png of a/01"):
+        read_image_folder(folder, SIZE)
+
+
+def test_a_task_of_which_every_image_is_of_one_colour_is_refused(tmp_path):
+    for case, levels in (("black", [0, 0, 0, 0]), ("one colour each", [0, 50, 100, 150])):
+        for k, level in enumerate(levels):
+            save(tmp_path / case / "ab"[k % 2] / f"{k}.png", grey(level))
+        with pytest.raises(ImageError, match="every image of .* is of one colour at 8 pixels a side"):
+            read_image_folder(tmp_path / case, SIZE)
+    save(tmp_path / "black" / "a" / "x.png", np.arange(64, dtype=np.uint8).reshape(8, 8))
+    with pytest.warns(UserWarning, match="duplicates"):
+        assert len(read_image_folder(tmp_path / "black", SIZE)) == 5
+
+
+DEEP = [(255, np.uint16), (1023, np.uint16), (4095, np.uint16), (16383, np.uint16), (255, np.int32), (65535, np.int32)]
+
+
+@pytest.mark.parametrize("suffix", [".tif", ".png"])
+@pytest.mark.parametrize(("white", "kind"), DEEP)
+def test_deep_images_of_fewer_bits_are_scaled_alike(tmp_path, white, kind, suffix):
+    if suffix == ".png" and kind is np.int32:
+        pytest.skip("PNG has no 32 bits")
+    bright = np.linspace(0, white, 64).reshape(8, 8).astype(kind)
+    for name, pixels in (("0", bright), ("1", bright // 2)):  # dark beside bright stays dark
+        for label in "ab":
+            save(tmp_path / "f" / label / f"{name}{suffix}", np.roll(pixels, label == "b"))
+    if white < 65535:
+        with pytest.warns(UserWarning, match=f"{white} is taken for white"):
+            data = read_image_folder(tmp_path / "f", SIZE)
+    else:
+        data = read_image_folder(tmp_path / "f", SIZE)
+    np.testing.assert_allclose(data.images[0, 0], bright / white, atol=0.5 / 255 + 1e-6)
+    np.testing.assert_allclose(data.images[1, 0], bright // 2 / white, atol=0.5 / 255 + 1e-6)
+
+
+def deep_colours(level):
+    """A PNG of 16 bits a channel, which Pillow reads and does not write."""
+
+    def chunk(kind, content):
+        return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(kind + content))
+
+    rows = b"".join(b"\0" + np.linspace(0, level, 3 * SIZE).astype(">u2").tobytes() for _ in range(SIZE))
+    header = struct.pack(">IIBBBBB", SIZE, SIZE, 16, 2, 0, 0, 0)
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b"")
+
+
+def test_deep_colours_of_few_bits_are_refused(tmp_path):
+    folder = make(tmp_path / "f", {"a": 2, "b": 2})
+    (folder / "a" / "x.png").write_bytes(deep_colours(4095))
+    with pytest.raises(ImageError, match="colour images of 16 bits in .* save them with 8 bits"):
+        read_image_folder(folder, SIZE)
+    (folder / "a" / "y.png").write_bytes(deep_colours(65535))  # bright beside dark: the dark one is meant so
+    assert len(read_image_folder(folder, SIZE)) == 6
+    for name, level in (("x", 0), ("y", 0)):  # black says nothing about bits
+        (folder / "a" / f"{name}.png").write_bytes(deep_colours(level))
+    with pytest.warns(UserWarning, match="duplicates"):
+        assert len(read_image_folder(folder, SIZE)) == 6
 
 
 @pytest.mark.parametrize("closed", ["f/b", "f/b/deep", "f"])

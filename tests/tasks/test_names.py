@@ -4,8 +4,16 @@ import os
 
 import pytest
 
+from naslib_archlock.errors import ConfigError
 from naslib_archlock.spaces.known import SPACES
-from naslib_archlock.tasks.names import SUBSET_MARK, is_image_folder, task_name, whole_task
+from naslib_archlock.tasks.names import (
+    SUBSET_MARK,
+    check_names,
+    is_image_folder,
+    task_name,
+    warn_of_folder,
+    whole_task,
+)
 
 
 @pytest.fixture
@@ -62,3 +70,22 @@ def test_a_sampled_task_belongs_to_a_whole_one(name):
     assert whole_task(f"{name}{SUBSET_MARK}0-3-7") == name
     assert whole_task(f"{name}{SUBSET_MARK}12classes-0123abcd") == name
     assert whole_task(f"{name}{SUBSET_MARK}0-3{SUBSET_MARK}1") == name
+
+
+def test_a_folder_that_a_benchmarks_task_hides_is_said(here):
+    for task in ("noise", "cifar10"):
+        warn_of_folder(task)  # no folder, no warning
+        (here / task).mkdir()
+        with pytest.warns(UserWarning, match=f"{task} means the task of a benchmark.*write ./{task} for the folder"):
+            warn_of_folder(task)
+        warn_of_folder(f"./{task}")
+
+
+def test_two_tasks_of_one_name_are_refused(here):
+    for folder in ("flowers/train", "cars/train", "noise"):
+        (here / folder).mkdir(parents=True)
+    (here / "link").symlink_to(here / "flowers", target_is_directory=True)
+    check_names(["flowers/train", "digit", "noise"])
+    for pair in (("flowers/train", "cars/train"), ("noise", "./noise"), ("flowers", "./link"), ("cars", "cars/")):
+        with pytest.raises(ConfigError, match=f"^{pair[0]} and {pair[1]} go by the same name"):
+            check_names(pair)
