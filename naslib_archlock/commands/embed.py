@@ -18,15 +18,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("tasks", nargs="+", metavar="TASK", help=f"{TASK_HELP}, or a digits task")
     parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder for TASK.npy")
     parser.add_argument("--method", default="montecarlo", help="of the Fisher information: montecarlo or variational")
+    parser.add_argument("--overwrite", action="store_true", help="replace embeddings that are there")
     add_image_options(parser)
 
 
 def run(args: argparse.Namespace) -> int:
-    """Write ``TASK.npy`` for each task, as rankers read them, and print the distances between the tasks."""
-    from ..embedding.embedding_file import embedding_bytes
+    """Write ``TASK.npy`` and a note on it for each task, as rankers read them, and print the tasks' distances."""
+    from ..embedding.embedding_file import write_embeddings
     from ..embedding.probes import load_probe
-    from ..embedding.task2vec import Task2VecSettings, cached_task2vec, ranker_input
-    from ..store.files import make_folder, write_bytes
+    from ..embedding.task2vec import Task2VecSettings, cached_task2vec, made_by, ranker_input
+    from ..store.files import make_folder
     from ..tasks.names import check_names
     from ..tasks.read import read_task
 
@@ -38,11 +39,12 @@ def run(args: argparse.Namespace) -> int:
     for task in args.tasks:
         images = read_task(task, size, args.max_images, args.seed, args.skip_unreadable)
         embedded = cached_task2vec(images, settings)
-        write_bytes(args.out / f"{images.name}.npy", embedding_bytes(ranker_input(embedded.vector)))
         vectors[images.name] = embedded.vector
         seconds[images.name] = embedded.seconds
         how = "read from the cache" if embedded.from_cache else f"{embedded.seconds:.1f} s"
         print(f"{images.name}: {len(embedded.vector)} numbers from {len(images)} images, {how}")
+    inputs = {name: ranker_input(vector) for name, vector in vectors.items()}
+    write_embeddings(args.out, inputs, made_by(settings), args.overwrite)
     if len(vectors) > 1:
         print(f"\nTask2Vec distances\n{distance_table(vectors)}")
     print(f"written to {args.out}: {', '.join(f'{name}.npy' for name in vectors)}")

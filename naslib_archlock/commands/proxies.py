@@ -44,13 +44,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Write ``zc_<space>.json``, the scores of sampled cells on every task, and ``TASK.npy``, the embeddings."""
     from ..compute.seeding import stream
-    from ..embedding.embedding_file import embedding_bytes
-    from ..embedding.task2vec import Task2VecSettings, cached_task2vec, ranker_input
+    from ..embedding.embedding_file import write_embeddings
+    from ..embedding.task2vec import Task2VecSettings, cached_task2vec, made_by, ranker_input
     from ..plugin.score_tasks import score_tasks
     from ..proxies.votes import parse_proxies
     from ..proxies.zero_cost import PROXIES, encode_zero_cost, zero_cost_file_name
     from ..spaces.known import get_space
-    from ..store.files import check_free, make_folder, remove_folder, write_bytes, write_new
+    from ..store.files import check_free, make_folder, remove_folder, write_new
 
     space = get_space(args.space)
     proxies = tuple(parse_proxies(args.proxies)) if args.proxies else PROXIES
@@ -64,14 +64,12 @@ def run(args: argparse.Namespace) -> int:
     cells = space.sample(args.cells, stream(args.seed, "cells"))
     tasks = sampled_tasks(args)
     print(f"{len(tasks)} tasks x {len(cells)} cells x {len(proxies)} proxies, {workers}")
+    settings = Task2VecSettings(probe=args.probe, seed=args.seed)
+    vectors = {task.name: ranker_input(cached_task2vec(task, settings).vector) for task in tasks}
+    write_embeddings(args.out, vectors, made_by(settings), args.overwrite)  # a refusal must come now, not after hours
     start = time.perf_counter()
     scores = score_tasks(space, tasks, cells, proxies, parts, workers, args.batch_size, args.seed)
     seconds = time.perf_counter() - start
-    settings = Task2VecSettings(probe=args.probe, seed=args.seed)
-    for task in tasks:
-        write_bytes(
-            args.out / f"{task.name}.npy", embedding_bytes(ranker_input(cached_task2vec(task, settings).vector))
-        )
     write_new(table, encode_zero_cost(scores, compressed=False), args.overwrite)
     remove_folder(parts)
     print(f"{seconds:.0f} s; written to {args.out}: {table.name}, {', '.join(f'{task.name}.npy' for task in tasks)}")

@@ -24,7 +24,7 @@ from ..benchmarks.benchmark import Benchmark
 from ..compute.seeding import stream
 from ..config.sections import Config
 from ..embedding.simulate import simulate_targets
-from ..errors import unknown
+from ..errors import EmbeddingError, unknown
 from ..strategies.rank_fitness import Combine, bad_on_targets, good_on_source
 from ..strategies.target_model import TargetModel, other_tasks, percentiles
 from ..tasks.names import task_name
@@ -121,7 +121,15 @@ class TargetKnown(Scheme):
         return tuple(task for task in benchmark.tasks if task not in (source, *targets))
 
     def target_embeddings(self, view: View, source: np.ndarray, info: RankerInfo, config: Config) -> np.ndarray:
-        return np.stack([view.embedding(task, info) for task in view.targets])
+        found = [view.embedding(task, info) for task in view.targets]
+        for task, vector in zip(view.targets, found):
+            if np.array_equal(vector, source):
+                raise EmbeddingError(
+                    f"the embeddings of the source {task_name(view.source)} and the target {task_name(task)} are the "
+                    "same, so a ranker cannot tell the two apart: put {task} into archlock.embedding, and give each task an "
+                    "embedding of its own"
+                )
+        return np.stack(found)
 
     def expected_fitness(self, view: View, config: Config) -> np.ndarray:
         """Further tasks count by how alike the zero-cost proxies find them to each target; then the targets' mean."""
