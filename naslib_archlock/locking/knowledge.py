@@ -143,7 +143,7 @@ def _check_method(task: str, made_by: Mapping[str, str], info: RankerInfo) -> No
     if made_by and any(made_by.get(key) != value for key, value in wanted.items()):
         raise EmbeddingError(
             f"embedding of task {task_name(task)!r}: it was made by {_way(made_by)}, but this ranker was trained on "
-            f"those of {_way(wanted)}; make it again in that way ('archlock embed'), or train a ranker on such embeddings"
+            f"those of {_way(wanted)}; make it again in that way ('archlock embed'), or train a ranker on such ones"
         )
 
 

@@ -126,8 +126,8 @@ class TargetKnown(Scheme):
             if np.array_equal(vector, source):
                 raise EmbeddingError(
                     f"the embeddings of the source {task_name(view.source)} and the target {task_name(task)} are the "
-                    "same, so a ranker cannot tell the two apart: put {task} into archlock.embedding, and give each task an "
-                    "embedding of its own"
+                    "same, so a ranker cannot tell the two apart: put {task} into archlock.embedding, and give each "
+                    "task an embedding of its own"
                 )
         return np.stack(found)
 

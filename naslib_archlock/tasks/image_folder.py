@@ -26,6 +26,7 @@ from .names import SPLITS, SUBSET_MARK, task_name
 from .pixels import DeepImages, look_at, read_deep
 
 FRACTIONS = (0.6, 0.2, 0.2)
+FEWEST = 10  # images to validate on, and to test on: fewer measure nothing
 _LAYOUT = "a task is a folder with one sub-folder of images per class"
 _NEEDED = "at least 2 are needed, for a training and a validation part"
 _N_NAMED = 5  # a message about images or classes names at most so many of them
@@ -167,16 +168,21 @@ def stratified_split(
 
 
 def split_for_training(data: LabelledImages, seed: int) -> dict[str, LabelledImages]:
-    """The ``stratified_split`` on which networks are trained and tested; no split is empty.
+    """The ``stratified_split`` on which networks are trained and tested; none is too small to measure anything.
 
     Args:
         data: the task to split.
         seed: decides which images go where.
-    Raises: ImageError: if the task cannot be split, or a split would be empty.
+    Raises: ImageError: if the task cannot be split, or ``val`` or ``test`` would have fewer than ``FEWEST`` images.
     """
     splits = stratified_split(data, rng=stream(seed, "split"))
-    if not all(len(part) for part in splits.values()):
-        raise ImageError(f"{data.name} has too few images to train, validate and test on; 5 a class are enough")
+    n_val, n_test = len(splits["val"]), len(splits["test"])
+    if min(n_val, n_test) < FEWEST:
+        raise ImageError(
+            f"{data.name} has too few images to train, validate and test on: {len(data)}, of which {n_val} would "
+            f"validate and {n_test} test; {FEWEST} are needed for each, as one image of {FEWEST} is {100 / FEWEST:g} "
+            f"points: give {round(FEWEST / min(FRACTIONS))} or more, better hundreds"
+        )
     return splits
 
 

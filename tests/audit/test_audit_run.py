@@ -9,7 +9,7 @@ from PIL import Image
 
 from naslib_archlock.audit import audit_run
 from naslib_archlock.audit.attacked_cells import FOUND, RANDOM, S, cells_to_attack
-from naslib_archlock.audit.audit_images import fit_settings, splits_of
+from naslib_archlock.audit.audit_images import fit_settings, notes_on_noise, splits_of
 from naslib_archlock.audit.audit_run import run_audit
 from naslib_archlock.benchmarks.lock_score import WithinBudget
 from naslib_archlock.compute.parts import LocalProcesses
@@ -163,3 +163,11 @@ def test_a_folder_with_too_few_images_is_named(tmp_path):
             Image.fromarray(image).save(tmp_path / "few" / name / f"{i}.png")
     with pytest.raises(ArchLockError, match="few has too few images"):
         splits_of(load_config(None, ["dataset", str(tmp_path / "few")]), str(tmp_path / "few"))
+
+
+def test_what_target_images_cannot_show_is_said():
+    config = quick("audit.fractions", "1,100")
+    notes = notes_on_noise(config, ["jigsaw"])
+    assert "jigsaw has 397 test images" in notes[0]
+    assert "24 classes of jigsaw are 1% (10 images) of its 1000 training images" in notes[1]
+    assert len(notes_on_noise(quick("audit.fractions", "100"), ["jigsaw", "noise"])) == 2

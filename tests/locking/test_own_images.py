@@ -69,6 +69,13 @@ def test_candidates_are_trained_on_the_source_and_the_result_is_measured(digit_i
     assert 20 < result["source_val"] <= 100
     assert set(result["targets"]) == {"high"}
     assert 0 <= result["targets"]["high"] <= 100
+    for of_one in (result, result["s"]):
+        for figure in ("source_val", "source_test"):
+            low, high = of_one["intervals"][figure]
+            assert low <= of_one[figure] <= high
+        assert set(of_one["intervals"]["targets"]) == {"high"}
+    assert result["s"]["source_val"] >= result["source_val"]  # S chooses among all networks that were trained
+    assert any("validation images, so one image is" in note for note in result["notes"])
 
 
 def test_trained_candidates_may_teach_a_bayesian_search(digit_images, tmp_path, capsys):

@@ -21,10 +21,12 @@ from sklearn.datasets import load_digits
 from naslib_archlock.errors import ConfigError, ImageError
 from naslib_archlock.tasks.folder_layout import SUFFIXES
 from naslib_archlock.tasks.image_folder import (
+    FEWEST,
     FRACTIONS,
     class_names,
     class_subset,
     read_image_folder,
+    split_for_training,
     stratified_split,
 )
 from naslib_archlock.tasks.labelled_images import LabelledImages
@@ -811,3 +813,13 @@ def test_a_name_that_cannot_be_printed_is_refused(tmp_path, name):
 def test_an_impossible_size_is_refused(tmp_path):
     with pytest.raises(ConfigError, match=r"size=100000 must lie in \[1, 4096\]"):
         read_image_folder(make(tmp_path / "f", {"a": 2, "b": 2}), 100_000)
+
+
+def test_too_few_images_to_measure_anything_are_refused():
+    for n, is_enough in ((2, False), (20, False), (25, True)):
+        data = task(n, n)
+        if is_enough:
+            assert min(len(part) for part in split_for_training(data, 0).values()) >= FEWEST
+        else:
+            with pytest.raises(ImageError, match="too few images to train, validate and test on: .* give 50 or more"):
+                split_for_training(data, 0)
