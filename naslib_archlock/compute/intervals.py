@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-from scipy import stats
+
+_Z = 1.959963984540054  # a normal distribution has 95% of its mass within so many deviations of the mean
 
 
 def half_width(values: Sequence[float] | np.ndarray) -> float:
@@ -19,6 +20,8 @@ def half_width(values: Sequence[float] | np.ndarray) -> float:
     Returns:
         NaN if ``n`` is below 2, because a single value does not say how much it varies.
     """
+    from scipy import stats  # a search that measures no interval of seeds need not wait for it
+
     x = np.asarray(values, dtype=np.float64)
     if len(x) < 2:
         return float("nan")
@@ -35,7 +38,7 @@ def accuracy_interval(accuracy: float, n_images: int) -> tuple[float, float]:
     Returns:
         low and high, in %: what accuracies on endlessly many such images would make this figure no surprise.
     """
-    z, p = float(stats.norm.ppf(0.975)), accuracy / 100
+    z, p = _Z, accuracy / 100
     middle = (p + z**2 / (2 * n_images)) / (1 + z**2 / n_images)
     half = z * np.sqrt(p * (1 - p) / n_images + z**2 / (4 * n_images**2)) / (1 + z**2 / n_images)
     # rounded, because the end at 0 or 1 is exact but for the last digit, and every machine is to give the same

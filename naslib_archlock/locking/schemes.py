@@ -13,6 +13,7 @@ No scheme sees an accuracy of a target.
 
 from __future__ import annotations
 
+import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from functools import partial
@@ -124,11 +125,15 @@ class TargetKnown(Scheme):
         found = [view.embedding(task, info) for task in view.targets]
         for task, vector in zip(view.targets, found):
             if np.array_equal(vector, source):
-                raise EmbeddingError(
+                same = (
                     f"the embeddings of the source {task_name(view.source)} and the target {task_name(task)} are the "
-                    "same, so a ranker cannot tell the two apart: put {task} into archlock.embedding, and give each "
-                    "task an embedding of its own"
+                    "same, so a ranker cannot tell the two apart"
                 )
+                if config.archlock.embedding not in ("", "proxies", "task2vec"):
+                    raise EmbeddingError(
+                        f"{same}: put {{task}} into archlock.embedding, and give each task a file of its own"
+                    )
+                warnings.warn(f"{same}; are their images the same?", stacklevel=2)
         return np.stack(found)
 
     def expected_fitness(self, view: View, config: Config) -> np.ndarray:

@@ -128,6 +128,14 @@ def test_a_known_target_is_read(digit_images, tmp_path):
     assert histories[0] != histories[1]
 
 
+def test_a_known_target_of_the_same_images_is_said(digit_images, tmp_path):
+    shutil.copytree(digit_images["low"], tmp_path / "again")
+    more = ["archlock.scheme", "tk", "archlock.target", str(tmp_path / "again")]
+    config = load_config(None, search(tmp_path, digit_images["low"], *more)[2:])
+    with pytest.warns(UserWarning, match="the source low and the target again are the same"):
+        prepare(config, open_benchmark(config))
+
+
 def test_embed_writes_what_rankers_read(digit_images, tmp_path, capsys):
     folders = [str(digit_images[name]) for name in ("low", "high")]
     assert main(["embed", "--out", str(tmp_path / "e"), "--json", *folders, "noise"]) == 0
