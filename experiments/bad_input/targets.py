@@ -167,7 +167,7 @@ def _watched(printed: io.StringIO, limit_s: float) -> Iterator[list[warnings.War
         stack.enter_context(contextlib.redirect_stderr(printed))
         caught = stack.enter_context(warnings.catch_warnings(record=True))
         warnings.simplefilter("always")
-        warnings.filterwarnings("ignore", r"\d+ unreadable images in ")  # skip_unreadable asks for this warning
+        warnings.filterwarnings("ignore", r"(\d+ (unreadable images in|images of|pictures in)|the deep images in) ")
         yield caught
 
 

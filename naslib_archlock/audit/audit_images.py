@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
 
 from ..benchmarks.naslib_provider import naslib
 from ..benchmarks.trained import FIT
+from ..compute.intervals import accuracy_interval
+from ..compute.threads import single_threaded
 from ..config.sections import Config
 from ..errors import ConfigError
-from ..networks.fit import FitSettings
+from ..networks.fit import FitSettings, until_learnt
 from ..spaces.known import TRANSBENCH101_MICRO, get_space
 from ..tasks.digits_tasks import digits_task
 from ..tasks.image_folder import read_image_folder, split_for_training
 from ..tasks.labelled_images import LabelledImages
-from ..tasks.names import is_image_folder
+from ..tasks.names import is_image_folder, task_name
 
 
 @lru_cache(maxsize=2)  # the source and a target
@@ -51,14 +54,48 @@ def splits_on(config: Config, task: str, device: str) -> Mapping[str, LabelledIm
     return {split: images.to(device) for split, images in splits_of(config, task).items()}
 
 
+def learning_settings(config: Config, device: str) -> FitSettings:
+    """``fit_settings`` with the steps in which a strong cell learns the source (``networks.fit.until_learnt``)."""
+    with single_threaded() if device == "cpu" else nullcontext():
+        return until_learnt(splits_on(config, config.dataset, device)["train"], fit_settings(config), config.seed)
+
+
+def notes_on_noise(config: Config, targets: Sequence[str]) -> list[str]:
+    """Sentences on what the images of each target cannot show, however many seeds there are."""
+    notes = []
+    for target in targets:
+        splits, name = splits_of(config, target), task_name(target)
+        train, n_test = splits["train"], len(splits["test"])
+        low, high = accuracy_interval(50, n_test)
+        notes.append(
+            f"{name} has {n_test} test images: a figure of 50% has the 95% interval [{low:.1f}, {high:.1f}], beside "
+            "that over seeds."
+        )
+        few = [
+            f"{fraction:g}% ({n} images)"
+            for fraction in config.audit.fraction_list
+            if (n := round(len(train) * fraction / 100)) < 2 * train.n_classes
+        ]
+        if few:
+            notes.append(
+                f"Fewer than two images for each of the {train.n_classes} classes of {name} are {', '.join(few)} of "
+                f"its {len(train)} training images: those figures are mostly noise."
+            )
+    return notes
+
+
 def fit_settings(config: Config) -> FitSettings:
-    """How the networks of an audit are built and trained: as the config says, or else as suits the images."""
+    """How the networks of an audit are built and trained: as the config says, or else as suits the images.
+
+    Epochs that the config names are kept to, however few steps they are.
+    """
     section = config.audit
     is_digits = get_space(config.search_space).is_embedded and not is_image_folder(config.dataset)
     suited = FitSettings() if is_digits else FIT
     return replace(
         suited,
         epochs=section.epochs or suited.epochs,
+        min_steps=0 if section.epochs else suited.min_steps,
         batch_size=section.batch_size,
         widths=section.width_list or suited.widths,
         cells_per_stage=section.cells_per_stage,

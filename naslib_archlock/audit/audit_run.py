@@ -18,14 +18,14 @@ from ..compute.threads import single_threaded
 from ..compute.versions import library_versions
 from ..config.sections import Config
 from ..errors import ConfigError
-from ..networks.fit import fit, scores
+from ..networks.fit import FitSettings, fit, scores
 from ..spaces.cells import Cell
 from ..spaces.known import get_space
 from ..spaces.space import SearchSpace
 from ..tasks.labelled_images import LabelledImages, digest_of
 from ..tasks.names import task_name
 from .attacks import ATTACKS, attack, drawn_images
-from .audit_images import fit_settings, splits_of, splits_on
+from .audit_images import fit_settings, learning_settings, splits_of, splits_on
 
 _VERSION = 2  # raise it when the same settings give other figures than before
 
@@ -53,8 +53,18 @@ def run_audit(
     device = find_device(config.archlock.device)
     space = get_space(config.search_space)
     functions = {target: _functions(space, some) for target, some in cells.items()}
+    settings = _settings(config, targets, device)
+    networks = learning_settings(config, device)
+    settings["networks"] = asdict(networks)
     calls = {
-        f"{''.join(map(str, cell))}-{targets.index(target)}-{fraction:g}": (config, device, cell, target, fraction)
+        f"{''.join(map(str, cell))}-{targets.index(target)}-{fraction:g}": (
+            config,
+            device,
+            networks,
+            cell,
+            target,
+            fraction,
+        )
         for cell in dict.fromkeys(
             cell for some in functions.values() for cell in some
         )  # a process trains each cell once
@@ -62,10 +72,10 @@ def run_audit(
         if cell in functions[target]
         for fraction in config.audit.fraction_list
     }
-    parts = compute_parts(_attacked, calls, folder, _settings(config, targets, device), workers, "attacks")
+    parts = compute_parts(_attacked, calls, folder, settings, workers, "attacks")
     on_source: dict[Cell, Any] = {}
     rows = []
-    for (_, _, cell, target, fraction), part in zip(calls.values(), parts.values()):
+    for (*_, cell, target, fraction), part in zip(calls.values(), parts.values()):
         on_source[cell] = part["source"]
         arch = space.to_str(cell)
         for attacked in part["attacks"]:
@@ -98,12 +108,12 @@ def _settings(config: Config, targets: Sequence[str], device: str) -> dict[str, 
 
     Raises: ConfigError: if networks cannot be used on a task's images.
     """
-    networks = fit_settings(config)
+    n_stages = len(fit_settings(config).widths)
     channels = splits_of(config, config.dataset)["train"].images.shape[1]
     digests = {}
     for task in (config.dataset, *targets):
         splits = splits_of(config, task)
-        _check_stages(len(networks.widths), splits["train"], task)
+        _check_stages(n_stages, splits["train"], task)
         if splits["train"].images.shape[1] != channels:
             raise ConfigError(
                 f"images of {task_name(task)} have {splits['train'].images.shape[1]} channels, and those of the source "
@@ -116,7 +126,6 @@ def _settings(config: Config, targets: Sequence[str], device: str) -> dict[str, 
         "version": _VERSION,
         "source": task_name(config.dataset),
         "targets": [task_name(target) for target in targets],  # the names of parts hold the positions of targets
-        "networks": asdict(networks),
         "learning_rates": config.audit.learning_rate_list,
         "attacks": ATTACKS,
         "seeds": config.audit.seeds,
@@ -140,12 +149,14 @@ def _check_stages(n_stages: int, images: LabelledImages, task: str) -> None:
 # -- in whatever process -----------------------------------------------------------------------------------------------
 
 
-def _attacked(config: Config, device: str, cell: Cell, target: str, fraction: float) -> dict[str, Any]:
+def _attacked(
+    config: Config, device: str, settings: FitSettings, cell: Cell, target: str, fraction: float
+) -> dict[str, Any]:
     """The figures of a released network on the source, and of all attacks on it with a part of a target's images."""
     cell = get_space(config.search_space).network_cell(cell)
     with _one_thread_on_cpu(device):
-        body, on_source = _released(config, device, cell)
-        splits, settings = splits_on(config, target, device), fit_settings(config)
+        body, on_source = _released(config, device, settings, cell)
+        splits = splits_on(config, target, device)
         rows = drawn_images(splits_of(config, target)["train"], fraction, _seeds(config))
         attacks = [
             {
@@ -160,10 +171,12 @@ def _attacked(config: Config, device: str, cell: Cell, target: str, fraction: fl
 
 
 @lru_cache(maxsize=1)
-def _released(config: Config, device: str, cell: Cell) -> tuple[dict[str, Tensor], dict[str, list[float]]]:
+def _released(
+    config: Config, device: str, settings: FitSettings, cell: Cell
+) -> tuple[dict[str, Tensor], dict[str, list[float]]]:
     """The weights before the head of networks that were trained on the source, and their figures there."""
     splits = splits_on(config, config.dataset, device)
-    network = fit(cell, splits["train"], fit_settings(config), _seeds(config))
+    network = fit(cell, splits["train"], settings, _seeds(config))
     return network.body.state_dict(), {split: scores(network, splits[split]) for split in ("val", "test")}
 
 

@@ -116,6 +116,13 @@ class Benchmark(ABC):
         """Caveats about this benchmark that are printed with its figures, without the full stop."""
         return ()
 
+    def n_images(self, task: str, split: str) -> int | None:
+        """The number of images that an accuracy of a task was measured on; None where that is not known.
+
+        Where it is known, results hold the interval of each figure.
+        """
+        return None
+
     @property
     def is_tabular(self) -> bool:
         """Whether all accuracies are known, so that a look-up is cheap; otherwise a look-up trains a network."""

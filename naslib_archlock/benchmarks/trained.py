@@ -7,9 +7,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
+from ..compute.threads import single_threaded
 from ..compute.versions import library_versions
 from ..errors import ConfigError, unknown
-from ..networks.fit import FitSettings, fit_and_score
+from ..networks.fit import FitSettings, fit_and_score, until_learnt
 from ..spaces.cells import Cell
 from ..spaces.space import SearchSpace
 from ..store.digests import digest
@@ -17,18 +18,20 @@ from ..store.files import make_folder
 from ..store.kept_results import KeptResults
 from ..tasks.image_folder import read_image_folder, split_for_training
 from ..tasks.labelled_images import LabelledImages, digest_of
-from ..tasks.names import SPLITS, is_image_folder, task_key, task_name
+from ..tasks.names import SPLITS, check_names, is_image_folder, task_name
 from .benchmark import Benchmark
 
 # Images are larger and less uniform than digits, hence one more stage and more epochs than the embedded benchmark has.
-FIT = FitSettings(epochs=12, widths=(16, 32, 64))
+# 12 epochs of few images are too few steps to learn anything, hence 100 steps at least.
+FIT = FitSettings(epochs=12, widths=(16, 32, 64), min_steps=100)
 
 
 class TrainedBenchmark(Benchmark):
     """Top-1 accuracy in % of a small network of the cell (``networks``), trained from scratch on a folder of images.
 
     Each folder is one task. It is split by class into 60% for training, 20% for validation and 20% for testing, and it
-    is read when the first accuracy on it is looked up. Cells that compute the same function share one network.
+    is read when the first accuracy on it is looked up. Cells that compute the same function share one network. All
+    networks of a task get the same number of steps, with which a strong cell learns it (``networks.fit.until_learnt``).
     """
 
     def __init__(
@@ -57,9 +60,9 @@ class TrainedBenchmark(Benchmark):
         """
         for folder in folders:
             if not is_image_folder(folder):
-                raise ConfigError(f"dataset is a folder of images, so the target {folder!r} must be one, too")
-        if len({task_key(task_name(folder)) for folder in folders}) < len(folders):
-            raise ConfigError(f"two of the folders {', '.join(folders)} go by the same name; rename one")
+                hint = "; a name that holds a comma is given in a list, as ['./cats, dogs']" if len(folders) > 2 else ""
+                raise ConfigError(f"dataset is a folder of images, so the target {folder!r} must be one, too{hint}")
+        check_names(folders)
         if not space.builds_networks:
             raise ConfigError(f"networks of {space.name} cannot be trained on images here; choose a space of cells")
         self.space, self.tasks = space, tuple(folders)
@@ -67,12 +70,16 @@ class TrainedBenchmark(Benchmark):
         self._seed, self._settings = seed, settings
         self._splits: dict[str, Mapping[str, LabelledImages]] = {}
         self._digests: dict[str, str] = {}
+        self._settings_of: dict[str, FitSettings] = {}
         self._metrics: dict[tuple[str, Cell], dict[str, list[float]]] = {}
         self._folder: Path | None = None
 
     @property
     def is_tabular(self) -> bool:
         return False
+
+    def n_images(self, task: str, split: str) -> int:
+        return len(self._images(task)[split])
 
     def cache_in(self, folder: Path) -> None:
         self._folder = folder
@@ -118,7 +125,14 @@ class TrainedBenchmark(Benchmark):
     def _measured(self, task: str, cell: Cell) -> dict[str, list[float]]:
         images = self._images(task)
         print(f"training {self.space.to_str(cell)} on {task_name(task)}", file=sys.stderr)  # the user waits seconds
-        return fit_and_score(self.space.network_cell(cell), images, self._settings, [self._seed])[0]
+        return fit_and_score(self.space.network_cell(cell), images, self._learning(task), [self._seed])[0]
+
+    def _learning(self, task: str) -> FitSettings:
+        """The settings with the steps that the task needs; its first network has to wait for them."""
+        if task not in self._settings_of:
+            with single_threaded():
+                self._settings_of[task] = until_learnt(self._images(task)["train"], self._settings, self._seed)
+        return self._settings_of[task]
 
     def _images(self, task: str) -> Mapping[str, LabelledImages]:
         if task not in self._splits:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import textwrap
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -66,6 +67,7 @@ def _audit(
     import pandas as pd
 
     from ..audit.attacked_cells import cells_to_attack
+    from ..audit.audit_images import notes_on_noise
     from ..audit.audit_results import by_role, chosen_attacks, summarise
     from ..audit.audit_run import archs_of, run_audit
     from ..compute.devices import find_device
@@ -93,11 +95,13 @@ def _audit(
         "cells": archs,
         "on_source": to_records(source_figures[["role", "arch", "seed", "val", "test"]]),
         "summary": to_records(summarise(figures)),
+        "notes": notes_on_noise(config, targets),
     }
     write_text(out / "attacks.csv", attacks.to_csv(index=False, lineterminator="\n"))
     write_bytes(out / "audit.png", audit_picture(figures))
     write_text(out / "audit.json", json.dumps(about, indent=1) + "\n")
     print(f"\nAudit of {config.search_space}, source {about['source']}, scheme {about['scheme']}, seed {config.seed}")
     print(audit_text(figures, source_figures, about["source"]))
+    print("\n".join(textwrap.fill(f"Note: {note}", 100) for note in about["notes"]))
     print(f"written to {out}: audit.json, attacks.csv, audit.png")
     return about

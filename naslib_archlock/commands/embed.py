@@ -17,11 +17,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("tasks", nargs="+", type=home_expanded, metavar="TASK", help=f"{TASK_HELP}, or a digits task")
     parser.add_argument("--out", type=path, required=True, metavar="DIR", help="folder for TASK.npy")
     parser.add_argument("--method", default="montecarlo", help="of the Fisher information: montecarlo or variational")
+    parser.add_argument("--overwrite", action="store_true", help="replace embeddings that are there")
     add_image_options(parser)
 
 
 def run(args: argparse.Namespace) -> Mapping[str, Any]:
-    """Write ``TASK.npy`` for each task, as rankers read them, and print the distances between the tasks."""
+    """Write ``TASK.npy`` and a note on it for each task, as rankers read them, and print the tasks' distances."""
     from ..store.locks import alone_in
 
     with alone_in(args.out):
@@ -29,23 +30,25 @@ def run(args: argparse.Namespace) -> Mapping[str, Any]:
 
 
 def _embed(args: argparse.Namespace) -> Mapping[str, Any]:
-    from ..embedding.embedding_file import embedding_bytes
+    from ..embedding.embedding_file import write_embeddings
     from ..embedding.probes import load_probe
-    from ..embedding.task2vec import Task2VecSettings, cached_task2vec, ranker_input
-    from ..store.files import write_bytes
+    from ..embedding.task2vec import Task2VecSettings, cached_task2vec, made_by, ranker_input
+    from ..tasks.names import check_names
     from ..tasks.read import read_task
 
     settings = Task2VecSettings(probe=args.probe, method=args.method, seed=args.seed)
     size = max(load_probe(args.probe).size)
+    check_names(args.tasks)
     vectors, seconds = {}, {}
     for task in args.tasks:
         images = read_task(task, size, args.max_images, args.seed, args.skip_unreadable)
         embedded = cached_task2vec(images, settings)
-        write_bytes(args.out / f"{images.name}.npy", embedding_bytes(ranker_input(embedded.vector)))
         vectors[images.name] = embedded.vector
         seconds[images.name] = embedded.seconds
         how = "read from the cache" if embedded.from_cache else f"{embedded.seconds:.1f} s"
         print(f"{images.name}: {len(embedded.vector)} numbers from {len(images)} images, {how}")
+    inputs = {name: ranker_input(vector) for name, vector in vectors.items()}
+    write_embeddings(args.out, inputs, made_by(settings), args.overwrite)
     if len(vectors) > 1:
         print(f"\nTask2Vec distances\n{distance_table(vectors)}")
     print(f"written to {args.out}: {', '.join(f'{name}.npy' for name in vectors)}")

@@ -64,13 +64,13 @@ def run(args: argparse.Namespace) -> Mapping[str, Any]:
 
 def _score(args: argparse.Namespace) -> Mapping[str, Any]:
     from ..compute.seeding import stream
-    from ..embedding.embedding_file import embedding_bytes
-    from ..embedding.task2vec import Task2VecSettings, cached_task2vec, ranker_input
+    from ..embedding.embedding_file import write_embeddings
+    from ..embedding.task2vec import Task2VecSettings, cached_task2vec, made_by, ranker_input
     from ..plugin.score_tasks import score_tasks
     from ..proxies.votes import parse_proxies
     from ..proxies.zero_cost import PROXIES, encode_zero_cost, zero_cost_file_name
     from ..spaces.known import get_space
-    from ..store.files import check_free, remove_folder, write_bytes, write_new
+    from ..store.files import check_free, remove_folder, write_new
 
     space = get_space(args.space)
     proxies = tuple(parse_proxies(args.proxies)) if args.proxies else PROXIES
@@ -83,14 +83,12 @@ def _score(args: argparse.Namespace) -> Mapping[str, Any]:
     cells = space.sample(args.cells, stream(args.seed, "cells"))
     tasks = sampled_tasks(args)
     print(f"{len(tasks)} tasks x {len(cells)} cells x {len(proxies)} proxies, {workers}")
+    settings = Task2VecSettings(probe=args.probe, seed=args.seed)
+    vectors = {task.name: ranker_input(cached_task2vec(task, settings).vector) for task in tasks}
+    write_embeddings(args.out, vectors, made_by(settings), args.overwrite)  # a refusal must come now, not after hours
     start = time.perf_counter()
     scores = score_tasks(space, tasks, cells, proxies, parts, workers, args.batch_size, args.seed)
     seconds = time.perf_counter() - start
-    settings = Task2VecSettings(probe=args.probe, seed=args.seed)
-    for task in tasks:
-        write_bytes(
-            args.out / f"{task.name}.npy", embedding_bytes(ranker_input(cached_task2vec(task, settings).vector))
-        )
     write_new(table, encode_zero_cost(scores, compressed=False), args.overwrite)
     remove_folder(parts)
     print(f"{seconds:.0f} s; written to {args.out}: {table.name}, {', '.join(f'{task.name}.npy' for task in tasks)}")
@@ -111,14 +109,13 @@ def sampled_tasks(args: argparse.Namespace) -> list[LabelledImages]:
     from ..compute.seeding import stream
     from ..embedding.probes import load_probe
     from ..tasks.image_folder import class_subset
-    from ..tasks.names import same_task
+    from ..tasks.names import check_names
 
+    check_names(args.tasks)
     tasks: dict[str, LabelledImages] = {}
     rng = stream(args.seed, "subsets")
     for name in args.tasks:
         task = _task(name, args)
-        if same_task(task.name, tasks):
-            raise ConfigError(f"two of the tasks {', '.join(args.tasks)} go by the name {task.name}; rename a folder")
         tasks[task.name] = task
         n_classes = args.subset_classes or max(2, task.n_classes // 2)
         for _ in range(args.subsets):
@@ -135,8 +132,9 @@ def _task(name: str, args: argparse.Namespace) -> LabelledImages:
     """
     from ..plugin.score_tasks import naslib_dataset
     from ..tasks.image_folder import read_image_folder
-    from ..tasks.names import is_image_folder
+    from ..tasks.names import is_image_folder, warn_of_folder
 
+    warn_of_folder(name)
     if is_image_folder(name):
         return read_image_folder(Path(name), args.image_size, args.max_images, args.seed, args.skip_unreadable)
     return naslib_dataset(name, args.max_images)

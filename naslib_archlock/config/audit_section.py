@@ -44,7 +44,7 @@ class AuditSection:
     epochs: int = key(
         0,
         "The epochs of training on all images; training on fewer images takes as many steps. "
-        "0 means 6 on the digits tasks and 12 elsewhere.",
+        "0 means 6 on the digits tasks, and elsewhere 12 or more, until a strong cell has learnt the source.",
         Role.AUDIT,
         low=0,
         high=100_000,

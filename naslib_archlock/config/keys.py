@@ -7,8 +7,9 @@ else.
 
 from __future__ import annotations
 
+import csv
 import os.path
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field, fields
 from enum import Enum
 from math import inf
@@ -121,11 +122,24 @@ def check_values(section: Any, prefix: str, must: str = "lie in [{low}, {high}]"
 
 
 def split_list(text: str) -> tuple[str, ...]:
-    """Return the parts of a list with commas, without blanks around them."""
-    return tuple(part.strip() for part in str(text).split(",") if part.strip())
+    """Return the parts of a list with commas, without blanks around them; ``join_list`` makes such a text.
+
+    A part in double quotes may hold commas.
+    """
+    (parts,) = list(csv.reader([str(text)], skipinitialspace=True)) or [[]]
+    return tuple(part.strip() for part in parts if part.strip())
+
+
+def join_list(parts: Iterable[str]) -> str:
+    """Return a list as one text; a part that holds a comma or a quote is put into double quotes."""
+    return ",".join('"' + part.replace('"', '""') + '"' if {",", '"'} & {*part} else part for part in parts)
 
 
 def with_home(text: str) -> str:
     """Return a path, or a list of paths with commas, in which a leading ``~`` of each is the home folder."""
-    parts = text.split(",")
-    return ",".join(os.path.expanduser(part.strip()) if part.strip().startswith("~") else part for part in parts)
+    return ",".join(map(_part_with_home, text.split(",")))
+
+
+def _part_with_home(part: str) -> str:
+    bare = part.strip(' "')
+    return part.strip().replace(bare, os.path.expanduser(bare), 1) if bare.startswith("~") else part

@@ -14,7 +14,7 @@ from typing import Any
 
 from ..errors import UNPRINTABLE, ConfigError, closest, named, nearest, shown
 from ..store.reading import UnreadableError, Written, read_yaml
-from .keys import Key, keys_of, with_home
+from .keys import Key, join_list, keys_of, with_home
 from .naslib_keys import NASLIB_KEYS
 from .sections import SECTIONS, Config
 
@@ -229,7 +229,7 @@ def _yaml_value(value: Any) -> Any:
 def _converted(wanted: type, value: Any) -> Any:
     """Return the value in the wanted type if it has an equivalent there, else as it is.
 
-    An integer is also a float, and a list of texts is also a text with commas.
+    An integer is also a float, and a list of texts is also a text with commas (``join_list``).
     """
     try:
         if wanted is float and isinstance(value, (int, float)) and not isinstance(value, bool):
@@ -240,7 +240,8 @@ def _converted(wanted: type, value: Any) -> Any:
         return value
     if wanted is str and isinstance(value, (tuple, list)):
         parts = [part if isinstance(part, (tuple, list)) else _converted(str, part) for part in value]
-        return ",".join(map(str, parts)) if all(isinstance(part, str) for part in parts) else value
+        texts = [part for part in parts if isinstance(part, str)]
+        return join_list(texts) if len(texts) == len(parts) else value
     return value
 
 

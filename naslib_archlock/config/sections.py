@@ -43,7 +43,7 @@ class ArchLockSection:
     target: str = key(
         "",
         "The target task, or several separated by commas. In `s` and `tu` they are only reported on; "
-        "empty means all tasks but the source.",
+        'empty means all tasks but the source. A name that holds a comma is given in a list: `["./cats, dogs"]`.',
         Role.LOCK,
         holds_paths=True,
     )

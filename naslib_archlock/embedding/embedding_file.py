@@ -1,16 +1,22 @@
-"""Task embeddings from ``.npy`` files: one vector a task."""
+"""Task embeddings in ``.npy`` files: one vector a task, and beside it a note on how it was made.
+
+The note of ``mine.npy`` is ``mine.npy.json``. An embedding of one's own needs none; its method is then unknown.
+"""
 
 from __future__ import annotations
 
+import hashlib
 import io
 import warnings
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from ..errors import EmbeddingError, shown
-from ..store.files import is_file_name
+from ..errors import EmbeddingError, OutputError, shown
+from ..store import sealed
+from ..store.files import is_file_name, write_bytes
 from ..store.reading import UnreadableError, read_regular
 
 PLACEHOLDER = "{task}"
@@ -22,15 +28,27 @@ def read_embedding(pattern: str, task: str) -> np.ndarray:
     """The vector in the file that ``pattern`` names, with ``{task}`` replaced, as float64.
 
     Raises:
+        EmbeddingError: as ``read_with_note``.
+    """
+    return read_with_note(pattern, task)[0]
+
+
+def read_with_note(pattern: str, task: str) -> tuple[np.ndarray, dict[str, str]]:
+    """The vector in the file that ``pattern`` names, with ``{task}`` replaced, as float64, and how it was made.
+
+    How it was made is empty if no note lies beside the file.
+
+    Raises:
         EmbeddingError: if there is no such file, or it holds no vector of finite numbers, or one whose length in 32
-            bits, with which rankers compute, would be infinite or zero.
+            bits, with which rankers compute, would be infinite or zero, or the note beside it is of another vector.
     """
     if not is_file_name(task):  # it may be from a file, and is to name one of the files meant, and no other
         raise EmbeddingError(f"embedding of task {task!r}: that cannot be part of a file's name; rename the task")
     path = Path(pattern.replace(PLACEHOLDER, task))
     where = f"embedding of task {shown(task)}: {path}"
     try:
-        vector = _array_in(read_regular(path))
+        raw = read_regular(path)
+        vector = _array_in(raw)
     except UnreadableError as err:
         raise EmbeddingError(f"{where} {err}") from err
     except Exception as err:  # a header is Python source, and NumPy raises whatever error it stumbles over
@@ -47,7 +65,7 @@ def read_embedding(pattern: str, task: str) -> np.ndarray:
             f"{where}: its largest number is {largest:g}, and must lie in [{_LEAST:g}, {_MOST:g}]; only the direction "
             "of an embedding counts, so scale it"
         )
-    return numbers
+    return numbers, _read_note(path, raw)
 
 
 def _array_in(raw: bytes) -> np.ndarray:
@@ -69,3 +87,51 @@ def embedding_bytes(vector: np.ndarray) -> bytes:
     buffer = io.BytesIO()
     np.lib.format.write_array(buffer, np.asarray(vector, dtype=np.float64), allow_pickle=False)
     return buffer.getvalue()
+
+
+def write_embeddings(
+    folder: Path, vectors: Mapping[str, np.ndarray], made_by: Mapping[str, str], overwrite: bool
+) -> None:
+    """Write ``TASK.npy`` and its note for each task, or nothing if a file of them holds another embedding.
+
+    Args:
+        folder: must exist.
+        vectors: task -> its embedding, as rankers read it.
+        made_by: how all of them were made; what differs here cannot be compared.
+        overwrite: whether other embeddings are replaced.
+    Raises:
+        OutputError: if a file holds another embedding and may not be replaced, or cannot be written.
+    """
+    contents = {folder / f"{task}.npy": embedding_bytes(vector) for task, vector in vectors.items()}
+    for path, content in contents.items():
+        if path.exists() and not overwrite and not (path.is_file() and path.read_bytes() == content):
+            raise OutputError(
+                f"{path} exists, and its embedding is of other images, settings or method; choose another folder with "
+                "--out, or give --overwrite to replace it"
+            )
+    for path, content in contents.items():
+        sealed.write(_note_of(path), {"vector": hashlib.sha256(content).hexdigest(), "made_by": dict(made_by)})
+        write_bytes(path, content)
+
+
+def _note_of(path: Path) -> Path:
+    return path.with_name(f"{path.name}.json")
+
+
+def _read_note(path: Path, raw: bytes) -> dict[str, str]:
+    """How the vector in a file was made; empty if there is no note. Raises: EmbeddingError."""
+    note = _note_of(path)
+    if not note.exists():
+        return {}
+    try:
+        content = sealed.unseal(read_regular(note))
+        made_by: dict[str, str] = content["made_by"]
+        if content["vector"] == hashlib.sha256(raw).hexdigest() and isinstance(made_by, dict):
+            return made_by
+        reason = f"it was written beside another embedding than {path.name}"
+    except (UnreadableError, sealed.DamagedError, LookupError, TypeError) as err:
+        reason = str(err)
+    raise EmbeddingError(
+        f"the note {note} cannot be used ({reason}); write both with 'archlock embed', or remove the note if the "
+        "embedding is your own"
+    )

@@ -88,6 +88,11 @@ class Task2VecSettings:
                 raise ConfigError(f"Task2Vec: {name}={getattr(self, name)} must not be below 0")
 
 
+def made_by(settings: Task2VecSettings) -> dict[str, str]:
+    """What two embeddings must share so that they can be compared: the method, and the probe with its weights."""
+    return {"method": settings.method, "probe": load_probe(settings.probe).identity}
+
+
 @dataclass(frozen=True)
 class Embedded:
     """An embedding, and what it took.

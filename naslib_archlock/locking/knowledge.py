@@ -12,7 +12,7 @@ The vectors of this module:
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -24,7 +24,7 @@ from ..benchmarks.naslib_provider import naslib
 from ..compute.seeding import stream
 from ..config.keys import split_list
 from ..config.sections import Config
-from ..embedding.embedding_file import read_embedding
+from ..embedding.embedding_file import PLACEHOLDER, read_with_note
 from ..embedding.proxy_embedding import ProxyEmbedding, choose_reference, shared_proxies
 from ..errors import ConfigError, EmbeddingError, TableError, unknown
 from ..proxies.zero_cost import ZeroCostFile, ZeroCostScores, find_zero_cost, zero_cost_file_name
@@ -160,12 +160,13 @@ class Knowledge:
             return ProxyEmbedding(info.embedding_proxies, info.reference_cells).embed(scores)
         if kind == "file":
             raise ConfigError("this ranker was trained with embeddings from files: set archlock.embedding to them")
-        vector = task_vector(self._config, kind, task, get_space(self._config.search_space))
+        vector, made_by = task_vector(self._config, kind, task, get_space(self._config.search_space))
         if len(vector) != info.embedding_dim:
             raise EmbeddingError(
                 f"embedding of task {task!r}: it has {len(vector)} numbers, but this ranker was trained with "
                 f"{info.embedding_dim}; use the probe network (archlock.probe) or the files it was trained with"
             )
+        _check_method(task, made_by, info)
         return vector
 
 
@@ -178,23 +179,59 @@ def training_embeddings(config: Config, tables: Sequence[ZeroCostScores]) -> tup
         made_from = {"embedding_proxies": embedding.proxies, "reference_cells": embedding.reference}
         vectors = [embedding.embed(t) for t in tables]
         return vectors, {"embedding": "proxies", "embedding_dim": embedding.dim, **made_from}
-    vectors = [task_vector(config, kind, t.task, t.space) for t in tables]
+    if kind != "task2vec" and PLACEHOLDER not in kind and len(tables) > 1:
+        raise ConfigError(
+            f"archlock.embedding {kind} names one file for {len(tables)} tasks, so a ranker could not tell them apart: "
+            "put {task} into it"
+        )
+    found = [task_vector(config, kind, t.task, t.space) for t in tables]
+    vectors, notes = [vector for vector, _ in found], [note for _, note in found]
     sizes = {len(vector) for vector in vectors}
     if len(sizes) > 1:
         raise ConfigError(f"the embeddings {kind} differ in size: {sorted(sizes)}")
-    return vectors, {"embedding": "task2vec" if kind == "task2vec" else "file", "embedding_dim": sizes.pop()}
+    for table, note in zip(tables, notes):
+        if note != notes[0]:
+            raise EmbeddingError(
+                f"the embeddings {kind} were made in different ways: that of {tables[0].task} by {_way(notes[0])}, "
+                f"that of {table.task} by {_way(note)}; make all of them with one method and probe ('archlock embed')"
+            )
+    about = {"embedding": "task2vec" if kind == "task2vec" else "file", "embedding_dim": sizes.pop()}
+    return vectors, {**about, "embedding_made_by": notes[0]}
 
 
-def task_vector(config: Config, kind: str, task: str, space: SearchSpace) -> np.ndarray:
-    """The embedding of a task: Task2Vec of its images if ``kind`` is ``task2vec``, else the vector in file ``kind``."""
+def _check_method(task: str, made_by: Mapping[str, str], info: RankerInfo) -> None:
+    """Check that an embedding was made as those that a ranker was trained on, as far as both are known.
+
+    Raises:
+        EmbeddingError: if it was not.
+    """
+    # rankers of Task2Vec that were trained before this was noted know the only method there was
+    wanted = info.embedding_made_by or ({"method": "montecarlo"} if info.embedding == "task2vec" else {})
+    if made_by and any(made_by.get(key) != value for key, value in wanted.items()):
+        raise EmbeddingError(
+            f"embedding of task {task_name(task)!r}: it was made by {_way(made_by)}, but this ranker was trained on "
+            f"those of {_way(wanted)}; make it again in that way ('archlock embed'), or train a ranker on such ones"
+        )
+
+
+def _way(made_by: Mapping[str, str]) -> str:
+    """How an embedding was made, for a message; a probe's weights are told by the start of their digest."""
+    return ", ".join(f"{key} {value[:24]}" for key, value in made_by.items()) or "an unknown method"
+
+
+def task_vector(config: Config, kind: str, task: str, space: SearchSpace) -> tuple[np.ndarray, dict[str, str]]:
+    """The embedding of a task, and how it was made, where that is known.
+
+    It is Task2Vec of the task's images if ``kind`` is ``task2vec``, else what the file that ``kind`` names holds.
+    """
     if kind != "task2vec":
-        return read_embedding(kind, task_name(task))
+        return read_with_note(kind, task_name(task))
     from ..embedding.probes import load_probe
-    from ..embedding.task2vec import Task2VecSettings, cached_task2vec, ranker_input
+    from ..embedding.task2vec import Task2VecSettings, cached_task2vec, made_by, ranker_input
 
     settings = Task2VecSettings(probe=config.archlock.probe)
     size = max(load_probe(settings.probe).size)
-    return ranker_input(cached_task2vec(task_images(config, task, space, size), settings).vector)
+    return ranker_input(cached_task2vec(task_images(config, task, space, size), settings).vector), made_by(settings)
 
 
 def task_images(config: Config, task: str, space: SearchSpace, size: int) -> LabelledImages:

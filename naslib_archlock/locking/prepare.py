@@ -27,7 +27,7 @@ from ..strategies.base import Search
 from ..strategies.fitness import ExpectedFitness, Fitness
 from ..strategies.rank_fitness import RankFitness
 from ..strategies.strategy import EXPECTED, Strategy, get_strategy
-from ..tasks.names import is_image_folder, task_key
+from ..tasks.names import is_image_folder, task_key, warn_of_folder
 from .find_ranker import find_ranker
 from .schemes import Scheme, get_scheme
 from .view import View
@@ -77,6 +77,7 @@ def checked(config: Config, benchmark: Benchmark) -> Benchmark:
         )
     for task in (config.dataset, *config.archlock.targets):
         benchmark.check_task(task)
+        warn_of_folder(task)
     return benchmark
 
 

@@ -6,7 +6,11 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from ..benchmarks.benchmark import Benchmark
+from ..benchmarks.source_oracle import budget_floor
+from ..compute.intervals import accuracy_interval
 from ..config.sections import Config
 from ..spaces.cells import Cell
 from ..spaces.space import SearchSpace
@@ -27,10 +31,10 @@ def finish(
     Args:
         told: called after each evaluation of the search under scheme S.
     """
-    measured = measured_s = measure(config, benchmark, search)
+    measured = measured_s = measure(config, benchmark, search, search.best())
     if get_scheme(config.archlock.scheme).locks:
         search_s = run(search_on_source_alone(config, benchmark, search), config.search.epochs, told)
-        measured_s = measure(config, benchmark, search_s)
+        measured_s = measure(config, benchmark, search_s, _choice_of_s(benchmark, search_s, search))
     return {
         "scheme": config.archlock.scheme,
         "search_space": config.search_space,
@@ -39,18 +43,62 @@ def finish(
         "n_distinct": len(benchmark.space.distinct()),
         "seed": config.seed,
         "s": measured_s,
-        "notes": list(benchmark.notes),
+        "notes": [*benchmark.notes, *_notes_on_noise(config, benchmark, search)],
     }
 
 
-def measure(config: Config, benchmark: Benchmark, search: Search) -> dict[str, Any]:
-    """Return what a finished search chose, and its accuracies: None where no network was to be trained."""
-    best = search.best()
+def _choice_of_s(benchmark: Benchmark, search_s: Search, search: Search) -> Evaluated:
+    """Return what scheme S chooses: where networks were trained, the most accurate of those of both searches.
+
+    S, which gives nothing up, would otherwise lose to a lock on the source by the luck of another choice of candidates.
+    """
+    best, known = search_s.best(), search.oracle.known
+    if benchmark.is_tabular or not known or best.source_val is None:
+        return best
+    other = max(known, key=lambda arch: known[arch])
+    if known[other] <= best.source_val:
+        return best
+    return Evaluated(other, float(search_s.fitness.of(np.array([other]))[0]), None, known[other])
+
+
+def _notes_on_noise(config: Config, benchmark: Benchmark, search: Search) -> list[str]:
+    """Return what the validation images of the source cannot resolve, where their number is known."""
+    n = benchmark.n_images(config.dataset, "val") if search.uses_source_accuracy else None
+    if n is None:
+        return []
+    best = max(search.oracle.known.values())
+    low, high = accuracy_interval(best, n)
+    budget = best - budget_floor(best, config.archlock.source_budget_pct)
+    if budget >= (high - low) / 2:
+        return []
+    return [
+        f"{task_name(config.dataset)} has {n} validation images, so one image is {100 / n:.1f} points, and the "
+        f"best validation accuracy, {best:.1f}, has the 95% interval [{low:.1f}, {high:.1f}]. The source budget is "
+        f"{budget:.1f} points, less than that resolves: which candidates lie within it is partly chance. More images "
+        "help, and so does a larger archlock.source_budget_pct"
+    ]
+
+
+def measure(config: Config, benchmark: Benchmark, search: Search, best: Evaluated) -> dict[str, Any]:
+    """Return what was chosen after a search, and its accuracies: None where no network was to be trained.
+
+    Where it is known on how many images an accuracy was measured, ``intervals`` holds its 95% interval.
+    """
     is_measured = benchmark.is_tabular or config.archlock.train_top > 0
 
     def accuracy(task: str, split: str) -> float | None:
         return benchmark.accuracy(best.arch, task=task, split=split) if is_measured else None
 
+    def interval(task: str, split: str) -> list[float] | None:
+        figure, n = accuracy(task, split), benchmark.n_images(task, split) if is_measured else None
+        return None if figure is None or n is None else list(accuracy_interval(figure, n))
+
+    targets = report_targets(config, benchmark.tasks)
+    intervals = {
+        "source_val": interval(config.dataset, "val"),
+        "source_test": interval(config.dataset, "test"),
+        "targets": {task_name(task): interval(task, "test") for task in targets},
+    }
     return {
         "cell": list(best.arch),
         "arch": benchmark.space.to_str(best.arch),
@@ -58,8 +106,9 @@ def measure(config: Config, benchmark: Benchmark, search: Search) -> dict[str, A
         "source_position": search.source_position(),
         "source_val": accuracy(config.dataset, "val"),
         "source_test": accuracy(config.dataset, "test"),
-        "targets": {task_name(task): accuracy(task, "test") for task in report_targets(config, benchmark.tasks)},
+        "targets": {task_name(task): accuracy(task, "test") for task in targets},
         "source_queries": search.oracle.queries,
+        **({"intervals": intervals} if intervals["source_val"] else {}),
     }
 
 

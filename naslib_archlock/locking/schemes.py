@@ -13,6 +13,7 @@ No scheme sees an accuracy of a target.
 
 from __future__ import annotations
 
+import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from functools import partial
@@ -24,7 +25,7 @@ from ..benchmarks.benchmark import Benchmark
 from ..compute.seeding import stream
 from ..config.sections import Config
 from ..embedding.simulate import simulate_targets
-from ..errors import unknown
+from ..errors import EmbeddingError, unknown
 from ..strategies.rank_fitness import Combine, bad_on_targets, good_on_source
 from ..strategies.target_model import TargetModel, other_tasks, percentiles
 from ..tasks.names import HiddenTasks, task_key, task_name
@@ -121,7 +122,19 @@ class TargetKnown(Scheme):
         return _all_but(benchmark, source, targets)
 
     def target_embeddings(self, view: View, source: np.ndarray, info: RankerInfo, config: Config) -> np.ndarray:
-        return np.stack([view.embedding(task, info) for task in view.targets])
+        found = [view.embedding(task, info) for task in view.targets]
+        for task, vector in zip(view.targets, found):
+            if np.array_equal(vector, source):
+                same = (
+                    f"the embeddings of the source {task_name(view.source)} and the target {task_name(task)} are the "
+                    "same, so a ranker cannot tell the two apart"
+                )
+                if config.archlock.embedding not in ("", "proxies", "task2vec"):
+                    raise EmbeddingError(
+                        f"{same}: put {{task}} into archlock.embedding, and give each task a file of its own"
+                    )
+                warnings.warn(f"{same}; are their images the same?", stacklevel=2)
+        return np.stack(found)
 
     def expected_fitness(self, view: View, config: Config) -> np.ndarray:
         """Further tasks count by how alike the zero-cost proxies find them to each target; then the targets' mean."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -12,16 +12,24 @@ from torch import Tensor, nn
 
 from ..compute.seeding import global_generators
 from ..compute.threads import single_threaded
-from ..spaces.cells import Cell
+from ..spaces.cells import CONV_3X3, N_SLOTS, Cell
 from ..tasks.labelled_images import LabelledImages
 from .cell_network import CellNetwork, network_for
 
 _SCORED_AT_ONCE = 1000  # images: more would fill the memory
+_STRONG = (CONV_3X3,) * N_SLOTS  # a cell that learns what small networks can learn
+_LEARNT = 90.0  # % of the training images
+_MOST_STEPS = 1200
 
 
 @dataclass(frozen=True)
 class FitSettings:
-    """AdamW with decoupled weight decay, on a one-cycle schedule; ``widths``, ``cells_per_stage``: of the network."""
+    """AdamW with decoupled weight decay, on a one-cycle schedule.
+
+    Attributes:
+        min_steps: optimizer steps at least, however few the images; with 0, the epochs alone count.
+        widths, cells_per_stage: of the network.
+    """
 
     epochs: int = 6
     batch_size: int = 50
@@ -29,10 +37,28 @@ class FitSettings:
     weight_decay: float = 1e-2
     widths: tuple[int, ...] = (8, 16)
     cells_per_stage: int = 1
+    min_steps: int = 0
 
     def n_steps(self, n_images: int) -> int:
         """Optimizer steps of a training on so many images; an epoch leaves out what fills no batch."""
-        return self.epochs * (n_images // min(self.batch_size, n_images))
+        return max(self.epochs * (n_images // min(self.batch_size, n_images)), self.min_steps)
+
+
+def until_learnt(data: LabelledImages, settings: FitSettings, seed: int) -> FitSettings:
+    """The settings with enough steps for a task: twice as many, until a strong cell has learnt its training images.
+
+    All cells of a task are then trained alike. Settings without ``min_steps`` stay as they are, and what is not learnt
+    in 1,200 steps is left at that.
+
+    Args:
+        data: the training images.
+        seed: of the network that tries it.
+    """
+    while settings.min_steps > 0 and (n_steps := settings.n_steps(len(data))) < _MOST_STEPS:
+        if scores(fit(_STRONG, data, settings, [seed]), data)[0] >= _LEARNT:
+            break
+        settings = replace(settings, min_steps=min(2 * n_steps, _MOST_STEPS))
+    return settings
 
 
 def fit(cell: Cell, data: LabelledImages, settings: FitSettings, seeds: Sequence[int]) -> CellNetwork:

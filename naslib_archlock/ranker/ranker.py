@@ -36,7 +36,7 @@ _FORMAT_2 = "naslib_archlock.ranker/2"  # it knew one kind, the MLP, whose setti
 _JSON_TYPES = {
     "family": str, "embedding": str, "embedding_dim": int, "model": str, "model_settings": dict, "tasks": list,
     "proxies": dict, "embedding_proxies": list, "reference_cells": list, "training": dict, "accuracy": dict,
-    "versions": dict, "command": str,
+    "versions": dict, "command": str, "embedding_made_by": dict,
 }  # fmt: skip
 _CONTRADICTIONS = (
     LookupError,
@@ -65,6 +65,7 @@ class RankerInfo:
         accuracy: pair accuracies, as training reported them.
         versions: versions of the libraries.
         command: the command that trained the ranker, if a command did.
+        embedding_made_by: how the embeddings of the training tasks were made (``embedding_file``); empty if not known.
     """
 
     family: str
@@ -80,6 +81,7 @@ class RankerInfo:
     accuracy: dict[str, Any] = field(default_factory=dict)
     versions: dict[str, str] = field(default_factory=dict)
     command: str = ""
+    embedding_made_by: dict[str, str] = field(default_factory=dict)
 
 
 class Ranker:
@@ -249,10 +251,12 @@ def _info_from_json(text: str, file_format: str) -> RankerInfo:
     if file_format == _FORMAT_2:
         raw["model"], raw["model_settings"] = "mlp", {key: raw.pop(key) for key in ("hidden", "antisymmetric")}
         raw["training"] = raw.pop("settings")
+    raw = {"embedding_made_by": {}, **raw}  # rankers that were written before it was noted lack it
     for key, kind in _JSON_TYPES.items():
         if type(raw[key]) is not kind:
             raise TypeError(f"{key} must be of type {kind.__name__}, not {shown(raw[key])}")
-    for name in (*raw["tasks"], *raw["embedding_proxies"], *raw["versions"].values()):
+    texts = (*raw["versions"].values(), *raw["embedding_made_by"].values())
+    for name in (*raw["tasks"], *raw["embedding_proxies"], *texts):
         if not isinstance(name, str):
             raise TypeError(f"{shown(name)} must be text")
     for key in ("tasks", "embedding_proxies"):

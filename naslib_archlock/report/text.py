@@ -6,10 +6,12 @@ import textwrap
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from ..compute.intervals import difference_interval
 from ..spaces.cells import Cell
 from ..spaces.space import SearchSpace
 
 _WIDTH = 100
+_INTERVALS = "In brackets: 95% intervals, from the number of images that each figure was measured on."
 
 
 def table(rows: Sequence[Sequence[str]]) -> str:
@@ -49,13 +51,22 @@ def _measured(result: Mapping[str, Any], meaning: str) -> list[str]:
     """Accuracies beside the accuracies of the architecture that scheme S finds."""
     targets = list(result["targets"])
     found, reference = _values(result, targets), _values(result["s"], targets)
-    rows = [
-        ["", f"{result['source']} val", f"{result['source']} test", *(f"{task} test" for task in targets)],
-        [f"found ({result['scheme']})", *(_number(x, x) for x in found)],
-        ["scheme S finds", *(_number(x, x) for x in reference)],
-        ["difference", *(_number(x - y, x, sign="+") for x, y in zip(found, reference))],
+    of_found, of_reference = _intervals(result, targets), _intervals(result["s"], targets)
+    columns = [f"{result['source']} val", f"{result['source']} test", *(f"{task} test" for task in targets)]
+    differences = [
+        _number(x - y, x, sign="+") + _brackets(difference_interval(x, y, a, b) if a and b else None)
+        for x, y, a, b in zip(found, reference, of_found, of_reference)
     ]
-    return [table(rows), textwrap.fill(meaning, _WIDTH)]
+    rows = [
+        ["", *columns],
+        [f"found ({result['scheme']})", *(_number(x, x) + _brackets(a) for x, a in zip(found, of_found))],
+        ["scheme S finds", *(_number(x, x) + _brackets(a) for x, a in zip(reference, of_reference))],
+        ["difference", *differences],
+    ]
+    if not any(of_found):
+        return [table(rows), textwrap.fill(meaning, _WIDTH)]
+    across = [list(row) for row in zip(*rows)]  # with intervals, the columns of several tasks do not fit a line
+    return [table(across), _INTERVALS, textwrap.fill(meaning, _WIDTH)]
 
 
 def _estimated(result: Mapping[str, Any]) -> list[str]:
@@ -71,6 +82,18 @@ def _estimated(result: Mapping[str, Any]) -> list[str]:
 
 def _values(result: Mapping[str, Any], targets: Sequence[str]) -> list[float]:
     return [result["source_val"], result["source_test"], *(result["targets"][task] for task in targets)]
+
+
+def _intervals(result: Mapping[str, Any], targets: Sequence[str]) -> list[Sequence[float] | None]:
+    """The interval of each figure; None where it is not known on how many images it was measured."""
+    found = result.get("intervals")
+    if not found:
+        return [None] * (2 + len(targets))
+    return [found["source_val"], found["source_test"], *(found["targets"][task] for task in targets)]
+
+
+def _brackets(interval: Sequence[float] | None) -> str:
+    return f" [{interval[0]:.1f}, {interval[1]:.1f}]" if interval else ""
 
 
 def _number(value: float, scale: float, sign: str = "") -> str:

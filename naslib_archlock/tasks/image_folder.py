@@ -1,35 +1,34 @@
 """Folders of images as classification tasks: each sub-folder is a class, as in torchvision's ``ImageFolder``.
 
 Some flaws would silently change the task, so they are errors here, unlike in torchvision: a class without images, an
-image that cannot be read, and a folder whose sub-folders are splits instead of classes.
+image that cannot be read, sub-folders that are splits instead of classes, and images that show nothing. Others are
+said: pictures that are not read, and copies of one image.
 """
 
 from __future__ import annotations
 
 import hashlib
 import os
-import stat
 import warnings
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NoReturn
 
 import numpy as np
 import torch
-from PIL import Image, ImageOps
 
 from ..compute.seeding import stream
-from ..errors import UNPRINTABLE, ConfigError, ImageError, shown
+from ..errors import UNPRINTABLE, ConfigError, ImageError, named, shown
+from .folder_layout import SUFFIXES, is_ignored, is_image, is_unread_picture, splits_among, training_split
 from .labelled_images import LabelledImages
 from .names import SPLITS, SUBSET_MARK, task_name
+from .pixels import DeepImages, look_at, read_deep
 
-SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff", ".webp", ".ppm", ".pgm")
 FRACTIONS = (0.6, 0.2, 0.2)
-# Pillow chooses the format by the file's content. Only these are allowed: others run programs (EPS runs Ghostscript).
-_FORMATS = ("PNG", "JPEG", "BMP", "GIF", "TIFF", "WEBP", "PPM")
+FEWEST = 10  # images to validate on, and to test on: fewer measure nothing
 _LAYOUT = "a task is a folder with one sub-folder of images per class"
 _NEEDED = "at least 2 are needed, for a training and a validation part"
-_SPLIT_NAMES = {"train", "training", "val", "valid", "validation", "test", "testing"}
 _N_NAMED = 5  # a message about images or classes names at most so many of them
 _LARGEST = 4096  # pixels a side
 _MAX_LISTED = 32  # the name of a subset lists its classes in at most so many characters
@@ -40,10 +39,11 @@ def read_image_folder(
 ) -> LabelledImages:
     """The images of a folder, labelled by sub-folder: class 0 is the first of the sorted names.
 
-    The sub-folders of a class are searched too. Hidden files and folders, ``__MACOSX``, files that are not images
-    (``SUFFIXES``, in either case) and files beside the classes are ignored. All images become RGB: transparent pixels
-    are laid on white, images are turned as EXIF asks, and an animation gives its first frame. The shorter side becomes
-    ``size`` pixels long and the centre is cut out. Colour profiles are ignored.
+    The sub-folders of a class are searched too. Hidden files and folders and those of systems (``folder_layout``) are
+    ignored, and so are files that are not images (``SUFFIXES``, in either case) or lie beside the classes; a warning
+    counts those that are pictures. All images become RGB: transparent pixels are laid on white, images are turned as
+    EXIF asks, an animation gives its first frame, and more than 8 bits are scaled (``pixels``). The shorter side
+    becomes ``size`` pixels long and the centre is cut out. Colour profiles are ignored.
 
     Args:
         folder: the folder of one sub-folder per class.
@@ -55,7 +55,8 @@ def read_image_folder(
     Returns:
         images ``n x 3 x size x size`` in [0, 1], in the order of the class names and of the paths below them.
     Raises:
-        ImageError: if the folder has another layout, a class has fewer than two images, or an image cannot be read.
+        ImageError: if the folder has another layout, a class has fewer than two images, an image cannot be read, or
+            every image is of one colour.
         ConfigError: if ``size`` or ``max_images`` is impossible.
     """
     if not 1 <= size <= _LARGEST or max_images < 0:
@@ -64,8 +65,12 @@ def read_image_folder(
         )
     name = _checked_name(folder)
     names = class_names(folder)
-    found = [_image_paths(folder, name) for name in names]
-    _check_classes(folder, dict(zip(names, map(len, found))))
+    found, unread = [], _beside_the_classes(folder)
+    for class_name in names:
+        of_class, others = _pictures(folder, class_name)
+        found.append(of_class)
+        unread += others
+    _check_classes(folder, dict(zip(names, map(len, found))), unread)
     paths = [path for paths in found for path in paths]
     labels = np.repeat(np.arange(len(names), dtype=np.int64), [len(paths) for paths in found])
     if 0 < max_images < len(paths):
@@ -77,8 +82,23 @@ def read_image_folder(
         chosen = _balanced_choice(labels, max_images, np.random.default_rng(seed))
         paths, labels = [paths[row] for row in chosen], labels[chosen]
     pixels, readable = _read_images(folder, paths, size, skip_unreadable)
-    labels = labels[readable]
-    _check_classes(folder, dict(zip(names, np.bincount(labels, minlength=len(names)).tolist())))
+    labels, paths = labels[readable], [paths[row] for row in np.flatnonzero(readable)]
+    _check_classes(folder, dict(zip(names, np.bincount(labels, minlength=len(names)).tolist())), unread)
+    if not np.ptp(pixels.reshape(len(pixels), -1, 3), axis=1).any():
+        raise ImageError(
+            f"every image of {folder} is of one colour at {size} pixels a side, so there is nothing to learn; look at "
+            "the files, which may hold numbers on another scale than their format"
+        )
+    if unread:
+        warnings.warn(f"{_about_unread(folder, unread)}; {_LAYOUT}, as {', '.join(SUFFIXES)}", stacklevel=2)
+    copies = _copies(pixels)
+    if copies:
+        pairs = [f"{_below(folder, paths[row])} of {_below(folder, paths[first])}" for row, first in copies]
+        warnings.warn(
+            f"{len(copies)} images of {folder} are duplicates at {size} pixels a side: {_some(pairs)}; where one image "
+            "is in the training and in the test part, figures are too good: remove the copies",
+            stacklevel=2,
+        )
     images = torch.from_numpy(pixels).permute(0, 3, 1, 2).to(torch.float32, memory_format=torch.contiguous_format)
     return LabelledImages(name, images.div_(255), torch.from_numpy(labels), len(names))
 
@@ -148,16 +168,21 @@ def stratified_split(
 
 
 def split_for_training(data: LabelledImages, seed: int) -> dict[str, LabelledImages]:
-    """The ``stratified_split`` on which networks are trained and tested; no split is empty.
+    """The ``stratified_split`` on which networks are trained and tested; none is too small to measure anything.
 
     Args:
         data: the task to split.
         seed: decides which images go where.
-    Raises: ImageError: if the task cannot be split, or a split would be empty.
+    Raises: ImageError: if the task cannot be split, or ``val`` or ``test`` would have fewer than ``FEWEST`` images.
     """
     splits = stratified_split(data, rng=stream(seed, "split"))
-    if not all(len(part) for part in splits.values()):
-        raise ImageError(f"{data.name} has too few images to train, validate and test on; 5 a class are enough")
+    n_val, n_test = len(splits["val"]), len(splits["test"])
+    if min(n_val, n_test) < FEWEST:
+        raise ImageError(
+            f"{data.name} has too few images to train, validate and test on: {len(data)}, of which {n_val} would "
+            f"validate and {n_test} test; {FEWEST} are needed for each, as one image of {FEWEST} is {100 / FEWEST:g} "
+            f"points: give {round(FEWEST / min(FRACTIONS))} or more, better hundreds"
+        )
     return splits
 
 
@@ -177,74 +202,112 @@ def _checked_name(folder: Path) -> str:
 
 
 def class_names(folder: Path) -> list[str]:
-    """The sorted names of the sub-folders. Raises: ImageError: if there are none, or they are splits."""
-    try:
-        entries = sorted(entry for entry in os.listdir(folder) if not _is_hidden(entry))
-    except OSError as err:
-        _refuse_folder(err)
-    except ValueError as err:  # the name holds a NUL
-        raise ImageError(f"image folder {folder} cannot be listed ({err}); {_LAYOUT}") from err
+    """The sorted names of the sub-folders. Raises: ImageError: if there are none, or some are splits."""
+    entries = _entries(folder)
     # A broken link stays in the list and fails when it is read; without it, its class would be missing from the task.
     names = [entry for entry in entries if not os.path.isfile(folder / entry)]
     if not names:
-        loose = sum(map(_is_image, entries))
+        loose = sum(map(is_image, entries))
         hint = f"; put the images that lie in it ({loose}) into one sub-folder per class" if loose else ""
         raise ImageError(f"image folder {folder} has no sub-folders; {_LAYOUT}{hint}")
-    if len(names) > 1 and _SPLIT_NAMES.issuperset(map(str.lower, names)):
+    splits = splits_among(folder, names)
+    if splits:
         raise ImageError(
-            f"the sub-folders of {folder} are splits ({', '.join(names)}), not classes; {_LAYOUT}, and is split "
-            f"here: name one of them, such as {folder / names[0]}"
+            f"sub-folders of {folder} are splits ({_some(sorted(splits))}), not classes; {_LAYOUT}, and is split here: "
+            f"name the training split alone, {folder / training_split(splits)}, or rename a class that is called so"
         )
     return names
 
 
-def _image_paths(folder: Path, name: str) -> list[Path]:
-    """The paths of the images of a class, sorted. Raises: ImageError: if a folder cannot be listed."""
+def _entries(folder: Path) -> list[str]:
+    """The sorted names in a folder, without those that are ignored. Raises: ImageError: if it cannot be listed."""
+    try:
+        return sorted(entry for entry in os.listdir(folder) if not is_ignored(entry))
+    except OSError as err:
+        _refuse_folder(err)
+    except ValueError as err:  # the name holds a NUL
+        raise ImageError(f"image folder {folder} cannot be listed ({err}); {_LAYOUT}") from err
+
+
+def _beside_the_classes(folder: Path) -> list[Path]:
+    """The pictures that lie beside the classes, and so belong to none."""
+    files = [folder / entry for entry in _entries(folder) if os.path.isfile(folder / entry)]
+    return [path for path in files if is_image(path.name) or is_unread_picture(path)]
+
+
+def _pictures(folder: Path, name: str) -> tuple[list[Path], list[Path]]:
+    """The images of a class, and the pictures that are not read, sorted.
+
+    Raises: ImageError: if a folder cannot be listed.
+    """
     top = folder / name
     # A link that leads back to one of these folders closes a circle.
     seen = {os.path.realpath(folder), *map(str, Path(os.path.realpath(folder)).parents)}
-    found = []
+    images, unread = [], []
     for here, folders, files in os.walk(top, onerror=_refuse_folder, followlinks=True):
         real = os.path.realpath(here)
         if real in seen:
             folders.clear()
             continue
         seen.add(real)
-        folders[:] = sorted(entry for entry in folders if not _is_hidden(entry))
-        found += [Path(here, entry) for entry in files if _is_image(entry)]
-    return sorted(found, key=lambda path: path.relative_to(top).as_posix())
+        folders[:] = sorted(entry for entry in folders if not is_ignored(entry))
+        images += [Path(here, entry) for entry in files if is_image(entry)]
+        unread += [Path(here, entry) for entry in files if is_unread_picture(Path(here, entry))]
+
+    def place(path: Path) -> str:
+        return path.relative_to(top).as_posix()
+
+    return sorted(images, key=place), sorted(unread, key=place)
 
 
-def _is_hidden(name: str) -> bool:
-    return name.startswith(".") or name == "__MACOSX"
+def _about_unread(folder: Path, paths: Sequence[Path]) -> str:
+    kinds = Counter(named(path.suffix.lower() or "without a suffix") for path in paths)
+    counts = _some([f"{n} {kind}" for kind, n in kinds.most_common()])
+    examples = _some([_below(folder, path) for path in paths])
+    return f"{len(paths)} pictures in {folder} are not read ({counts}): {examples}"
 
 
-def _is_image(name: str) -> bool:
-    return not _is_hidden(name) and name.lower().endswith(SUFFIXES)
+def _below(folder: Path, path: Path) -> str:
+    return named(str(path.relative_to(folder)))
+
+
+def _copies(pixels: np.ndarray) -> list[tuple[int, int]]:
+    """Rows that repeat an earlier one, and the first row that they repeat."""
+    first: dict[bytes, int] = {}
+    keys = [hashlib.sha256(image.tobytes()).digest() for image in pixels]
+    pairs = [(row, first.setdefault(key, row)) for row, key in enumerate(keys)]
+    return [(row, original) for row, original in pairs if row != original]
 
 
 def _refuse_folder(err: OSError) -> NoReturn:
     raise ImageError(f"image folder {err.filename} cannot be listed ({err.strerror}); {_LAYOUT}") from err
 
 
-def _check_classes(folder: Path, counts: dict[str, int]) -> None:
+def _check_classes(folder: Path, counts: dict[str, int], unread: Sequence[Path]) -> None:
     """Check that there are at least two classes, each with at least two images.
 
     Args:
         folder: named in the error.
         counts: class name -> number of images.
+        unread: pictures that are not read, which may be what a class lacks.
     Raises: ImageError: if there are not.
     """
+    also = f" ({_about_unread(folder, unread)})" if unread else ""
     if not any(counts.values()):
         raise ImageError(
-            f"the sub-folders of {folder} hold no images that can be read; {_LAYOUT}, as {', '.join(SUFFIXES)}"
+            f"the sub-folders of {folder} hold no images that can be read{also}; {_LAYOUT}, as {', '.join(SUFFIXES)}"
         )
     if len(counts) == 1:
-        raise ImageError(f"image folder {folder} has only one class, {next(iter(counts))!r}; a task needs at least two")
+        raise ImageError(
+            f"image folder {folder} has only one class, {next(iter(counts))!r}; a task needs at least two: if that "
+            "sub-folder holds the classes, name it"
+        )
     for n, what in ((0, "without images"), (1, "with a single image")):
         few = [repr(name) for name, count in counts.items() if count == n]
         if few:
-            raise ImageError(f"{folder} has classes {what}: {_some(few)}; {_NEEDED}: add images, or remove the folder")
+            raise ImageError(
+                f"{folder} has classes {what}: {_some(few)}; {_NEEDED}: add images, or remove the folder{also}"
+            )
 
 
 def _balanced_choice(labels: np.ndarray, n: int, rng: np.random.Generator) -> np.ndarray:
@@ -294,14 +357,25 @@ def _read_images(
             "smaller ones"
         ) from err
     readable = np.zeros(len(paths), dtype=bool)
-    failures = []
+    failures, deep, deep_rows = [], DeepImages(), []
     for row, path in enumerate(paths):
         try:
-            pixels[row] = _read_image(path, size)
+            found = look_at(path, size, deep)
         except Exception as err:  # on a broken file, Pillow's decoders raise nearly any error
             failures.append(f"{path.relative_to(folder)} ({type(err).__name__}: {err})")
+            continue
+        readable[row] = True
+        if found is None:
+            deep_rows.append(row)
         else:
-            readable[row] = True
+            pixels[row] = found
+    for row in deep_rows:
+        pixels[row] = read_deep(paths[row], size, deep)
+    if deep.lost():
+        raise ImageError(
+            f"colour images of 16 bits in {folder} use few of them ({', '.join(deep.lost())}), and only the upper 8 "
+            "can be read; save them with 8 bits"
+        )
     if failures and not skip_unreadable:
         raise ImageError(
             f"{len(failures)} images in {folder} cannot be read: {_some(failures)}; repair or remove them, or leave "
@@ -309,29 +383,10 @@ def _read_images(
         )
     if failures:
         warnings.warn(f"{len(failures)} unreadable images in {folder} are left out: {_some(failures)}", stacklevel=3)
+    for raw_format, n_bits in deep.narrow().items():
+        warnings.warn(
+            f"the deep images in {folder} (Pillow calls them {raw_format}) use {n_bits} bits: {2**n_bits - 1} is taken "
+            "for white",
+            stacklevel=3,
+        )
     return pixels[readable], readable
-
-
-def _read_image(path: Path, size: int) -> np.ndarray:
-    """One image as ``size x size x 3`` bytes. Raises: nearly any error if the image cannot be read."""
-    if not stat.S_ISREG(os.stat(path).st_mode):  # reading a pipe would wait for ever
-        raise ValueError("it is no file")
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # most are about metadata: EXIF that is cut short, odd tags
-        warnings.simplefilter("error", Image.DecompressionBombWarning)
-        with Image.open(path, formats=_FORMATS) as image:
-            rgb = _as_rgb(ImageOps.exif_transpose(image))
-    return np.asarray(ImageOps.fit(rgb, (size, size), Image.Resampling.BILINEAR))
-
-
-def _as_rgb(image: Image.Image) -> Image.Image:
-    """The image in RGB, with transparent pixels on white. Raises: ValueError: if the range of its pixels is unknown."""
-    if image.mode[0] in "IF":  # it has more than 8 bits of grey, and Pillow's own conversion would clip them at 255
-        grey = np.asarray(image)
-        if image.mode == "F" or grey.min() < 0 or grey.max() > 65535:
-            raise ValueError("its pixels are 32-bit numbers of unknown range; save it with 8 or 16 bits")
-        image = Image.fromarray((grey / 257).round().astype(np.uint8))
-    if image.mode in ("1", "L", "RGB") and "transparency" not in image.info:
-        return image.convert("RGB")  # nothing is transparent, and this takes a quarter of the memory
-    rgba = image.convert("RGBA")
-    return Image.alpha_composite(Image.new("RGBA", rgba.size, "white"), rgba).convert("RGB")

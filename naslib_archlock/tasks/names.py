@@ -5,9 +5,11 @@ from __future__ import annotations
 import os.path
 import re
 import unicodedata
-from collections.abc import Collection, Iterable, Iterator
+import warnings
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from functools import lru_cache
 
+from ..errors import ConfigError
 from ..spaces.known import SPACES
 
 SPLITS = ("train", "val", "test")
@@ -45,6 +47,15 @@ def is_image_folder(task: str) -> bool:
     It does if ``task`` is a path, or the name of a folder in the working directory and of no benchmark's task.
     """
     return os.sep in task or "/" in task or (task not in _KNOWN and task != "" and os.path.isdir(task))
+
+
+def warn_of_folder(task: str) -> None:
+    """Warn if a name that means a benchmark's task is that of a folder in the working directory, too."""
+    if not is_image_folder(task) and os.path.isdir(task):
+        warnings.warn(
+            f"{task} means the task of a benchmark here, not the folder of that name; write ./{task} for the folder",
+            stacklevel=1,  # the same place from wherever it is called, so that it is said once
+        )
 
 
 def whole_task(name: str) -> str:
@@ -113,3 +124,21 @@ class HiddenTasks(Collection[str]):
 
     def __len__(self) -> int:
         return len(self._names)
+
+
+def check_names(tasks: Sequence[str]) -> None:
+    """Check that no two tasks go by one name, under which their results and files would be one, too.
+
+    Args:
+        tasks: names of tasks, and paths of folders.
+    Raises:
+        ConfigError: if two do.
+    """
+    first: dict[str, str] = {}
+    for task in tasks:
+        key = task_key(task_name(task))
+        if key in first:
+            raise ConfigError(
+                f"{first[key]} and {task} go by the same name, {task_name(task)}; leave one out, or rename a folder"
+            )
+        first[key] = task

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os.path
 from pathlib import Path
 
-from .digits_tasks import digits_task
+from ..errors import UnknownNameError
+from .digits_tasks import DIGITS_TASKS, digits_task
 from .image_folder import read_image_folder
 from .labelled_images import LabelledImages
-from .names import is_image_folder
+from .names import is_image_folder, warn_of_folder
 
 
 def read_task(task: str, size: int, max_images: int, seed: int, skip_unreadable: bool) -> LabelledImages:
@@ -24,8 +26,14 @@ def read_task(task: str, size: int, max_images: int, seed: int, skip_unreadable:
     Raises:
         ImageError: if the folder or an image in it cannot be read.
         ConfigError: if ``size`` or ``max_images`` is impossible.
-        UnknownNameError: if no digits task has this name.
+        UnknownNameError: if no digits task has this name, also where a folder and a task elsewhere have it.
     """
     if is_image_folder(task):
         return read_image_folder(Path(task), size, max_images, seed, skip_unreadable)
+    if task not in DIGITS_TASKS and os.path.isdir(task):
+        raise UnknownNameError(
+            f"{task} means a benchmark's task whose images do not come with it; write ./{task} for the folder of that "
+            "name"
+        )
+    warn_of_folder(task)
     return digits_task(task)["train"]

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from naslib_archlock.audit import audit_run
-from naslib_archlock.audit.audit_images import splits_of
+from naslib_archlock.audit.audit_images import notes_on_noise, splits_of
 from naslib_archlock.audit.audit_run import run_audit
 from naslib_archlock.compute.parts import LocalProcesses
 from naslib_archlock.config.load import load_config
@@ -120,3 +120,11 @@ def test_folders_of_images_are_audited(tmp_path, digit_images):
 def test_impossible_settings_are_refused(key, value, message):
     with pytest.raises(ConfigError, match=message):
         quick(key, value)
+
+
+def test_what_target_images_cannot_show_is_said():
+    config = quick("audit.fractions", "1,100")
+    notes = notes_on_noise(config, ["jigsaw"])
+    assert "jigsaw has 397 test images" in notes[0]
+    assert "24 classes of jigsaw are 1% (10 images) of its 1000 training images" in notes[1]
+    assert len(notes_on_noise(quick("audit.fractions", "100"), ["jigsaw", "noise"])) == 2

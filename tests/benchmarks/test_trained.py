@@ -83,6 +83,7 @@ def test_too_few_images_to_test_on(tmp_path):
     for name in ("a", "b"):
         (tmp_path / "few" / name).mkdir(parents=True)
         for i in range(2):
-            Image.new("L", (12, 12), 100 * i).save(tmp_path / "few" / name / f"{i}.png")
+            image = np.random.default_rng([ord(name), i]).integers(256, size=(12, 12), dtype=np.uint8)
+            Image.fromarray(image).save(tmp_path / "few" / name / f"{i}.png")
     with pytest.raises(ImageError, match="too few images to train, validate and test on"):
         benchmark_of(tmp_path / "few").accuracy(CELL, task=str(tmp_path / "few"), split="val")

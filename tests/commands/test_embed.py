@@ -24,7 +24,7 @@ def test_there_is_a_file_of_each_task_in_the_size_that_rankers_take(run, digit_i
     folders = [digit_images[name] for name in ("low", "high")]
     code, out, prose = run("embed", "--out", tmp_path / "new" / "e", "--json", *FEW, *folders)
     assert code == 0
-    assert sorted(os.listdir(tmp_path / "new" / "e")) == ["high.npy", "low.npy"]
+    assert sorted(os.listdir(tmp_path / "new" / "e")) == ["high.npy", "high.npy.json", "low.npy", "low.npy.json"]
     about = json.loads(out)
     assert (about["out"], about["tasks"]) == (str(tmp_path / "new" / "e"), ["low", "high"])
     assert list(about["seconds"]) == about["tasks"]

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from naslib_archlock.compute.intervals import half_width
+from naslib_archlock.compute.intervals import accuracy_interval, difference_interval, half_width
 
 
 @pytest.mark.parametrize("n", [2, 3, 10, 100])
@@ -31,3 +31,17 @@ def test_equal_values_have_no_width():
 @pytest.mark.parametrize("values", [[], [4.0], [1.0, float("nan")]])
 def test_too_little_to_say(values):
     assert math.isnan(half_width(values))
+
+
+@pytest.mark.parametrize(("hits", "n"), [(0, 10), (34, 48), (10, 10), (500, 1000)])
+def test_an_accuracy_has_the_interval_of_wilson(hits, n):
+    wanted = stats.binomtest(hits, n).proportion_ci(method="wilson")
+    assert accuracy_interval(100 * hits / n, n) == pytest.approx((100 * wanted.low, 100 * wanted.high), abs=1e-9)
+
+
+def test_a_difference_by_newcombe():
+    """His table of examples (1998, table II, method 10): 56/70 against 48/80."""
+    a, b = 5600 / 70, 4800 / 80
+    low, high = difference_interval(a, b, accuracy_interval(a, 70), accuracy_interval(b, 80))
+    assert (low, high) == pytest.approx((5.24, 33.39), abs=0.01)
+    assert difference_interval(b, a, accuracy_interval(b, 80), accuracy_interval(a, 70)) == pytest.approx((-high, -low))

@@ -5,7 +5,7 @@ from math import inf, nan
 
 import pytest
 
-from naslib_archlock.config.keys import Key, Role, check_values, key, keys_of, names_with, split_list
+from naslib_archlock.config.keys import Key, Role, check_values, join_list, key, keys_of, names_with, split_list
 from naslib_archlock.errors import ConfigError, UnknownNameError
 
 
@@ -66,3 +66,10 @@ def test_a_section_may_say_its_ranges_in_its_own_words():
 def test_lists_have_commas():
     assert split_list(" a, b ,,c d,") == ("a", "b", "c d")
     assert split_list("") == split_list(" , ") == ()
+
+
+@pytest.mark.parametrize(
+    "parts", [(), ("a",), ("./cats, dogs",), ("a", "b, c", 'd "e" f'), ('"', ",", "x"), ("with space", "é")]
+)
+def test_names_with_commas_survive_a_list(parts):
+    assert split_list(join_list(parts)) == parts

@@ -384,3 +384,16 @@ def test_shipped_configs_hold_the_measured_defaults(path):
     section = load_config(path).archlock
     changed = {f.name for f in fields(section) if getattr(section, f.name) != getattr(ArchLockSection(), f.name)}
     assert not changed
+
+
+def test_a_list_may_hold_names_with_commas(tmp_path):
+    path = tmp_path / "c.yaml"
+    path.write_text("archlock: {scheme: tk, target: ['./cats, dogs', ./birds]}\n", encoding="utf-8")
+    for config in (
+        load_config(path),
+        load_config(None, ["archlock.target", "['./cats, dogs', './birds']"]),
+        config_from({"archlock.target": ["./cats, dogs", "./birds"]}),
+    ):
+        assert config.archlock.targets == ("./cats, dogs", "./birds")
+    path.write_text(load_config(path).to_yaml(), encoding="utf-8")
+    assert load_config(path).archlock.targets == ("./cats, dogs", "./birds")

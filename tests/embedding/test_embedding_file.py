@@ -3,8 +3,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from naslib_archlock.embedding.embedding_file import read_embedding
-from naslib_archlock.errors import EmbeddingError
+from naslib_archlock.embedding.embedding_file import read_embedding, read_with_note, write_embeddings
+from naslib_archlock.errors import EmbeddingError, OutputError
 
 
 class Bomb:
@@ -87,3 +87,48 @@ def test_pickled_objects_are_not_executed(tmp_path):
     np.save(tmp_path / "e.npy", np.array([Bomb()], dtype=object), allow_pickle=True)
     with pytest.raises(EmbeddingError):
         read_embedding(str(tmp_path / "e.npy"), "normal")
+
+
+# -- the note on how a vector was made ---------------------------------------------------------------------------------
+
+MADE_BY = {"method": "montecarlo", "probe": "digits:0"}
+VECTORS = {"a": np.array([1.0, 2.0]), "b": np.array([3.0, -1.0])}
+
+
+def test_a_note_says_how_vectors_were_made(tmp_path):
+    write_embeddings(tmp_path, VECTORS, MADE_BY, overwrite=False)
+    for task, vector in VECTORS.items():
+        found, made_by = read_with_note(f"{tmp_path}/{{task}}.npy", task)
+        assert (found.tolist(), made_by) == (vector.tolist(), MADE_BY)
+    np.save(tmp_path / "own.npy", [1.0, 2.0])
+    assert read_with_note(f"{tmp_path}/{{task}}.npy", "own")[1] == {}
+
+
+def test_another_embedding_is_replaced_only_if_that_is_asked_for(tmp_path):
+    write_embeddings(tmp_path, VECTORS, MADE_BY, overwrite=False)
+    before = {path: path.read_bytes() for path in tmp_path.iterdir()}
+    write_embeddings(tmp_path, VECTORS, MADE_BY, overwrite=False)  # the same again
+    other = {"c": np.ones(2), "a": np.array([1.0, 3.0])}
+    with pytest.raises(OutputError, match=r"a\.npy exists, .*--overwrite"):
+        write_embeddings(tmp_path, other, MADE_BY, overwrite=False)
+    assert {path: path.read_bytes() for path in tmp_path.iterdir()} == before
+    write_embeddings(tmp_path, other, {"method": "variational"}, overwrite=True)
+    assert read_with_note(str(tmp_path / "a.npy"), "a")[1] == {"method": "variational"}
+    (tmp_path / "d.npy").mkdir()
+    with pytest.raises(OutputError):
+        write_embeddings(tmp_path, {"d": np.ones(2)}, MADE_BY, overwrite=False)
+
+
+@pytest.mark.parametrize("damage", ["another vector", "damaged", "a folder"])
+def test_a_note_of_another_vector_or_a_damaged_one_is_refused(tmp_path, damage):
+    write_embeddings(tmp_path, VECTORS, MADE_BY, overwrite=False)
+    note = tmp_path / "a.npy.json"
+    if damage == "another vector":
+        np.save(tmp_path / "a.npy", [5.0, 6.0])
+    elif damage == "damaged":
+        note.write_bytes(note.read_bytes().replace(b"montecarlo", b"variational"))
+    else:
+        note.unlink()
+        note.mkdir()
+    with pytest.raises(EmbeddingError, match=r"the note .*a\.npy\.json cannot be used .*'archlock embed'"):
+        read_embedding(str(tmp_path / "a.npy"), "a")

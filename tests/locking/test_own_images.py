@@ -38,11 +38,10 @@ def result_of(capsys: pytest.CaptureFixture[str]) -> dict:
 
 def test_a_lock_for_own_images_without_a_table(digit_images, tmp_path, capsys):
     assert main(search(tmp_path, digit_images["low"])) == 0
-    out = capsys.readouterr().out
-    assert "No table holds accuracies of these images, and no network was trained: --train-top 10" in " ".join(
-        out.split()
-    )
-    result = json.loads(out.splitlines()[-1])
+    out, prose = capsys.readouterr()
+    said = "No table holds accuracies of these images, and no network was trained: --train-top 10"
+    assert said in " ".join(prose.split())
+    result = json.loads(out)
     assert result["source"] == "low"
     assert (result["source_val"], result["source_queries"], result["targets"]) == (None, 0, {})
     assert result["s"]["source_position"] == 1
@@ -68,6 +67,13 @@ def test_candidates_are_trained_on_the_source_and_the_result_is_measured(digit_i
     assert 20 < result["source_val"] <= 100
     assert set(result["targets"]) == {"high"}
     assert 0 <= result["targets"]["high"] <= 100
+    for of_one in (result, result["s"]):
+        for figure in ("source_val", "source_test"):
+            low, high = of_one["intervals"][figure]
+            assert low <= of_one[figure] <= high
+        assert set(of_one["intervals"]["targets"]) == {"high"}
+    assert result["s"]["source_val"] >= result["source_val"]  # S chooses among all networks that were trained
+    assert any("validation images, so one image is" in note for note in result["notes"])
 
 
 def test_trained_candidates_may_teach_a_bayesian_search(digit_images, tmp_path, capsys):
@@ -119,6 +125,14 @@ def test_a_known_target_is_read(digit_images, tmp_path):
         one.step()
         histories.append(one.history)
     assert histories[0] != histories[1]
+
+
+def test_a_known_target_of_the_same_images_is_said(digit_images, tmp_path):
+    shutil.copytree(digit_images["low"], tmp_path / "again")
+    more = ["archlock.scheme", "tk", "archlock.target", str(tmp_path / "again")]
+    config = load_config(None, search(tmp_path, digit_images["low"], *more)[2:])
+    with pytest.warns(UserWarning, match="the source low and the target again are the same"):
+        prepare(config, open_benchmark(config))
 
 
 # -- bad input: exit code 2, one line that says what to do, and nothing written ----------------------------------------

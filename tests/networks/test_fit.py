@@ -1,10 +1,12 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
 
-from naslib_archlock.networks.fit import FitSettings, fit, fit_and_score, per_copy, scores
+from naslib_archlock.networks.fit import FitSettings, fit, fit_and_score, per_copy, scores, until_learnt
 from naslib_archlock.tasks.digits_tasks import digits_task
 from naslib_archlock.tasks.labelled_images import LabelledImages
 
@@ -74,3 +76,14 @@ def test_fewer_images_than_a_batch_are_one_batch():
 def test_outputs_are_cut_into_copies():
     outputs = torch.arange(12).view(2, 6)
     assert [part.tolist() for part in per_copy(outputs, 3)] == [[[0, 1], [6, 7]], [[2, 3], [8, 9]], [[4, 5], [10, 11]]]
+
+
+def test_steps_are_doubled_until_the_task_is_learnt():
+    easy, settings = few("digit", 40), FitSettings(epochs=1, batch_size=20, min_steps=4)
+    assert settings.n_steps(40) == 4
+    enough = until_learnt(easy, settings, seed=0)
+    assert enough.min_steps in (8, 16, 32, 64, 128, 256)
+    assert scores(fit((3,) * 6, easy, enough, [0]), easy)[0] >= 90
+    halved = replace(enough, min_steps=enough.min_steps // 2)
+    assert scores(fit((3,) * 6, easy, halved, [0]), easy)[0] < 90
+    assert until_learnt(easy, replace(settings, min_steps=0), seed=0) == replace(settings, min_steps=0)

@@ -54,3 +54,20 @@ def test_a_summary_without_timings_and_look_ups():
 @pytest.mark.parametrize("word", ["trained from scratch", "transfer"])
 def test_the_limit_names_what_is_not_measured(word):
     assert word in FROM_SCRATCH
+
+
+def test_figures_of_few_images_carry_intervals():
+    def with_intervals(result):
+        figures = {"source_val": [80.0, 95.0], "source_test": [79.0, 94.0]}
+        return {
+            **result,
+            "targets": {"cifar100": 60.0},
+            "intervals": {**figures, "targets": {"cifar100": [50.0, 69.0]}},
+        }
+
+    text = summary({**with_intervals(RESULT), "s": with_intervals(RESULT["s"])}, NASBENCH201, FROM_SCRATCH)
+    assert "90.50 [80.0, 95.0]" in text
+    assert "60.00 [50.0, 69.0]" in text
+    assert "difference" in text
+    assert "95% intervals" in text
+    assert all(len(line) <= 100 for line in text.splitlines())

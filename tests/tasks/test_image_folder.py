@@ -12,36 +12,23 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from pictures import SIZE, grey, make, save
 from PIL import Image
 from sklearn.datasets import load_digits
 
 from naslib_archlock.errors import ConfigError, ImageError
-from naslib_archlock.tasks.image_folder import FRACTIONS, SUFFIXES, class_subset, read_image_folder, stratified_split
+from naslib_archlock.tasks.folder_layout import SUFFIXES
+from naslib_archlock.tasks.image_folder import (
+    FEWEST,
+    FRACTIONS,
+    class_subset,
+    read_image_folder,
+    split_for_training,
+    stratified_split,
+)
 from naslib_archlock.tasks.labelled_images import LabelledImages
 
 DIGITS = load_digits()
-SIZE = 8
-
-
-def save(path, pixels, **options):
-    """Write an array, or a Pillow image, as an image file."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    image = pixels if isinstance(pixels, Image.Image) else Image.fromarray(np.asarray(pixels))
-    image.save(path, **options)
-    return path
-
-
-def grey(value, size=SIZE):
-    return np.full((size, size), value, dtype=np.uint8)
-
-
-def make(folder, n_of_class, suffix=".png"):
-    """A folder with given numbers of grey images per class; the k-th image of class c has brightness ``20 c + k``."""
-    for c, (name, n) in enumerate(n_of_class.items()):
-        (folder / name).mkdir(parents=True, exist_ok=True)
-        for k in range(n):
-            save(folder / name / f"{k:02}{suffix}", grey(20 * c + k))
-    return folder
 
 
 def levels(data):
@@ -85,7 +72,7 @@ def test_every_suffix_in_either_case(tmp_path, suffix):
     if suffix == ".webp":
         pytest.importorskip("PIL._webp")
     data = read_image_folder(make(tmp_path / "f", {"a": 2, "b": 2}, suffix), SIZE)
-    np.testing.assert_allclose(data.images.mean(dim=(1, 2, 3)) * 255, [0, 1, 20, 21], atol=1)
+    np.testing.assert_allclose(data.images[:, :, :4, :4].mean(dim=(1, 2, 3)) * 255, [0, 1, 20, 21], atol=1.5)
     assert data.targets.tolist() == [0, 0, 1, 1]
 
 
@@ -104,7 +91,7 @@ def test_order_of_creation_does_not_count(tmp_path):
     for order in (range(24), np.random.default_rng(0).permutation(24)):
         folder = tmp_path / str(len(made)) / "f"
         for k in order:
-            save(folder / "cab"[k % 3] / f"{k}.png", grey(10 * k))
+            save(folder / "cab"[k % 3] / f"{k}.png", np.add.outer(np.arange(SIZE), np.full(SIZE, 5 * k)).astype("u1"))
         made.append(read_image_folder(folder, SIZE, max_images=12, seed=1))
     assert torch.equal(made[0].images, made[1].images)
     assert torch.equal(made[0].targets, made[1].targets)
@@ -355,12 +342,12 @@ def test_sub_folders_without_images(tmp_path):
     for name in "ab":
         (tmp_path / name).mkdir()
     (tmp_path / "a" / "x.txt").touch()
-    with pytest.raises(ImageError, match=r"hold no images that can be read; .*\.png, \.jpg"):
+    with pytest.raises(ImageError, match=r"hold no images that can be read; .*\.jpg, \.jpeg"):
         read_image_folder(tmp_path, SIZE)
 
 
 def test_a_single_class(tmp_path):
-    with pytest.raises(ImageError, match="only one class, 'cats'; a task needs at least two"):
+    with pytest.raises(ImageError, match="only one class, 'cats'; a task needs at least two: if that.*name it"):
         read_image_folder(make(tmp_path / "f", {"cats": 3, ".hidden": 3}), SIZE)
 
 
@@ -377,13 +364,23 @@ def test_of_many_only_the_first_are_named(tmp_path):
         read_image_folder(make(tmp_path / "f", {**dict.fromkeys("01234567", 1), "x": 2}), SIZE)
 
 
-def test_splits_are_no_classes(tmp_path):
-    for part in ("train", "Val"):
-        make(tmp_path / "f" / part, {"a": 2, "b": 2})
-    with pytest.raises(ImageError, match=r"splits \(Val, train\), not classes.*such as .*Val$"):
-        read_image_folder(tmp_path / "f", SIZE)
-    make(tmp_path / "f", {"bus": 2})
-    assert read_image_folder(tmp_path / "f", SIZE).n_classes == 3  # a folder of other vehicles
+def test_duplicates_are_reported(tmp_path):
+    folder = make(tmp_path / "f", {"a": 3, "b": 3})
+    (folder / "b" / "copy.png").write_bytes((folder / "a" / "01.png").read_bytes())
+    Image.open(folder / "a" / "01.png").save(folder / "a" / "again.bmp")  # other bytes, the same pixels
+    with pytest.warns(UserWarning, match="2 images of .* duplicates.*: a/again.bmp of a/01.png, b/copy.png of a/01"):
+        read_image_folder(folder, SIZE)
+
+
+def test_a_task_of_which_every_image_is_of_one_colour_is_refused(tmp_path):
+    for case, levels in (("black", [0, 0, 0, 0]), ("one colour each", [0, 50, 100, 150])):
+        for k, level in enumerate(levels):
+            save(tmp_path / case / "ab"[k % 2] / f"{k}.png", grey(level))
+        with pytest.raises(ImageError, match="every image of .* is of one colour at 8 pixels a side"):
+            read_image_folder(tmp_path / case, SIZE)
+    save(tmp_path / "black" / "a" / "x.png", np.arange(64, dtype=np.uint8).reshape(8, 8))
+    with pytest.warns(UserWarning, match="duplicates"):
+        assert len(read_image_folder(tmp_path / "black", SIZE)) == 5
 
 
 @pytest.mark.parametrize("closed", ["f/b", "f/b/deep", "f"])
@@ -652,3 +649,13 @@ def test_a_name_that_cannot_be_printed_is_refused(tmp_path, name):
 def test_an_impossible_size_is_refused(tmp_path):
     with pytest.raises(ConfigError, match=r"size=100000 must lie in \[1, 4096\]"):
         read_image_folder(make(tmp_path / "f", {"a": 2, "b": 2}), 100_000)
+
+
+def test_too_few_images_to_measure_anything_are_refused():
+    for n, is_enough in ((2, False), (20, False), (25, True)):
+        data = task(n, n)
+        if is_enough:
+            assert min(len(part) for part in split_for_training(data, 0).values()) >= FEWEST
+        else:
+            with pytest.raises(ImageError, match="too few images to train, validate and test on: .* give 50 or more"):
+                split_for_training(data, 0)

@@ -4,15 +4,18 @@ import os
 
 import pytest
 
+from naslib_archlock.errors import ConfigError
 from naslib_archlock.spaces.known import SPACES
 from naslib_archlock.tasks.names import (
     SUBSET_MARK,
     HiddenTasks,
+    check_names,
     is_image_folder,
     is_published,
     same_task,
     task_key,
     task_name,
+    warn_of_folder,
     whole_task,
 )
 
@@ -119,3 +122,22 @@ def test_the_source_is_not_hidden_by_another_sample_of_the_same_images():
     hidden = HiddenTasks(["cars~0-3"], source="Cars~1-2")
     assert "cars~1-2" not in hidden
     assert "cars" in hidden and "cars~0-3" in hidden and "cars~4-5" in hidden
+
+
+def test_a_folder_that_a_benchmarks_task_hides_is_said(here):
+    for task in ("noise", "cifar10"):
+        warn_of_folder(task)  # no folder, no warning
+        (here / task).mkdir()
+        with pytest.warns(UserWarning, match=f"{task} means the task of a benchmark.*write ./{task} for the folder"):
+            warn_of_folder(task)
+        warn_of_folder(f"./{task}")
+
+
+def test_two_tasks_of_one_name_are_refused(here):
+    for folder in ("flowers/train", "cars/train", "noise"):
+        (here / folder).mkdir(parents=True)
+    (here / "link").symlink_to(here / "flowers", target_is_directory=True)
+    check_names(["flowers/train", "digit", "noise"])
+    for pair in (("flowers/train", "cars/train"), ("noise", "./noise"), ("flowers", "./link"), ("cars", "cars/")):
+        with pytest.raises(ConfigError, match=f"^{pair[0]} and {pair[1]} go by the same name"):
+            check_names(pair)

@@ -63,3 +63,15 @@ def test_what_is_no_task_is_refused(tmp_path, monkeypatch):
         read_task("./digits", 8, 0, 0, False)
     with pytest.raises(ConfigError, match="size=0"):
         read_task("./digits", 0, 0, 0, False)
+
+
+def test_a_folder_named_like_a_task(folder, monkeypatch):
+    monkeypatch.chdir(folder.parent)
+    folder.rename("noise")
+    with pytest.warns(UserWarning, match="write ./noise for the folder"):
+        assert len(read_task("noise", 8, 0, 0, False)) == 1000
+    assert len(read_task("./noise", 8, 0, 0, False)) == 20
+    (folder.parent / "noise").rename("cifar10")
+    with pytest.raises(UnknownNameError, match="write ./cifar10 for the folder"):
+        read_task("cifar10", 8, 0, 0, False)
+    assert len(read_task("./cifar10", 8, 0, 0, False)) == 20
