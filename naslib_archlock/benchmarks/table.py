@@ -65,9 +65,8 @@ class TableBenchmark(Benchmark):
             notes: Caveats that are printed with its figures.
 
         Raises:
-            TableError: If an architecture is missing or occurs twice, a column does not hold the metric of its task
-                (``spaces.metrics``), ``val`` or ``test`` is missing for a task or a pair, a pair names a task that the
-                table lacks, or two names are of one task.
+            TableError: If an architecture is missing or occurs twice, a figure is not finite, ``val`` or ``test`` is
+                missing for a task or a pair, a pair names a task that the table lacks, or two names are of one task.
         """
         self.space = space
         self._notes = notes
@@ -101,9 +100,9 @@ class TableBenchmark(Benchmark):
                 if f"{name}/{split}" not in columns:
                     raise TableError(f"{where}: task {name} needs a column {name}/{split}")
         for name, values in columns.items():
-            task = name.rpartition("/")[0].rpartition(FINE_TUNED)[2]
-            if fault := fault_in_column(space, task, cells, values):
-                raise TableError(f"{where}: column {name} {fault}")
+            bad = np.flatnonzero(~np.isfinite(values))
+            if len(bad):
+                raise TableError(f"{where}: column {name} is not a number for {_text(space, cells[bad[0]])}")
 
     def _pairs(self, names: Sequence[str], where: str) -> dict[str, tuple[str, ...]]:
         """Task -> the sources of its fine-tuned networks.
@@ -184,7 +183,13 @@ def read_table(path: Path, space: SearchSpace) -> TableBenchmark:
     names = kept.value("columns", lambda: list(parse()[1]))
     rows = kept.array("rows", lambda: _to_rows(space, *parse()))
     columns = {name: rows["values"][:, i] for i, name in enumerate(names)}
-    return TableBenchmark(space, space.at(rows["cell"]), columns, _where(path), _notes(path.parent / NOTE))
+    cells = space.at(rows["cell"])
+    benchmark = TableBenchmark(space, cells, columns, _where(path), _notes(path.parent / NOTE))
+    for name, values in columns.items():
+        task = name.rpartition("/")[0].rpartition(FINE_TUNED)[2]
+        if fault := fault_in_column(space, task, cells, values):
+            raise TableError(f"{_where(path)}: column {name} {fault}")
+    return benchmark
 
 
 def _notes(path: Path) -> tuple[str, ...]:

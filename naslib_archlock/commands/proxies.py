@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +22,8 @@ from .options import (
 )
 
 if TYPE_CHECKING:
+    from ..compute.parts import Workers
+    from ..spaces.space import SearchSpace
     from ..tasks.labelled_images import LabelledImages
 
 
@@ -56,21 +58,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> Mapping[str, Any]:
     """Write ``zc_<space>.json``, the scores of sampled cells on every task, and ``TASK.npy``, the embeddings."""
-    from ..store.locks import alone_in
-
-    with alone_in(args.out):
-        return _score(args)
-
-
-def _score(args: argparse.Namespace) -> Mapping[str, Any]:
-    from ..compute.seeding import stream
-    from ..embedding.embedding_file import write_embeddings
-    from ..embedding.task2vec import Task2VecSettings, cached_task2vec, made_by, ranker_input
-    from ..plugin.score_tasks import score_tasks
     from ..proxies.votes import parse_proxies
-    from ..proxies.zero_cost import PROXIES, encode_zero_cost, zero_cost_file_name
+    from ..proxies.zero_cost import PROXIES, zero_cost_file_name
     from ..spaces.known import get_space
-    from ..store.files import check_free, remove_folder, write_new
+    from ..store.files import check_free
+    from ..store.locks import alone_in
 
     space = get_space(args.space)
     proxies = tuple(parse_proxies(args.proxies)) if args.proxies else PROXIES
@@ -80,6 +72,31 @@ def _score(args: argparse.Namespace) -> Mapping[str, Any]:
     if args.image_size % 4:
         raise ConfigError(f"--image-size {args.image_size} must be a multiple of 4: NASLib's networks halve it twice")
     workers = workers_of(args, default_jobs=2)
+    with alone_in(args.out):
+        return _score(args, space, proxies, table, parts, workers)
+
+
+def _score(
+    args: argparse.Namespace,
+    space: SearchSpace,
+    proxies: Sequence[str],
+    table: Path,
+    parts: Path,
+    workers: Workers,
+) -> Mapping[str, Any]:
+    """Write the embeddings and the scores.
+
+    Args:
+        table: the file of the scores.
+        parts: the folder of the scores that are made so far.
+    """
+    from ..compute.seeding import stream
+    from ..embedding.embedding_file import write_embeddings
+    from ..embedding.task2vec import Task2VecSettings, cached_task2vec, made_by, ranker_input
+    from ..plugin.score_tasks import score_tasks
+    from ..proxies.zero_cost import encode_zero_cost
+    from ..store.files import remove_folder, write_new
+
     cells = space.sample(args.cells, stream(args.seed, "cells"))
     tasks = sampled_tasks(args)
     print(f"{len(tasks)} tasks x {len(cells)} cells x {len(proxies)} proxies, {workers}")

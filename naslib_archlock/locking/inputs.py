@@ -11,9 +11,10 @@ from ..config.sections import Config
 from ..errors import ArchLockError
 from ..store.cache import content_hash
 from ..store.digests import digest
+from ..strategies.strategy import EXPECTED
 from ..tasks.names import is_image_folder, task_name
 from .knowledge import zero_cost_files
-from .prepare import report_targets
+from .prepare import report_targets, strategy_of
 from .schemes import get_scheme
 
 
@@ -30,7 +31,9 @@ def input_digests(config: Config, benchmark: Benchmark) -> dict[str, str]:
     """
     targets = report_targets(config, benchmark.tasks)
     view = get_scheme(config.archlock.scheme).view(benchmark, config.dataset, targets, config)
-    tasks = [config.dataset, *view.further_tasks]
+    tasks = [config.dataset]
+    if strategy_of(config, benchmark).fitness == EXPECTED:
+        tasks += view.further_tasks  # the target model learns from their accuracies; a ranker knows none
     if not benchmark.is_tabular:  # the images of a target that is not hidden are embedded
         tasks += [task for task in targets if task_name(task) not in view.hidden]
     of_tasks = {f"task {task_name(task)}": benchmark.digest(task, "val") for task in tasks}

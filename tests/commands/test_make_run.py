@@ -193,10 +193,10 @@ def interrupted_at(step: int, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def _stopping(original: Callable[[Search], None], step: int) -> Callable[[Search], None]:
-    def stop(search):
+    def stop(search, *args):
         if len(search.history) == step:
             raise KeyboardInterrupt
-        original(search)
+        original(search, *args)
 
     return stop
 

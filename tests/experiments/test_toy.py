@@ -46,7 +46,7 @@ def test_there_are_locks_to_be_found(toy_tables):
     )
     within = source >= 0.98 * source.max()
     assert within.sum() > 1
-    assert np.ptp(target[within]) > 1
+    assert np.ptp(target[within]) > 0.05  # of SSIM
 
 
 def test_a_folder_that_cannot_be_written_is_refused(tmp_path):

@@ -361,7 +361,7 @@ def test_another_structure_in_naslibs_file(spoil, figures, own_cache):
     refused(own_cache, "is not whole")
 
 
-@pytest.mark.parametrize("spoil", [lambda accuracy: accuracy / 100, lambda accuracy: 100 - accuracy])
+@pytest.mark.parametrize("spoil", [lambda accuracy: -accuracy, lambda accuracy: 100 - accuracy])
 def test_another_metric_in_naslibs_file(spoil, figures, own_cache):
     for entry in figures["nb201_data"].values():
         entry["cifar100"]["eval_acc1es"] = [spoil(entry["cifar100"]["eval_acc1es"][0])]

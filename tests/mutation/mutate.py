@@ -37,7 +37,7 @@ TESTS = {
     "strategies.rank_fitness": ["strategies/test_rank_fitness.py"],
     "benchmarks.lock_score": ["benchmarks/test_lock_score.py"],
     "benchmarks.source_oracle": ["benchmarks/test_source_oracle.py"],
-    "strategies.base": ["strategies/test_ask_and_tell.py", "strategies/test_bayesian.py"],
+    "strategies.base": ["strategies/test_base.py", "strategies/test_bayesian.py"],
     "strategies.bayesian": ["strategies/test_bayesian.py"],
     "strategies.rank_search": ["strategies/test_rank_search.py"],
     "locking.knowledge": ["locking/test_knowledge.py", "locking/test_prepare.py"],
