@@ -51,7 +51,7 @@ test-newcomer: $(VENV)/dev
 	$(PYTEST) $(QUICK) --newcomer $(PYTEST_ARGS)
 
 # The tests that need no torch, on the other Pythons of this machine among those that constraints/ pins (noxfile.py).
-OTHERS = $(filter-out $(VERSION:py%=%),$(patsubst constraints/py%.txt,%,$(wildcard constraints/py3.*.txt)))
+OTHERS ?= $(filter-out $(VERSION:py%=%),$(patsubst constraints/py%.txt,%,$(wildcard constraints/py3.*.txt)))
 
 core: $(VENV)/dev
 	@mkdir -p build && rm -f build/core-tests-*.txt

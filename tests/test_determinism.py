@@ -67,6 +67,7 @@ def test_searches_decide_the_same_on_every_version(make):
     assert_as_expected(make, CORE)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("torch")
 def test_what_is_computed_with_torch_has_the_same_bytes_in_every_process(make):
     assert_same_bytes(make, WITH_TORCH)

@@ -92,6 +92,7 @@ def test_the_markdown_page_shows_what_is_beside_it(folder):
     assert yaml.safe_load(definition) == yaml.safe_load((folder / "study.yaml").read_text(encoding="utf-8"))
 
 
+@pytest.mark.slow
 def test_the_same_results_have_the_same_report(folder, made, tmp_path):
     shutil.copytree(made, tmp_path / "again")
     assert main(["report", str(folder)]) == main(["report", str(tmp_path / "again")]) == 0

@@ -82,6 +82,7 @@ def test_naslibs_own_optimizers_still_run(launch, shipped_config, tmp_path):
     assert len(errors[1]["valid_acc"]) == 3
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("space", "task"), [("nasbench201", "cifar10"), ("transbench101_micro", "class_scene")])
 def test_the_predictor(space, task, launch, tmp_path):
     config = yaml.safe_load((runner("predictors").parent / "predictor_config.yaml").read_text())

@@ -154,6 +154,7 @@ def test_an_ensemble_has_members_that_differ():
     assert len({tuple(row) for row in predicted.tolist()}) == 3
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["Bananas", "Npenas"])
 def test_in_naslibs_predictor_based_optimizers(name, naslib_config, dataset_apis):
     import naslib.optimizers

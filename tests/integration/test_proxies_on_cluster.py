@@ -18,6 +18,7 @@ pytest.importorskip("distributed", reason="distributed is not installed (the ext
 OPTIONS = ["--cells", "4", "--proxies", "nwot,zen", "--image-size", "8", "--batch-size", "8", "--subsets", "1"]
 
 
+@pytest.mark.slow
 def test_the_table_is_that_of_this_machine_though_a_worker_is_killed(
     digit_images, tmp_path, child_environment, monkeypatch, capsys
 ):

@@ -232,6 +232,7 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, bytes]:
     return folder, encode_zero_cost(score_in_small_parts(folder, jobs=1), compressed=True)
 
 
+@pytest.mark.slow
 def test_a_killed_run_is_continued_to_the_same_bytes(tmp_path, whole, child_environment):
     """Two processes begin the run and one ends it; the result is the same as from one process without interruption."""
     code = f"""
