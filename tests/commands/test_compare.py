@@ -237,7 +237,7 @@ def test_two_at_once_and_kill(started, compare, study, tmp_path):
     start = time.monotonic()
     code, out, err = compare(study, "--out", tmp_path / "out")
     assert (code, out) == (2, "")
-    assert f"another 'archlock compare' is at work in {tmp_path / 'out'}" in err
+    assert f"is at work on {tmp_path / 'out'}; wait for its end" in err
     assert time.monotonic() - start < 5
     assert child.poll() is None
 
