@@ -15,7 +15,7 @@ REPO = Path(__file__).resolve().parents[1]
 # Other settings of the same commands, so that they take seconds. The last value of an option or a key counts.
 SHORTER = {
     "search": "archlock.image_size 12 search.epochs 20",
-    "audit": "--jobs 1 archlock.image_size 12 audit.epochs 1 audit.seeds 1 audit.fractions 100 audit.learning_rates 0.03",
+    "audit": "--jobs 1 archlock.image_size 12 audit.epochs 1 audit.seeds 1 audit.fractions 100",
     "train-ranker": "archlock.hidden 16",
     "proxies": "--cells 30 --proxies nwot,params --image-size 8 --batch-size 4 --subsets 1 --jobs 1",
     "embed": "",
