@@ -18,6 +18,7 @@ MODULES = sorted(
 )
 
 
+@pytest.mark.usefixtures("torch")
 def test_every_script_imports_only_the_package_and_experiments():
     """Import in a fresh process, because pytest adds the tests' folders to the path, where users do not have them."""
     program = f"import importlib\nfor name in {MODULES}: importlib.import_module(name)"
