@@ -177,9 +177,8 @@ def _plain(declared: Key, value: Any) -> Any:
     reads them, so that 1e-3 is one, and 0755 and 12:30, which YAML takes for 493 and 750, are none.
     """
     if isinstance(value, (list, tuple)):
-        return [
-            _plain_scalar(declared, part) for part in value
-        ]  # no key takes lists of lists, which may hold themselves
+        # no key takes lists of lists, which may hold themselves
+        return [_plain_scalar(declared, part) for part in value]
     return _plain_scalar(declared, value)
 
 

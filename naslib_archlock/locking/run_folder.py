@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 
 _RESULT, _TIMINGS, _CONFIG, _SEAL = "result.json", "timings.json", "config.yaml", "run.json"
+_STATE, _RANKER, _NETWORKS = "state.json", "ranker.safetensors", "networks"
 
 
 @contextmanager
@@ -69,11 +70,8 @@ def is_same_run(config: Config, folder: Path) -> bool:
 
 def holds_run(folder: Path) -> bool:
     """Whether a folder holds anything of a run that would be lost if another run replaced it."""
-    ranker = folder / "ranker.safetensors"
-    return any(
-        path.exists()
-        for path in (folder / _RESULT, folder / "state.json", ranker, checkpoint.beside(ranker), folder / "networks")
-    )
+    paths = [folder / name for name in (_RESULT, _STATE, _RANKER, _NETWORKS)]
+    return any(path.exists() for path in (*paths, checkpoint.beside(folder / _RANKER)))
 
 
 def read_result(folder: Path) -> dict[str, Any]:
@@ -119,7 +117,7 @@ class RunFolder:
         networks: the folder below it for the metrics of networks that the run trains.
     """
 
-    _FILES = (_RESULT, _CONFIG, _TIMINGS, "search.png", "lock.png", "ranker.safetensors")
+    _FILES = (_RESULT, _CONFIG, _TIMINGS, "search.png", "lock.png", _RANKER)
 
     def __init__(
         self,
@@ -142,9 +140,9 @@ class RunFolder:
                 to resume.
         """
         self.folder = folder
-        self.networks = self.folder / "networks"
+        self.networks = self.folder / _NETWORKS
         self._config, self._benchmark, self._inputs = config, benchmark, dict(inputs)
-        self._state, self._ranker = self.folder / "state.json", self.folder / "ranker.safetensors"
+        self._state, self._ranker = self.folder / _STATE, self.folder / _RANKER
         self._training = checkpoint.beside(self._ranker)
         self._ranker_digest: str | None = None
         is_same = is_same_run(config, folder)

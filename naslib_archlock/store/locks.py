@@ -92,7 +92,6 @@ def _said_in(holder: Path) -> str:
     """Who holds a lock, as far as that is known."""
     try:
         with holder.open(encoding="utf-8", errors="replace") as f:
-            text = f.read(_LONGEST_HOLDER)
-        return f"another archlock command ({''.join(c for c in text if c.isprintable())})"
+            return f"another archlock command ({f.read(_LONGEST_HOLDER)})"
     except OSError:  # it is just about to be written
         return "another archlock command"
