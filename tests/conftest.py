@@ -181,6 +181,13 @@ def fast_training(monkeypatch: pytest.MonkeyPatch) -> TrainSettings:
 
 
 @pytest.fixture
+def few_steps(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Train networks on folders of images for an eighth of the usual steps, however little they learn."""
+    monkeypatch.setattr("naslib_archlock.networks.fit._MOST_STEPS", 0)
+    monkeypatch.setattr("naslib_archlock.networks.fit.FitSettings.n_steps", lambda settings, n_images: 12)
+
+
+@pytest.fixture
 def toy_config(toy_tables: Path, tmp_path: Path) -> MakeConfig:
     """A function that makes configs on the made-up benchmark: source class_scene, target normal, and overrides."""
 

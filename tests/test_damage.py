@@ -56,7 +56,9 @@ def test_a_ranker_that_a_search_was_given(ranked_args, toy_ranker_file, tmp_path
     )
 
 
-def test_figures_of_networks_that_a_killed_search_has_trained(digit_images, tmp_path, capsys, monkeypatch, own_cache):
+def test_figures_of_networks_that_a_killed_search_has_trained(
+    digit_images, tmp_path, capsys, monkeypatch, own_cache, few_steps
+):
     def search(out: str, *options: str) -> int:
         keys = ["search_space", "transbench101_micro", "dataset", str(digit_images["low"]), "archlock.image_size", "12"]
         return cli.main(["search", *keys, "--train-top", "2", "out_dir", str(tmp_path / out), *options])

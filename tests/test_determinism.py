@@ -73,6 +73,7 @@ def test_what_is_computed_with_torch_has_the_same_bytes_in_every_process(make):
     assert_same_bytes(make, WITH_TORCH)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("torch")
 def test_searches_with_a_ranker_decide_the_same_on_every_version(make):
     assert_as_expected(make, WITH_TORCH)
@@ -85,6 +86,7 @@ def test_something_is_expected_of_every_search():
     assert len(set(looked_up)) > len(looked_up) // 2  # so the searches differ
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("torch")
 def test_another_processor_decides_the_same(make, monkeypatch):
     """BLAS and torch have other kernels for processors without AVX-512, or with only SSE.

@@ -23,6 +23,7 @@ import yaml
 from machines import SECONDS, Machines, stop
 
 from naslib_archlock.commands import main as cli
+from naslib_archlock.commands.interrupts import no_interrupt_lost  # noqa: F401  # a child needs it
 from naslib_archlock.compute import cluster as cluster_module
 from naslib_archlock.compute.cluster import DaskCluster
 from naslib_archlock.compute.parts import LocalProcesses, compute_parts, in_parallel
@@ -249,8 +250,10 @@ def test_ctrl_c_cancels_and_says_nothing(two, tmp_path, child_environment):
     code = (
         "import sys, pathlib, test_cluster as t\n"
         f"folder = pathlib.Path({str(tmp_path)!r})\n"
-        "try: t.in_parallel(t.begun, {i: (folder, i) for i in range(200)}, lambda *_: None,\n"
-        "                   t.DaskCluster(sys.argv[1]), 'beginning')\n"
+        "try:\n"
+        "    with t.no_interrupt_lost():\n"  # as in all commands: Python may drop a Ctrl-C
+        "        t.in_parallel(t.begun, {i: (folder, i) for i in range(200)}, lambda *_: None,\n"
+        "                      t.DaskCluster(sys.argv[1]), 'beginning')\n"
         "except KeyboardInterrupt: sys.exit(130)\n"
     )
     path = os.pathsep.join([*THIS_FILE_ON_PATH, child_environment["PYTHONPATH"]])

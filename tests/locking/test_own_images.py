@@ -15,7 +15,7 @@ from naslib_archlock.config.load import load_config
 from naslib_archlock.locking.prepare import open_benchmark, prepare
 from naslib_archlock.ranker.ranker import Ranker
 
-pytestmark = pytest.mark.usefixtures("own_cache")
+pytestmark = pytest.mark.usefixtures("own_cache", "few_steps")
 
 
 def search(out: Path, folder: Path, *more: str) -> list[str]:
