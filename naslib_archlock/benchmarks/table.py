@@ -35,7 +35,8 @@ from .figure_checks import fault_in_column
 NOTE = "NOTE.txt"  # the file beside a table whose text is printed with its figures
 FINE_TUNED = ">"  # between source and task in the name of a column
 
-_VERSION = 1  # of the cached arrays: raise it when another array is made from the same file
+# Of the cached arrays: raise it when another array is made from the same file, or when another table is refused.
+_VERSION = 2
 
 _ALSO_FINE_TUNED = (
     "Benchmark figures of a task come from networks trained from scratch on it: they measure how well the architecture "
@@ -183,13 +184,7 @@ def read_table(path: Path, space: SearchSpace) -> TableBenchmark:
     names = kept.value("columns", lambda: list(parse()[1]))
     rows = kept.array("rows", lambda: _to_rows(space, *parse()))
     columns = {name: rows["values"][:, i] for i, name in enumerate(names)}
-    cells = space.at(rows["cell"])
-    benchmark = TableBenchmark(space, cells, columns, _where(path), _notes(path.parent / NOTE))
-    for name, values in columns.items():
-        task = name.rpartition("/")[0].rpartition(FINE_TUNED)[2]
-        if fault := fault_in_column(space, task, cells, values):
-            raise TableError(f"{_where(path)}: column {name} {fault}")
-    return benchmark
+    return TableBenchmark(space, space.at(rows["cell"]), columns, _where(path), _notes(path.parent / NOTE))
 
 
 def _notes(path: Path) -> tuple[str, ...]:
@@ -242,7 +237,12 @@ def _parse(path: Path, space: SearchSpace) -> tuple[np.ndarray, dict[str, np.nda
             raise TableError(f"{_where(path)}, line {number + 2}: {err}") from err
     values = np.array(figures).reshape(-1, len(wanted))
     array, columns = np.array(cells, dtype=np.int64).reshape(-1, N_SLOTS), dict(zip(wanted, values.T))
-    TableBenchmark(space, array, columns, _where(path))  # an incomplete table must not be cached
+    # An incomplete or malformed table must not be cached.
+    TableBenchmark(space, array, columns, _where(path))
+    for name, of_column in columns.items():
+        task = name.rpartition("/")[0].rpartition(FINE_TUNED)[2]
+        if fault := fault_in_column(space, task, array, of_column):
+            raise TableError(f"{_where(path)}: column {name} {fault}")
     return array, columns
 
 

@@ -179,7 +179,7 @@ class ArchLockSection:
         Role.EMBEDDING,
         Role.TRAINING,
         low=2,
-        high=4930,
+        high=4660,
     )
     proxies: str = key(
         "nwot,jacov,params,flops,l2_norm,synflow",

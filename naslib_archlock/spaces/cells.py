@@ -82,9 +82,9 @@ def all_codes(n_codes: int) -> np.ndarray:
 def computed_function(cell: Cell) -> tuple:
     """The function that a cell computes, as a nested tuple: two cells have equal tuples if they compute the same.
 
-    Each node is expanded as a sum of terms ``(op, sum of its source)``: a skip passes its source's terms on, any other
-    op is one term over its source's sum, and an op on an empty sum is dropped. The input is a term without an op. An
-    empty tuple means that the output is disconnected.
+    Each node is expanded as a sum of terms ``(op, sum of its source)``. A skip passes its source's terms on. Average
+    pooling is linear, so it pools each term of its source alone. A convolution is one term over its source's sum. An op
+    on an empty sum is dropped. The input is a term without an op. An empty tuple means that the output is disconnected.
     """
     sums: list[tuple] = [((-1, ()),)]  # the input's op is -1, so that it can be sorted among other terms
     edges = iter(cell)
@@ -94,6 +94,8 @@ def computed_function(cell: Cell) -> tuple:
             op = next(edges)
             if op == SKIP:
                 terms.extend(sums[source])
+            elif op == AVG_POOL:
+                terms.extend((op, (term,)) for term in sums[source])
             elif op != NONE and sums[source]:
                 terms.append((op, sums[source]))
         sums.append(tuple(sorted(terms)))
@@ -104,7 +106,7 @@ def computed_function(cell: Cell) -> tuple:
 def representative_index() -> np.ndarray:
     """The index of each cell's representative, for the 15,625 cells in index order.
 
-    There are 4,930 distinct values, 871 of them among the cells without pooling. A representative has ``none`` on its
+    There are 4,660 distinct values, 871 of them among the cells without pooling. A representative has ``none`` on its
     dead edges, so the representative of a cell without pooling has no pooling either.
     """
     first: dict[tuple, int] = {}

@@ -162,6 +162,6 @@ def _of_every_cell(name: str) -> np.ndarray:
 
 @cache
 def _functions() -> tuple[np.ndarray, np.ndarray]:
-    """The representative cell of each distinct function, ``4,930 x 6``, and the row of every cell's function."""
+    """The representative cell of each distinct function, ``4,660 x 6``, and the row of every cell's function."""
     first, function = np.unique(representative_index(), return_inverse=True)
     return cells_at(first), function

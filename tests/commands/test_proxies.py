@@ -11,6 +11,7 @@ from naslib_archlock.commands import main as cli
     ("args", "message"),
     [
         (["--jobs", "0"], "'0' must be an integer of at least 1"),
+        (["--jobs=--1"], "'--1' must be an integer of at least 1"),
         (["--seed", "-1"], "'-1' must be an integer of at least 0"),
         (["--cells", "many"], "'many' must be an integer of at least 2"),
         (["--cells", "871"], "has 870 distinct architectures, fewer than the 871 asked for"),
