@@ -105,6 +105,7 @@ def test_an_embedding_has_a_number_for_each_filter(task, method):
     assert np.isfinite(vector).all() and (vector >= 0).all() and vector.any()
 
 
+@pytest.mark.slow
 def test_a_task_is_nearer_to_itself_on_other_images_than_to_other_tasks():
     halves, settings = {}, Task2VecSettings(head_steps=500)
     for task in DIGITS_TASKS:
