@@ -9,10 +9,13 @@ from pathlib import Path
 import pytest
 
 EXAMPLES = sorted((Path(__file__).parents[2] / "examples").glob("*.py"))
+LONG = ("own_embedding.py",)  # it trains a ranker on embeddings of its own
 
 
 @pytest.mark.usefixtures("torch")
-@pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.name)
+@pytest.mark.parametrize(
+    "path", [pytest.param(p, marks=[pytest.mark.slow] if p.name in LONG else [], id=p.name) for p in EXAMPLES]
+)
 def test_an_example_runs(path, child_environment, tmp_path):
     done = subprocess.run(
         [sys.executable, str(path)], cwd=tmp_path, env=child_environment, capture_output=True, text=True
