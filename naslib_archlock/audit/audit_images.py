@@ -61,11 +61,13 @@ def learning_settings(config: Config, device: str) -> FitSettings:
 
 
 def notes_on_noise(config: Config, targets: Sequence[str]) -> list[str]:
-    """Sentences on what the images of each target cannot show, however many seeds there are."""
+    """Sentences on what the images of each target with classes cannot show, however many seeds there are."""
     notes = []
     for target in targets:
         splits, name = splits_of(config, target), task_name(target)
         train, n_test = splits["train"], len(splits["test"])
+        if not train.is_classification:
+            continue  # the interval is of a share of images
         low, high = accuracy_interval(50, n_test)
         notes.append(
             f"{name} has {n_test} test images: a figure of 50% has the 95% interval [{low:.1f}, {high:.1f}], beside "
@@ -82,6 +84,32 @@ def notes_on_noise(config: Config, targets: Sequence[str]) -> list[str]:
                 f"its {len(train)} training images: those figures are mostly noise."
             )
     return notes
+
+
+def notes_on_untrained(config: Config, released: Mapping[str, float]) -> list[str]:
+    """A sentence on networks that learnt nothing of the source before they were attacked, if there are any.
+
+    Such a network predicts no better than a constant answer, as far as the test images can show. A constant answer
+    gets the share of the most frequent class, or 0% of the variance of numbers.
+
+    Args:
+        released: role -> the mean test metric on the source of its networks, in %.
+    """
+    test, source = splits_of(config, config.dataset)["test"], task_name(config.dataset)
+    if test.is_classification:
+        constant = 100 * float(test.targets.bincount().max()) / len(test)
+        untrained = {role: f for role, f in released.items() if accuracy_interval(f, len(test))[0] <= constant}
+    else:
+        constant = 0.0
+        untrained = {role: figure for role, figure in released.items() if figure <= constant}
+    if not untrained:
+        return []
+    figures = ", ".join(f"{role} ({figure:.1f}%)" for role, figure in untrained.items())
+    return [
+        f"Some networks learnt nothing of {source} that its {len(test)} test images can show: {figures}. A constant "
+        f"answer gets {constant:.1f}%. Their weights are worth nothing to an attacker, which says nothing about the "
+        "lock: train for longer (audit.epochs), or use more images."
+    ]
 
 
 def fit_settings(config: Config) -> FitSettings:

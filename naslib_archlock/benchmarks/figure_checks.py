@@ -5,10 +5,17 @@ from __future__ import annotations
 import numpy as np
 
 from ..spaces.cells import Cell
-from ..spaces.metrics import ANY
+from ..spaces.metrics import ANY, Metric
 from ..spaces.space import SearchSpace
+from ..tasks.names import same_task
 
 _MOST_BEATEN = 0.9  # the share of the other networks that networks without connections may beat; on real tasks 0.07
+
+
+def metric_of(space: SearchSpace, task: str) -> Metric:
+    """The metric of a task, which may have any of its names (``tasks.names``); ``ANY`` for a task of the user's own."""
+    known = same_task(task, space.metrics)
+    return ANY if known is None else space.metrics[known]
 
 
 def fault_in_figure(space: SearchSpace, task: str, arch: Cell, figure: float) -> str:
@@ -23,7 +30,7 @@ def fault_in_figure(space: SearchSpace, task: str, arch: Cell, figure: float) ->
     Returns:
         A text that goes on from the name of the figures, and ends with what to do. It is empty if all is well.
     """
-    metric = space.metrics.get(task, ANY)
+    metric = metric_of(space, task)
     if metric.low <= figure <= metric.high:
         return ""
     if not np.isfinite(figure):
@@ -46,7 +53,7 @@ def fault_in_column(space: SearchSpace, task: str, archs: np.ndarray, figures: n
     Returns:
         As ``fault_in_figure``.
     """
-    metric = space.metrics.get(task, ANY)
+    metric = metric_of(space, task)
     outside = np.flatnonzero(~((metric.low <= figures) & (figures <= metric.high)))  # NaN is outside, too
     if len(outside):
         return fault_in_figure(space, task, tuple(archs[outside[0]].tolist()), float(figures[outside[0]]))

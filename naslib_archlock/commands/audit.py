@@ -67,7 +67,7 @@ def _audit(
     import pandas as pd
 
     from ..audit.attacked_cells import cells_to_attack
-    from ..audit.audit_images import notes_on_noise
+    from ..audit.audit_images import notes_on_noise, notes_on_untrained
     from ..audit.audit_results import by_role, chosen_attacks, summarise
     from ..audit.audit_run import archs_of, run_audit
     from ..compute.devices import find_device
@@ -95,7 +95,8 @@ def _audit(
         "cells": archs,
         "on_source": to_records(source_figures[["role", "arch", "seed", "val", "test"]]),
         "summary": to_records(summarise(figures)),
-        "notes": notes_on_noise(config, targets),
+        "notes": notes_on_noise(config, targets)
+        + notes_on_untrained(config, dict(source_figures.groupby("role", sort=False)["test"].mean())),
     }
     write_text(out / "attacks.csv", attacks.to_csv(index=False, lineterminator="\n"))
     write_bytes(out / "audit.png", audit_picture(figures))

@@ -100,7 +100,7 @@ class CellSpace(SearchSpace):
 
     @cache  # noqa: B019
     def distinct(self) -> np.ndarray:
-        """The connected canonical representatives: 4,929 with pooling, 870 without."""
+        """The connected canonical representatives: 4,659 with pooling, 870 without."""
         return _distinct_cells(self.n_codes)
 
     def _features(self, archs: Any, names: tuple[str, ...]) -> np.ndarray:

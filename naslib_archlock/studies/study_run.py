@@ -41,7 +41,7 @@ from .jobs import N_PICKS, Job, Picks
 from .study import Run, Study
 from .study_results import to_csv, to_frame
 
-RESULT_VERSION = 1  # raise it when a method picks something else than before
+RESULT_VERSION = 2  # raise it when a method picks something else than before
 
 RESULTS, STUDY = "results.csv", "study.yaml"
 

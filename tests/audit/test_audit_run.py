@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from naslib_archlock.audit import audit_run
-from naslib_archlock.audit.audit_images import notes_on_noise, splits_of
+from naslib_archlock.audit.audit_images import notes_on_noise, notes_on_untrained, splits_of
 from naslib_archlock.audit.audit_run import run_audit
 from naslib_archlock.compute.parts import LocalProcesses
 from naslib_archlock.config.load import load_config
@@ -127,4 +127,19 @@ def test_what_target_images_cannot_show_is_said():
     notes = notes_on_noise(config, ["jigsaw"])
     assert "jigsaw has 397 test images" in notes[0]
     assert "24 classes of jigsaw are 1% (10 images) of its 1000 training images" in notes[1]
-    assert len(notes_on_noise(quick("audit.fractions", "100"), ["jigsaw", "noise"])) == 2
+    assert len(notes_on_noise(quick("audit.fractions", "100"), ["jigsaw", "digit"])) == 2
+    assert notes_on_noise(config, ["noise"]) == []  # numbers have no share of right answers
+
+
+def test_released_networks_that_learnt_nothing_are_named():
+    config = quick()  # the source has 10 classes
+    (note,) = notes_on_untrained(config, {"found": 12.0, "S": 90.0})
+    assert "learnt nothing of digit that its 397 test images can show: found (12.0%)" in note
+    assert "S (" not in note
+    assert notes_on_untrained(config, {"found": 20.0, "S": 90.0}) == []
+
+
+def test_networks_that_explain_no_variance_learnt_nothing():
+    config = quick("dataset", "noise")
+    assert "found (0.0%)" in notes_on_untrained(config, {"found": 0.0, "S": 1.0})[0]
+    assert notes_on_untrained(config, {"found": 0.5}) == []

@@ -45,6 +45,13 @@ def test_the_metric_that_naslib_gives_is_the_one_that_is_stated():
     assert DIGITS.metrics["autoencoder"].low < TRANSBENCH101_MICRO.metrics["autoencoder"].low  # of one name, not alike
 
 
+@pytest.mark.parametrize("name", ["room_layout", "Room-Layout", "room layout"])
+def test_a_task_has_its_metric_under_each_of_its_names(name):
+    arch = TRANSBENCH101_MICRO.all()[-1]
+    assert "put a minus sign" in fault_in_figure(TRANSBENCH101_MICRO, name, arch, 0.6)
+    assert fault_in_figure(TRANSBENCH101_MICRO, f"my {name}", arch, 0.6) == ""
+
+
 @pytest.mark.parametrize("task", [*DIGITS.tasks, "a task of my own"])
 @pytest.mark.parametrize("split", SPLITS)
 def test_the_figures_in_the_box_are_right(task, split):

@@ -72,7 +72,10 @@ def test_numbers_of_distinct_functions():
 
 
 def test_representatives_are_those_of_the_numbers_that_cells_compute():
-    """This does not use ``computed_function``: it evaluates all cells on numbers, with some function for each op, which is linear for pooling."""
+    """This does not use ``computed_function``: it evaluates all cells on numbers, with some function for each op.
+
+    The function of pooling is linear.
+    """
     cells = c.all_codes(5)
     outputs = []
     for x in (0.7, -1.3):
