@@ -20,6 +20,7 @@ from ..spaces.cells import Cell
 from ..spaces.space import SearchSpace
 from ..store.digests import digest
 from ..tasks.names import same_task
+from .rank_percentiles import rank_percentiles
 from .source_oracle import SourceOracle
 
 FROM_SCRATCH = (
@@ -78,6 +79,28 @@ class Benchmark(ABC):
             column.setflags(write=False)
             self._columns_read[key] = column
         return self._columns_read[key]
+
+    def percentiles(self, task: str, split: str) -> np.ndarray:
+        """The rank percentile of every architecture (``rank_percentiles``), from 0 to 100, where 100 is the best.
+
+        Args:
+            task: One of ``tasks``.
+            split: ``train``, ``val`` or ``test``.
+
+        Returns:
+            ``n`` numbers in the order of ``space.all()``.
+
+        Raises:
+            UnknownNameError: As ``accuracy`` does.
+        """
+        if (task, split) not in self._percentiles:
+            self._percentiles[task, split] = rank_percentiles(self.accuracies(task, split))
+        return self._percentiles[task, split]
+
+    @cached_property
+    def _percentiles(self) -> dict[tuple[str, str], np.ndarray]:
+        """The arrays that ``percentiles`` has returned."""
+        return {}
 
     def _column_of_all(self, task: str, split: str, pretrained_on: str | None) -> np.ndarray:
         """The new array that ``accuracies`` returns. A benchmark that holds arrays has a quicker way."""

@@ -34,6 +34,16 @@ def _numbered(space: SearchSpace) -> tuple[np.ndarray, np.ndarray]:
     return archs, row
 
 
+def rank_percentile(benchmark: Benchmark, arch: Cell, task: str, split: str) -> float:
+    """The rank percentile of one architecture on a task (``Benchmark.percentiles``).
+
+    Raises:
+        UnknownNameError: If the benchmark lacks the task or the split.
+    """
+    _, row = _numbered(benchmark.space)
+    return float(benchmark.percentiles(task, split)[row[benchmark.space.index(arch)[0]]])
+
+
 class WithinBudget:
     """The architectures whose validation accuracy on the source is within a budget of the best one.
 
@@ -109,13 +119,23 @@ class Scored:
             architecture outside the budget.
         is_within_budget: Whether the architecture is within the source budget.
         source_loss_pct: The source validation accuracy given up, in % of the best; 100 for any loss from a best of 0.
+        source_test: The test accuracy on the source, in the source's unit.
         target_test: The test accuracy on the target, in the target's unit.
+        source_percentile: The rank percentile on the source (``rank_percentiles``), by validation accuracy.
+        target_percentile: The rank percentile on the target, by validation accuracy.
+        source_test_percentile: The rank percentile on the source, by test accuracy.
+        target_test_percentile: The rank percentile on the target, by test accuracy.
     """
 
     lock_score: float
     is_within_budget: bool
     source_loss_pct: float
+    source_test: float
     target_test: float
+    source_percentile: float
+    target_percentile: float
+    source_test_percentile: float
+    target_test_percentile: float
 
 
 class LockScale(WithinBudget):
@@ -145,6 +165,7 @@ class LockScale(WithinBudget):
             UnknownNameError: If the benchmark lacks a task.
         """
         super().__init__(benchmark, source, budget_pct)
+        self._benchmark, self._source, self._target = benchmark, source, target
         self.target_val = benchmark.accuracies(target, "val")
         self.target_test = benchmark.accuracies(target, "test")
         ok = self.target_test[self.within]
@@ -159,13 +180,32 @@ class LockScale(WithinBudget):
         score = 0.0
         if is_within and not self._is_flat:
             score = float((self._mean - self.target_test[row]) / (self._mean - self._least))
-        return Scored(score, is_within, self._source_loss_pct(row), float(self.target_test[row]))
+
+        def percentile(task: str, split: str) -> float:
+            return float(self._benchmark.percentiles(task, split)[row])
+
+        return Scored(
+            lock_score=score,
+            is_within_budget=is_within,
+            source_loss_pct=self._source_loss_pct(row),
+            source_test=float(self._benchmark.accuracies(self._source, "test")[row]),
+            target_test=float(self.target_test[row]),
+            source_percentile=percentile(self._source, "val"),
+            target_percentile=percentile(self._target, "val"),
+            source_test_percentile=percentile(self._source, "test"),
+            target_test_percentile=percentile(self._target, "test"),
+        )
 
     def _source_loss_pct(self, row: int) -> float:
         given_up = float(self._best - self.source_val[row])
         if given_up == 0:
             return 0.0
         return 100 * given_up / abs(float(self._best)) if self._best else 100.0
+
+    @property
+    def limit_percentile(self) -> float:
+        """The lowest rank percentile on the target, by validation accuracy, that the source budget allows."""
+        return float(self._benchmark.percentiles(self._target, "val")[self.within].min())
 
     def ceiling(self) -> Cell:
         """The architecture within the budget with the lowest target validation accuracy. No search sees this column."""

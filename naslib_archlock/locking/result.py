@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..benchmarks.benchmark import Benchmark
+from ..benchmarks.lock_score import LockScale, rank_percentile
+from ..benchmarks.rank_percentiles import fall_pct
 from ..benchmarks.source_oracle import budget_floor
 from ..compute.intervals import accuracy_interval
 from ..config.sections import Config
@@ -43,6 +45,7 @@ def finish(
         "n_distinct": len(benchmark.space.distinct()),
         "seed": config.seed,
         "s": measured_s,
+        **_against_s_and_limit(config, benchmark, measured, measured_s),
         "notes": [*benchmark.notes, *_notes_on_noise(config, benchmark, search)],
     }
 
@@ -79,10 +82,37 @@ def _notes_on_noise(config: Config, benchmark: Benchmark, search: Search) -> lis
     ]
 
 
+def _against_s_and_limit(
+    config: Config, benchmark: Benchmark, found: Mapping[str, Any], of_s: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Return what a lock takes from the target, and the most that a lock could take, in rank percentiles.
+
+    ``percentile_falls`` holds how far the percentile on each target lies below that of scheme S, in % of it.
+    ``limit_percentiles`` holds the lowest percentile on each target that the source budget allows.
+    """
+    return {
+        "percentile_falls": {
+            task: fall_pct(percentile, of_s["target_percentiles"][task])
+            for task, percentile in found["target_percentiles"].items()
+        },
+        "limit_percentiles": {task: scale.limit_percentile for task, scale in _scales(config, benchmark).items()},
+    }
+
+
+def _scales(config: Config, benchmark: Benchmark) -> dict[str, LockScale]:
+    """Return the scale of lock scores of each target; none where accuracies of all architectures are not known."""
+    if not benchmark.is_tabular:
+        return {}
+    budget_pct = config.archlock.source_budget_pct
+    targets = report_targets(config, benchmark.tasks)
+    return {task_name(target): LockScale(benchmark, config.dataset, target, budget_pct) for target in targets}
+
+
 def measure(config: Config, benchmark: Benchmark, search: Search, best: Evaluated) -> dict[str, Any]:
     """Return what was chosen after a search, and its accuracies: None where no network was to be trained.
 
-    Where it is known on how many images an accuracy was measured, ``intervals`` holds its 95% interval.
+    A benchmark that knows all accuracies also gives rank percentiles and lock scores. Where it is known on how many
+    images an accuracy was measured, ``intervals`` holds its 95% interval.
     """
     is_measured = benchmark.is_tabular or config.archlock.train_top > 0
 
@@ -93,7 +123,13 @@ def measure(config: Config, benchmark: Benchmark, search: Search, best: Evaluate
         figure, n = accuracy(task, split), benchmark.n_images(task, split) if is_measured else None
         return None if figure is None or n is None else list(accuracy_interval(figure, n))
 
+    def percentile(split: str) -> float | None:
+        if not benchmark.is_tabular:
+            return None
+        return rank_percentile(benchmark, best.arch, config.dataset, split)
+
     targets = report_targets(config, benchmark.tasks)
+    scored = {task: scale.score(best.arch) for task, scale in _scales(config, benchmark).items()}
     intervals = {
         "source_val": interval(config.dataset, "val"),
         "source_test": interval(config.dataset, "test"),
@@ -107,7 +143,13 @@ def measure(config: Config, benchmark: Benchmark, search: Search, best: Evaluate
         "source_val": accuracy(config.dataset, "val"),
         "source_test": accuracy(config.dataset, "test"),
         "targets": {task_name(task): accuracy(task, "test") for task in targets},
+        "source_percentile": percentile("val"),
+        "source_test_percentile": percentile("test"),
+        "target_percentiles": {task: of_target.target_percentile for task, of_target in scored.items()},
+        "target_test_percentiles": {task: of_target.target_test_percentile for task, of_target in scored.items()},
+        "lock_scores": {task: of_target.lock_score for task, of_target in scored.items()},
         "source_queries": search.oracle.queries,
+        "target_queries": 0,
         **({"intervals": intervals} if intervals["source_val"] else {}),
     }
 

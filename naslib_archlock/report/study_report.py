@@ -110,6 +110,10 @@ def _settings(study: Study) -> dict[str, str]:
 
 def _notes(study: Study) -> list[str]:
     return [
+        "Rank percentile, the metric of the paper: the position among all architectures of the space by validation "
+        'accuracy, from 0 (the worst) to 100 (the best). "Lowest possible": the lowest target percentile of any '
+        "architecture within the source budget. Fall: how far the target percentile lies below that of "
+        f'"{study.reference}" with the same seed, in % of the latter.',
         "Lock score: 0 is a random architecture within the source budget, 1 the best lock there is, below 0 worse than "
         'random. A pick outside the budget scores 0 and is counted under "outside the budget".',
         f"Intervals hold 95% of {N_RESAMPLES} bootstrap resamples of the mean over task pairs. Over seeds: the pairs "

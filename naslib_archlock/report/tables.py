@@ -69,6 +69,12 @@ def summary_table(summary: pd.DataFrame) -> pd.DataFrame:
     return _table(
         {
             "method": s["method"],
+            "target percentile [over pairs and seeds]": _intervals(
+                s, "target_percentile", "target_percentile_low", "target_percentile_high", digits=1
+            ),
+            "lowest possible": s["limit_percentile"].map(lambda x: number(x, 1)),
+            "fall, %": s["percentile_fall_pct"].map(lambda x: number(x, 1)),
+            "source percentile": s["source_percentile"].map(lambda x: number(x, 1)),
             "lock score [over pairs and seeds]": _intervals(s, "lock_score", "lock_score_low", "lock_score_high"),
             "[over seeds]": _only_intervals(s, "lock_score_seeds_low", "lock_score_seeds_high"),
             "mean of up to five picks": s["lock_score_top5"].map(number),
@@ -118,6 +124,10 @@ def pairs_table(pairs: pd.DataFrame) -> pd.DataFrame:
             "source": p["source"],
             "target": p["target"],
             "lock score [over seeds]": _intervals(p, "lock_score", "lock_score_seeds_low", "lock_score_seeds_high"),
+            "target percentile": p["target_percentile"].map(lambda x: number(x, 1)),
+            "lowest possible": p["limit_percentile"].map(lambda x: number(x, 1)),
+            "fall, %": p["percentile_fall_pct"].map(lambda x: number(x, 1)),
+            "source percentile": p["source_percentile"].map(lambda x: number(x, 1)),
             "outside the budget, %": p["outside_budget_pct"].map(lambda x: number(x, 0)),
             "source loss, %": p["source_loss_pct"].map(number),
             "source test": [_metric(x, x) for x in p["source_test"]],

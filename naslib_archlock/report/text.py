@@ -11,6 +11,7 @@ from ..spaces.cells import Cell
 from ..spaces.space import SearchSpace
 
 _WIDTH = 100
+_HOW_TO_READ = "Rank percentiles, by validation: 100 is the best architecture of the space on that task, 0 the worst."
 _INTERVALS = "In brackets: 95% intervals, from the number of images that each figure was measured on."
 
 
@@ -64,9 +65,29 @@ def _measured(result: Mapping[str, Any], meaning: str) -> list[str]:
         ["difference", *differences],
     ]
     if not any(of_found):
-        return [table(rows), textwrap.fill(meaning, _WIDTH)]
+        return [table(rows), *_percentiles(result), textwrap.fill(meaning, _WIDTH)]
     across = [list(row) for row in zip(*rows)]  # with intervals, the columns of several tasks do not fit a line
     return [table(across), _INTERVALS, textwrap.fill(meaning, _WIDTH)]
+
+
+def _percentiles(result: Mapping[str, Any]) -> list[str]:
+    """The paper's metric, by validation accuracy, where the benchmark knows every architecture."""
+    if result.get("source_percentile") is None:
+        return []
+    targets, reference = list(result["target_percentiles"]), result["s"]
+    falls, limits = result["percentile_falls"], result["limit_percentiles"]
+    rows = [
+        ["rank percentile", result["source"], *targets],
+        [f"found ({result['scheme']})", *(f"{x:.1f}" for x in _position(result, targets))],
+        ["scheme S finds", *(f"{x:.1f}" for x in _position(reference, targets))],
+        ["fall against S", "", *("-" if falls[task] is None else f"{falls[task]:.1f}%" for task in targets)],
+        ["lowest possible", "", *(f"{limits[task]:.1f}" for task in targets)],
+    ]
+    return [table(rows), _HOW_TO_READ]
+
+
+def _position(result: Mapping[str, Any], targets: Sequence[str]) -> list[float]:
+    return [result["source_percentile"], *(result["target_percentiles"][task] for task in targets)]
 
 
 def _estimated(result: Mapping[str, Any]) -> list[str]:

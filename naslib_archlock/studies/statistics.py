@@ -27,7 +27,10 @@ BETTER, WORSE, NOT_SHOWN = "better", "worse", "not shown to be better"
 
 _SETTING = ["space", "budget_pct"]
 _PAIR = ["source", "target"]
-_MEANS = ["lock_score_top5", "source_loss_pct", "source_queries", "target_queries", "seconds"]
+_MEANS = [
+    "lock_score_top5", "source_loss_pct", "source_percentile", "limit_percentile", "source_queries", "target_queries",
+    "seconds",
+]  # fmt: skip
 _TEST_COLUMNS = [
     *_SETTING, "method", "difference", "low", "high", "seeds_low", "seeds_high", "n_pairs", "n_above", "p", "p_holm",
     "verdict",
@@ -44,6 +47,10 @@ class Statistics(NamedTuple):
         lock_score_seeds_high: over seeds; lock_score_top5: mean over a run's (at most) five picks;
         outside_budget_pct: share of runs whose pick is outside the budget, in %;
         source_loss_pct: source validation accuracy given up, in % of the best;
+        source_percentile, target_percentile: rank percentiles by validation (``rank_percentiles``), the latter with
+        target_percentile_low and target_percentile_high over pairs and seeds, and target_percentile_seeds_low and
+        target_percentile_seeds_high over seeds; limit_percentile: the lowest target percentile that the budget allows;
+        percentile_fall_pct: target percentile below the reference's, in % of the latter;
         target_drop_pct: target test accuracy below the reference's, in % of its absolute value, with
         target_drop_low and target_drop_high over pairs and seeds;
         source_queries, target_queries: look-ups a run; seconds: wall time a run.
@@ -86,19 +93,31 @@ def analyse(results: pd.DataFrame, methods: Sequence[str], reference: str, compa
 
 
 def add_target_drop(results: pd.DataFrame, reference: str) -> pd.DataFrame:
-    """The results with ``target_drop`` and ``target_drop_pct``, against the reference's run of the same seed.
+    """The results with ``target_drop``, ``target_drop_pct`` and ``percentile_fall_pct``.
 
-    A reference without randomness has one seed, which then serves for all.
+    They are against the reference's run of the same seed. A reference without randomness has one seed, which then
+    serves for all.
     """
     keys = [*_SETTING, *_PAIR, "seed"]
     of_reference = results[results["method"] == reference]
     if of_reference["seed"].nunique() == 1:
         keys.remove("seed")
-    of_reference = of_reference[[*keys, "target_test"]].rename(columns={"target_test": "reference_test"})
-    runs = results.merge(of_reference, on=keys, how="left", validate="many_to_one")
+    names = {"target_test": "reference_test", "target_percentile": "reference_percentile"}
+    runs = results.merge(
+        of_reference[[*keys, *names]].rename(columns=names), on=keys, how="left", validate="many_to_one"
+    )
     drop = runs["reference_test"] - runs["target_test"]
-    scale = runs["reference_test"].abs().where(lambda x: x > 0)  # a drop from 0 has no percentage
-    return runs.drop(columns="reference_test").assign(target_drop=drop, target_drop_pct=100 * drop / scale)
+    fall = runs["reference_percentile"] - runs["target_percentile"]
+    return runs.drop(columns=list(names.values())).assign(
+        target_drop=drop,
+        target_drop_pct=100 * drop / _scale(runs["reference_test"]),
+        percentile_fall_pct=100 * fall / _scale(runs["reference_percentile"]),
+    )
+
+
+def _scale(reference: pd.Series) -> pd.Series:
+    """What a fall is a percentage of; NaN for 0."""
+    return reference.abs().where(lambda x: x > 0)
 
 
 class Setting:
@@ -130,6 +149,9 @@ class Setting:
         is_there = np.isfinite(scores)
         over_pairs, over_seeds = self._bootstrap.over_pairs_and_seeds(scores), self._bootstrap.over_seeds(scores)
         drop_interval = self._bootstrap.over_pairs_and_seeds(drops)
+        percentiles = self.grid(method, "target_percentile")
+        low, high = self._bootstrap.over_pairs_and_seeds(percentiles)
+        seeds_low, seeds_high = self._bootstrap.over_seeds(percentiles)
         return {
             **self._key,
             "method": method,
@@ -142,6 +164,12 @@ class Setting:
             "lock_score_seeds_low": over_seeds[0],
             "lock_score_seeds_high": over_seeds[1],
             "outside_budget_pct": mean_over_pairs(self.grid(method, "outside_budget_pct")),
+            "target_percentile": mean_over_pairs(percentiles),
+            "target_percentile_low": low,
+            "target_percentile_high": high,
+            "target_percentile_seeds_low": seeds_low,
+            "target_percentile_seeds_high": seeds_high,
+            "percentile_fall_pct": mean_over_pairs(self.grid(method, "percentile_fall_pct")),
             "target_drop_pct": mean_over_pairs(drops),
             "target_drop_low": drop_interval[0],
             "target_drop_high": drop_interval[1],
@@ -153,7 +181,7 @@ class Setting:
         scores = self.grid(method, "lock_score")
         low, high = self._bootstrap.of_each_pair(scores)
         columns = ["lock_score", *_MEANS, "outside_budget_pct", "source_test", "target_test", "target_drop"]
-        columns.append("target_drop_pct")
+        columns += ["target_drop_pct", "target_percentile", "percentile_fall_pct"]
         table = self._all_pairs.assign(**self._key, method=method, n_seeds=np.isfinite(scores).sum(axis=1))
         table = table.assign(**{column: _nanmean(self.grid(method, column)) for column in columns})
         table = table.assign(lock_score_seeds_low=low, lock_score_seeds_high=high)

@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from naslib_archlock.benchmarks.lock_score import SOURCE_RULES, TARGET_RULES, LockScale, WithinBudget
+from naslib_archlock.benchmarks.lock_score import SOURCE_RULES, TARGET_RULES, LockScale, WithinBudget, rank_percentile
 from naslib_archlock.benchmarks.table import TableBenchmark
 from naslib_archlock.errors import ConfigError, UnknownNameError
 from naslib_archlock.spaces.cells import AVG_POOL, CONV_1X1, CONV_3X3, NONE, SKIP, Cell
@@ -34,6 +34,19 @@ def test_lock_scores_by_hand(cell, score, loss):
     assert scored.source_loss_pct == pytest.approx(loss)
     assert scored.is_within_budget
     assert scored.target_test == CHOSEN[cell][1]
+
+
+def test_percentiles_by_hand():
+    """Validation accuracies on the target are minus the test accuracies, and all other cells share one figure."""
+    scale, others = LockScale(benchmark(), "s", "t", 2.0), len(ALL) - 3
+    scored = scale.score((CONV_3X3,) * 6)
+    assert (scored.source_percentile, scored.source_test_percentile) == (100, 100)
+    assert (scored.target_percentile, scored.target_test_percentile) == (0, 100)
+    assert scale.limit_percentile == 0
+    least = scale.score((NONE,) * 6)
+    assert least.target_percentile == pytest.approx(100 * (3 + (others - 1) / 2) / (len(ALL) - 1))
+    assert LockScale(benchmark(), "s", "t", 0.0).limit_percentile == 0
+    assert rank_percentile(benchmark(), (SKIP,) * 6, "t", "val") == pytest.approx(100 * 2 / (len(ALL) - 1))
 
 
 def test_outside_the_budget_is_a_failure_and_scores_nothing():
@@ -126,7 +139,7 @@ def test_each_accuracy_is_looked_up_once():
     for budget in (1.0, 2.0, 5.0):
         scale = LockScale(counting, "s", "t", budget)
         assert scale.score((SKIP,) * 6) == LockScale(plain, "s", "t", budget).score((SKIP,) * 6)
-    assert counting.asked == 3 * len(ALL)  # the source's validation, the target's validation and test
+    assert counting.asked == 4 * len(ALL)  # validation and test, of the source and of the target
     with pytest.raises(ValueError, match="read-only"):
         counting.accuracies("s", "val")[0] = 0
 

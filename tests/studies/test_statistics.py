@@ -36,6 +36,9 @@ def results(scores: dict[str, list[list[float]]], **columns: dict[str, list[list
             "source_loss_pct": 1.0 + seed,
             "source_test": 90.0,
             "target_test": 50.0,
+            "source_percentile": 99.0,
+            "target_percentile": 80.0 - 10 * seed,
+            "limit_percentile": 40.0 + 20 * pair,
             "source_queries": 10 * (pair + 1),
             "target_queries": 0,
             "seconds": 3.0,
@@ -58,6 +61,7 @@ def test_means_are_over_pairs_of_means_over_seeds():
     assert row["lock_score_top5"] == pytest.approx((0.6 + 0.1) / 4)
     assert row["outside_budget_pct"] == pytest.approx(25)
     assert (row["source_loss_pct"], row["source_queries"], row["seconds"]) == (1.5, 15, 3)
+    assert (row["source_percentile"], row["target_percentile"], row["limit_percentile"]) == (99, 75, 50)
 
 
 def test_each_pair_has_its_own_row_with_an_interval_over_its_seeds():
@@ -81,6 +85,17 @@ def test_a_target_drop_is_measured_against_the_reference_of_the_same_pair_and_se
     assert found["target_drop_pct"].tolist() == pytest.approx([50, 25, 20, 0])  # -0.6 is 20% worse than -0.5
     pairs = analyse(results(scores, target_test=metric), ["TU", "S"], "S", "S").pairs
     assert pairs["target_drop_pct"].tolist() == pytest.approx([37.5, 10, 0, 0])
+
+
+def test_a_fall_is_in_percent_of_the_percentile_of_the_reference():
+    percentile = {"S": [[80.0, 90.0], [0.0, 60.0]], "TU": [[40.0, 99.0], [30.0, 45.0]]}
+    scores = {method: [[0.1, 0.1]] * 2 for method in percentile}
+    frame = add_target_drop(results(scores, target_percentile=percentile), "S").query("method == 'TU'")
+    assert frame["percentile_fall_pct"].tolist() == pytest.approx([50, -10, np.nan, 25], nan_ok=True)
+    summary = analyse(results(scores, target_percentile=percentile), ["TU", "S"], "S", "S").summary.iloc[0]
+    assert summary["target_percentile"] == pytest.approx((69.5 + 37.5) / 2)
+    assert summary["target_percentile_low"] <= summary["target_percentile"] <= summary["target_percentile_high"]
+    assert summary["percentile_fall_pct"] == pytest.approx((20 + 25) / 2)
 
 
 def test_a_reference_without_randomness_serves_for_all_seeds():

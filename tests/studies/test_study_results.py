@@ -14,7 +14,9 @@ from naslib_archlock.studies.study_results import KEY, SCHEMA, read_results, to_
 ROW = {
     "space": "digits", "source": "digit", "target": "jigsaw", "budget_pct": 2.0, "method": "S", "seed": 0,
     "arch": "64-41414-3_31_212", "lock_score": -0.5, "lock_score_top5": 0.25, "is_within_budget": True,
-    "source_loss_pct": 1.25, "source_test": 97.5, "target_test": -1.5, "source_queries": 50, "target_queries": 0,
+    "source_loss_pct": 1.25, "source_test": 97.5, "target_test": -1.5,
+    "source_percentile": 99.5, "target_percentile": 50.0, "source_test_percentile": 99.0,
+    "target_test_percentile": 51.0, "limit_percentile": 20.0, "source_queries": 50, "target_queries": 0,
     "seconds": 0.12,
 }  # fmt: skip
 FINITE = st.floats(-1e6, 1e6)

@@ -102,6 +102,8 @@ def test_rows_say_what_the_benchmark_says(finished):
         assert row.is_within_budget == scored.is_within_budget
         assert row.source_loss_pct == pytest.approx(scored.source_loss_pct, abs=1e-4)
         assert row.target_test == pytest.approx(benchmark.accuracy(arch, task=row.target, split="test"), abs=1e-5)
+        assert row.target_percentile == pytest.approx(scored.target_percentile, abs=1e-4)
+        assert row.limit_percentile <= row.target_percentile or not row.is_within_budget
         assert row.source_test == pytest.approx(benchmark.accuracy(arch, task=row.source, split="test"), abs=1e-5)
 
 
