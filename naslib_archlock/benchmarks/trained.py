@@ -68,6 +68,7 @@ class TrainedBenchmark(Benchmark):
         self.space, self.tasks = space, tuple(folders)
         self._image_size, self._max_images, self._skip_unreadable = image_size, max_images, skip_unreadable
         self._seed, self._settings = seed, settings
+        self._read: dict[str, LabelledImages] = {}
         self._splits: dict[str, Mapping[str, LabelledImages]] = {}
         self._digests: dict[str, str] = {}
         self._settings_of: dict[str, FitSettings] = {}
@@ -88,7 +89,8 @@ class TrainedBenchmark(Benchmark):
         """See ``Benchmark.digest``: here it is of the images, which this reads. Raises also: ImageError."""
         self.check_task(task)
         if task not in self._digests:
-            self._digests[task] = digest_of(*self._images(task).values())
+            # not of the splits: a search that trains nothing may have too few images to split
+            self._digests[task] = digest_of(self._whole(task))
         return self._digests[task]
 
     def accuracy(self, arch: Cell, *, task: str, split: str, pretrained_on: str | None = None) -> float:
@@ -136,8 +138,12 @@ class TrainedBenchmark(Benchmark):
 
     def _images(self, task: str) -> Mapping[str, LabelledImages]:
         if task not in self._splits:
-            images = read_image_folder(
+            self._splits[task] = split_for_training(self._whole(task), self._seed)
+        return self._splits[task]
+
+    def _whole(self, task: str) -> LabelledImages:
+        if task not in self._read:
+            self._read[task] = read_image_folder(
                 Path(task), self._image_size, self._max_images, self._seed, self._skip_unreadable
             )
-            self._splits[task] = split_for_training(images, self._seed)
-        return self._splits[task]
+        return self._read[task]

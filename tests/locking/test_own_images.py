@@ -175,6 +175,19 @@ def test_bad_folders(digit_images, tmp_path, capsys, command, case):
     assert not list(out.rglob("result.json"))
 
 
+def test_a_search_that_trains_nothing_needs_few_images(tmp_path, capsys):
+    """The images are only embedded then, so that none need to be left to validate and to test on."""
+    for i in range(20):
+        path = tmp_path / "few" / "ab"[i % 2] / f"{i}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        pixels = np.random.default_rng(i).integers(0, 200, (12, 12), dtype=np.uint8)
+        Image.fromarray(pixels).save(path)
+    assert main(search(tmp_path / "out", tmp_path / "few")) == 0
+    assert result_of(capsys)["source_val"] is None
+    assert main(search(tmp_path / "trained", tmp_path / "few", "--train-top", "2")) == 2
+    assert "few has too few images to train, validate and test on: 20" in capsys.readouterr().err
+
+
 def test_unreadable_images_are_skipped_when_asked_for(digit_images, tmp_path, capsys):
     folder = damaged(digit_images["low"], tmp_path / "bad")
     with pytest.warns(UserWarning, match="left out"):
