@@ -844,8 +844,9 @@ def _good_results() -> list[list[str]]:
         "space": "digits", "source": "digit", "target": "jigsaw", "budget_pct": "2.0", "method": "S", "seed": "0",
         "arch": DIGITS.to_str((3, 3, 0, 1, 3, 1)), "lock_score": "0.5", "lock_score_top5": "0.4",
         "is_within_budget": "True",
-        "source_loss_pct": "1.5", "source_test": "95.0", "target_test": "60.0", "source_queries": "200",
-        "target_queries": "0",
+        "source_loss_pct": "1.5", "source_test": "95.0", "target_test": "60.0",
+        "source_percentile": "99.0", "target_percentile": "40.0", "source_test_percentile": "98.0",
+        "target_test_percentile": "41.0", "limit_percentile": "20.0", "source_queries": "200", "target_queries": "0",
         "seconds": "0.5",
     }  # fmt: skip
     return [list(SCHEMA), *([*({**row, "seed": str(seed)}).values()] for seed in range(4))]

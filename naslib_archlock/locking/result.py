@@ -33,10 +33,13 @@ def finish(
     Args:
         told: called after each evaluation of the search under scheme S.
     """
-    measured = measured_s = measure(config, benchmark, search, search.best())
+    search_s, choice_of_s = search, search.best()
     if get_scheme(config.archlock.scheme).locks:
         search_s = run(search_on_source_alone(config, benchmark, search), config.search.epochs, told)
-        measured_s = measure(config, benchmark, search_s, _choice_of_s(benchmark, search_s, search))
+        choice_of_s = _choice_of_s(benchmark, search_s, search)
+    # Both searches are over. From here on, accuracies of targets and test accuracies are read.
+    measured = measure(config, benchmark, search, search.best())
+    measured_s = measure(config, benchmark, search_s, choice_of_s)
     return {
         "scheme": config.archlock.scheme,
         "search_space": config.search_space,

@@ -7,6 +7,7 @@ import json
 import pytest
 from preparing import run
 
+from naslib_archlock.benchmarks.lock_score import LockScale
 from naslib_archlock.config.load import load_config
 from naslib_archlock.errors import ConfigError
 from naslib_archlock.locking.prepare import open_benchmark
@@ -38,6 +39,19 @@ def test_a_result_holds_the_figures_of_the_cell_found(toy_config, toy_ranker, sc
             task: benchmark.accuracy(cell, task=task, split="test") for task in ("normal", "autoencoder")
         }
         assert 0 < figures["source_queries"] <= 15
+        assert figures["target_queries"] == 0
+        among = benchmark.accuracies("class_scene", "val")
+        better = 100 * (among > figures["source_val"]).mean()  # the figures of the made-up benchmark are all different
+        assert figures["source_percentile"] == pytest.approx(100 - better, abs=0.1)
+        for task in ("normal", "autoencoder"):
+            scored = LockScale(benchmark, "class_scene", task, 2.0).score(cell)
+            assert figures["target_percentiles"][task] == scored.target_percentile
+            assert figures["target_test_percentiles"][task] == scored.target_test_percentile
+            assert figures["lock_scores"][task] == scored.lock_score
+    for task, fall in result["percentile_falls"].items():
+        of_s = result["s"]["target_percentiles"][task]
+        assert fall == pytest.approx(100 * (of_s - result["target_percentiles"][task]) / of_s)
+        assert result["limit_percentiles"][task] == LockScale(benchmark, "class_scene", task, 2.0).limit_percentile
     assert result["cell"] == list(prepared.search.best().arch)
     assert (result["scheme"], result["source"], result["seed"]) == (scheme, "class_scene", 0)
     assert "MADE UP" in result["notes"][0]

@@ -49,7 +49,10 @@ def test_a_summary_has_a_row_a_method(statistics):
     by_method = table.set_index("method")
     figures = statistics.summary.set_index("method")
     score, low, high = figures.loc["ceiling", ["lock_score", "lock_score_low", "lock_score_high"]]
-    assert by_method.loc["ceiling"].iloc[0] == f"{score:.2f} [{low:.2f}, {high:.2f}]"
+    assert by_method.loc["ceiling", "lock score [over pairs and seeds]"] == f"{score:.2f} [{low:.2f}, {high:.2f}]"
+    percentile = figures.loc["ceiling", "target_percentile"]
+    assert by_method.loc["ceiling"].iloc[0].startswith(f"{percentile:.1f} [")
+    assert by_method.loc["ceiling", "lowest possible"] == f"{percentile:.1f}"  # it knows the validation accuracies
     assert by_method.loc["ceiling", "[over seeds]"] == "-"  # this method has no randomness
     assert re.fullmatch(r"\[-?\d\.\d\d, -?\d\.\d\d\]", by_method.loc["random", "[over seeds]"])
     assert by_method.loc["best of 50", "source look-ups"] == "50"
@@ -102,7 +105,7 @@ def test_markdown_keeps_its_columns_whatever_a_method_is_called(statistics):
     assert len(lines) == 2 + len(METHODS)
     assert {len(re.findall(r"(?<!\\)\|", line)) for line in lines} == {len(table.columns) + 1}
     assert lines[2].startswith(
-        r"| 100% of a\|b\_c &amp; \`x\` \$y^2\$ \#1 \{z\} \\ \~ &lt;b&gt; \[i\] \*j\* k | -0."
+        r"| 100% of a\|b\_c &amp; \`x\` \$y^2\$ \#1 \{z\} \\ \~ &lt;b&gt; \[i\] \*j\* k | 88."
     )  # fmt: skip
     assert lines[1].startswith("|---|---:|---:|")
 
@@ -114,7 +117,7 @@ def test_latex_keeps_its_columns_whatever_a_method_is_called(statistics):
     row = next(line for line in text.splitlines() if "100" in line)
     assert row.startswith(
         r"100\% of a|b\_c \& `x` \$y\textasciicircum{}2\$ \#1 \{z\} \textbackslash{} \textasciitilde{} "
-        r"\textless{}b\textgreater{} {[}i] *j* k & -0."
+        r"\textless{}b\textgreater{} {[}i] *j* k & 88."
     )
     assert len(re.findall(r"(?<!\\)&", row)) == len(table.columns) - 1
     for rule in (r"\toprule", r"\midrule", r"\bottomrule", r"\begin{longtable}{lrrr", r"\end{longtable}"):

@@ -45,6 +45,22 @@ def test_a_summary_says_what_was_found_and_what_it_does_not_say():
     assert all(len(line) <= 100 for line in lines)
 
 
+def test_rank_percentiles_stand_beside_those_of_scheme_s_and_the_limit():
+    found = {"source_percentile": 98.76, "target_percentiles": {"cifar100": 40.0, "room_layout": 7.04}}
+    of_s = {"source_percentile": 100.0, "target_percentiles": {"cifar100": 80.0, "room_layout": 0.0}}
+    against = {
+        "percentile_falls": {"cifar100": 50.0, "room_layout": None},
+        "limit_percentiles": {"cifar100": 33.3, "room_layout": 0.0},
+    }
+    text = summary({**RESULT, **found, **against, "s": {**RESULT["s"], **of_s}}, NASBENCH201, FROM_SCRATCH)
+    rows = {line.split("  ")[0]: line.split() for line in text[text.index("rank percentile") :].splitlines()}
+    assert rows["found (tk)"][-3:] == ["98.8", "40.0", "7.0"]
+    assert rows["scheme S finds"][-3:] == ["100.0", "80.0", "0.0"]
+    assert rows["fall against S"][-2:] == ["50.0%", "-"]
+    assert rows["lowest possible"][-2:] == ["33.3", "0.0"]
+    assert "100 is the best architecture" in text
+
+
 def test_a_summary_without_timings_and_look_ups():
     timeless = {key: value for key, value in RESULT.items() if not key.startswith("seconds")}
     assert "42 source look-ups" in summary(timeless, NASBENCH201, FROM_SCRATCH).splitlines()

@@ -56,7 +56,8 @@ def test_figures_are_rounded():
     )
     header, row = to_csv(frame).splitlines()
     assert header == ",".join(SCHEMA)
-    assert row == "digits,digit,jigsaw,2.0,S,0,64-41414-3_31_212,0.33333,0.25,True,0.0,33.33333,-1.5,50,0,1.23"
+    first = "digits,digit,jigsaw,2.0,S,0,64-41414-3_31_212,0.33333,0.25,True,0.0,33.33333,-1.5"
+    assert row == f"{first},99.5,50.0,99.0,51.0,20.0,50,0,1.23"
     assert not np.signbit(frame["source_loss_pct"][0])
 
 
