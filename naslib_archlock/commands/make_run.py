@@ -62,7 +62,7 @@ def _finish_steps(config: Config, search: Search, run_folder: RunFolder, told: C
     state = search.state()
     clock = Clock()
     try:
-        for step in range(len(search.history), config.search.epochs):
+        for step in range(search.n_steps, config.search.epochs):
             search.step(told)
             state = search.state()  # between two steps, when the history and the random generator agree
             if (step + 1) % config.search.checkpoint_freq == 0 or clock.is_due():

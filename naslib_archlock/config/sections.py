@@ -6,6 +6,7 @@ Each key is declared here (or in ``audit_section``) and nowhere else; see ``keys
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, field, is_dataclass, replace
+from math import inf, isfinite
 from pathlib import Path
 from typing import Any
 
@@ -25,8 +26,32 @@ from ..tasks.names import same_task, task_name
 from .audit_section import AuditSection
 from .keys import Role, check_values, key, keys_of, names_with, split_list
 
+LEAKS = "true_target_accuracy"  # a last choice that looks at what no owner has
 _MOST = 1_000_000  # steps, queries, members: no search space has more than 15,625 cells
 _MOST_CELLS = 870  # the smallest cell space has so many connected cells that compute different functions
+
+
+def parse_floors(text: str) -> dict[str, float]:
+    """Floors by source from a text like ``cifar10:90,cifar100:71``; the name is empty if one number is given.
+
+    Raises:
+        ConfigError: if something is not a number, or a task occurs twice.
+    """
+    floors: dict[str, float] = {}
+    for part in split_list(text):
+        name, _, number = part.rpartition(":")
+        try:
+            floor = float(number)
+        except ValueError:
+            floor = inf
+        if name.strip() in floors or not isfinite(floor):
+            raise ConfigError(
+                f"archlock.source_floor={text!r} must be a number, or TASK:NUMBER for each source, separated by commas"
+            )
+        floors[name.strip()] = floor
+    if "" in floors and len(floors) > 1:
+        raise ConfigError(f"archlock.source_floor={text!r} has a number without a task beside others; name its task")
+    return floors
 
 
 @dataclass(frozen=True)
@@ -78,12 +103,32 @@ class ArchLockSection:
         low=0,
         high=100,
     )
+    source_floor: str = key(
+        "",
+        "The least source validation accuracy of an architecture in the strategy `paper`: a number, or `TASK:NUMBER` "
+        "for several sources, separated by commas.",
+        Role.LOCK,
+    )
+    final_pick: str = key(
+        "fittest",
+        "What is chosen when the search is over. `true_target_accuracy` leaks: it looks at the true validation "
+        "accuracies of the target, as the paper's released script does. It needs scheme `tk`.",
+        Role.LOCK,
+        choices=("fittest", LEAKS),
+    )
     strategy: str = key(
         "",
-        "How to search; `evolution` is the paper's way. Empty means `exhaustive` for folders of images, "
+        "How to search; `evolution` is the paper's way, and `paper` the way of its released script. Empty means `exhaustive` for folders of images, "
         "`evolution` if a ranker is named, no query is allowed or the space has no cells, and `bayesian` otherwise.",
         Role.SEARCH,
         choices=STRATEGIES,
+    )
+    history_size: int = key(
+        30,
+        "The fittest architectures that `paper` keeps for the last choice.",
+        Role.SEARCH,
+        low=1,
+        high=_MOST,
     )
     screening: int = key(
         20,
@@ -231,11 +276,36 @@ class ArchLockSection:
                 "archlock.strategy bayesian learns from look-ups of source accuracy, but archlock.source_queries is 0; "
                 "allow some, or choose evolution or exhaustive"
             )
+        if self.strategy == "paper" and not self.source_floor:
+            raise ConfigError(
+                "archlock.strategy paper needs archlock.source_floor: the least source validation accuracy, for "
+                "example 90 on cifar10"
+            )
+        if self.final_pick == LEAKS and self.scheme != "tk":
+            raise ConfigError(
+                f"archlock.final_pick {LEAKS} looks at the target's accuracies, which scheme {self.scheme} must not "
+                "see; use scheme tk, or final_pick fittest"
+            )
+        parse_floors(self.source_floor)
         parse_proxies(self.proxies)
         parse_widths("archlock.hidden", self.hidden)
         check_device_name(self.device)
         if self.scheme == "tk" and not self.target:
             raise ConfigError("archlock.scheme tk needs archlock.target: the task, or tasks, to lock out")
+
+    def floor_of(self, source: str) -> float:
+        """The floor on a source's validation accuracy; minus infinity if there is none.
+
+        Raises:
+            ConfigError: if there are floors for other tasks only.
+        """
+        floors = parse_floors(self.source_floor)
+        named_task = same_task(source, floors)
+        if "" in floors or not floors:
+            return floors.get("", -inf)
+        if named_task is None:
+            raise ConfigError(f"archlock.source_floor names {', '.join(floors)}, but not the source {named(source)}")
+        return floors[named_task]
 
     @property
     def targets(self) -> tuple[str, ...]:
@@ -348,6 +418,7 @@ class Config:
             raise ConfigError(f"run_name {self.run_name!r} names an output folder: a plain name, without / or \\")
         if "\0" in self.dataset or not is_file_name(task_name(self.dataset)):
             raise ConfigError(f"dataset {self.dataset!r} names an output folder, and so needs a plain name of its own")
+        self.archlock.floor_of(self.dataset)
         same = same_task(self.dataset, self.archlock.targets)
         if same is not None:
             also = "" if same == self.dataset else f", also called {named(self.dataset)}"
@@ -364,6 +435,8 @@ class Config:
             self.archlock.screening,
             self.archlock.source_budget_pct,
             self.archlock.source_top_pct,
+            self.archlock.floor_of(self.dataset),
+            self.archlock.history_size,
         )
 
     @property

@@ -128,7 +128,7 @@ def prepare(
 
 def search_on_source_alone(config: Config, benchmark: Benchmark, search: Search) -> Search:
     """Prepare the search under scheme S in the setting of another search, which that is compared with."""
-    config = replace(config, archlock=replace(config.archlock, scheme="s"))
+    config = replace(config, archlock=replace(config.archlock, scheme="s", final_pick="fittest"))
     scheme = get_scheme("s")
     view = scheme.view(benchmark, config.dataset, report_targets(config, benchmark.tasks), config)
     return new_search(config, scheme, strategy_of(config, benchmark), view, search.fitness.on_source_alone())
@@ -149,7 +149,7 @@ def new_search(config: Config, scheme: Scheme, strategy: Strategy, view: View, f
 
 def run(search: Search, n_steps: int, told: Callable[[], object] = lambda: None) -> Search:
     """Make the steps that a search still lacks of ``n_steps``. Args: told: called after each evaluation."""
-    for _ in range(len(search.history), n_steps):
+    for _ in range(search.n_steps, n_steps):
         search.step(told)
     return search
 

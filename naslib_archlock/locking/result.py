@@ -18,6 +18,7 @@ from ..spaces.cells import Cell
 from ..spaces.space import SearchSpace
 from ..strategies.base import Evaluated, Search
 from ..tasks.names import task_name
+from .final_pick import NOTE, final_pick
 from .prepare import report_targets, run, search_on_source_alone
 from .schemes import get_scheme
 
@@ -38,7 +39,8 @@ def finish(
         search_s = run(search_on_source_alone(config, benchmark, search), config.search.epochs, told)
         choice_of_s = _choice_of_s(benchmark, search_s, search)
     # Both searches are over. From here on, accuracies of targets and test accuracies are read.
-    measured = measure(config, benchmark, search, search.best())
+    chosen, target_queries = final_pick(config, benchmark, search)
+    measured = {**measure(config, benchmark, search, chosen), "target_queries": target_queries}
     measured_s = measure(config, benchmark, search_s, choice_of_s)
     return {
         "scheme": config.archlock.scheme,
@@ -49,7 +51,12 @@ def finish(
         "seed": config.seed,
         "s": measured_s,
         **_against_s_and_limit(config, benchmark, measured, measured_s),
-        "notes": [*benchmark.notes, *_notes_on_noise(config, benchmark, search)],
+        "leaks": target_queries > 0,
+        "notes": [
+            *([NOTE.format(n=target_queries)] if target_queries else []),
+            *benchmark.notes,
+            *_notes_on_noise(config, benchmark, search),
+        ],
     }
 
 

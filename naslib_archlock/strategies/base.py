@@ -50,6 +50,8 @@ class SearchSettings:
         sample_size: members drawn, with replacement, for each tournament.
         screening: a newcomer is the best on the source, by the ranker, of so many random architectures.
         source_budget_pct: how much of the best source validation accuracy seen may be given up, in % of it.
+        source_floor: in the search of the paper's script, the least source validation accuracy of an architecture.
+        history_size: in the search of the paper's script, the architectures that are kept for the last choice.
         source_top_pct: where no accuracy is looked up, an architecture must be among the best so many % by source rank.
     """
 
@@ -58,6 +60,8 @@ class SearchSettings:
     screening: int = 20
     source_budget_pct: float = 2.0
     source_top_pct: float = 10.0
+    source_floor: float = -np.inf
+    history_size: int = 30
 
     def __post_init__(self) -> None:
         for name in ("population_size", "sample_size", "screening"):
@@ -163,6 +167,11 @@ class Search(ABC):
             if not self.in_one_step:
                 return
 
+    @property
+    def n_steps(self) -> int:
+        """The number of steps made."""
+        return len(self.history)
+
     def n_evaluations(self, n_steps: int) -> int:
         """Return how many architectures so many steps evaluate, at most."""
         most = len(self.space.distinct()) if self.in_one_step else n_steps
@@ -210,6 +219,10 @@ class Search(ABC):
         for evaluated in self.history:
             distinct.setdefault(evaluated.arch, evaluated)
         return sorted(distinct.values(), key=self.merit, reverse=True)[:n]
+
+    def finalists(self) -> list[Evaluated]:
+        """The architectures within the budget, the fittest first, each once."""
+        return [evaluated for evaluated in self.top(len(self.history)) if self.is_within_budget(evaluated)]
 
     def source_position(self) -> int | None:
         """The place of the choice on the source by a ranker, from 1; None where accuracies were looked up."""

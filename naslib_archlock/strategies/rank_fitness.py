@@ -73,6 +73,7 @@ class RankFitness:
         if len(targets):
             self._on_all = ranker.contest(np.vstack([source[None], targets]), opponents)
         self._space, self._n_distinct = space, len(space.distinct())
+        self._ranker, self._tasks = ranker, np.vstack([source[None], targets]) if len(targets) else source[None]
 
     def of(self, archs: np.ndarray) -> np.ndarray:
         """Return the fitness of ``n x 6`` codes, ``n``."""
@@ -82,6 +83,18 @@ class RankFitness:
         """Return fitness and source rank of ``n x 6`` codes, ``n`` each."""
         source, *targets = self._ranks(self._on_all, archs)
         return self._combine(source, np.array(targets)), source
+
+    def among(self, archs: np.ndarray) -> np.ndarray:
+        """Return the fitness of ``n x 6`` codes, ``n``, from ranks that are counted among these alone, as in the paper.
+
+        Every two architectures are compared. The one with the fewest defeats has rank 1. On several targets, the
+        defeats on all of them count. Architectures with equally many defeats rank in their order.
+        """
+        n = len(archs)
+        wins = np.stack([self._ranker.win_rates(archs, self._tasks, archs[[other]]) for other in range(n)], axis=2)
+        defeats = (wins < 0.5) & ~np.eye(n, dtype=bool)  # tasks x n x opponents
+        source, targets = defeats[0].sum(axis=1), defeats[1:].sum(axis=(0, 2))
+        return self._combine(_positions(source), _positions(targets)[None])
 
     def source_ranks(self, archs: np.ndarray) -> np.ndarray:
         """Return the estimated ranks of ``n x 6`` codes on the source, ``n``; 1 is the best."""
@@ -111,5 +124,12 @@ class RankFitness:
     def on_source_alone(self) -> RankFitness:
         """Return the fitness under scheme S, by the same ranker, source and opponents."""
         other = copy.copy(self)
-        other._combine, other._on_all = good_on_source, self._on_source
+        other._combine, other._on_all, other._tasks = good_on_source, self._on_source, self._tasks[:1]
         return other
+
+
+def _positions(values: np.ndarray) -> np.ndarray:
+    """Return the positions of numbers in ascending order, from 1; the earlier of equals comes first."""
+    position = np.empty(len(values))
+    position[np.argsort(values, kind="stable")] = np.arange(1, len(values) + 1)
+    return position

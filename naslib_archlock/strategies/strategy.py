@@ -59,6 +59,12 @@ _KNOWN = (
         "evolution", "regularised evolution on a ranker's ranks, as in the paper", ".evolution:RegularizedEvolution"
     ),
     Strategy(
+        "paper",
+        "the search of the paper's released script, with its floor on the source accuracy",
+        ".paper_search:PaperSearch",
+        learns_from_queries=True,
+    ),
+    Strategy(
         "exhaustive", "a ranker ranks the whole space, and look-ups go to the fittest", ".exhaustive:ExhaustiveSearch"
     ),
 )

@@ -22,6 +22,7 @@ from ..config.keys import Role, keys_of, names_with
 from ..config.load import config_from
 from ..config.sections import ArchLockSection, Config, NaslibSearchSection
 from ..errors import RankerError, StudyError, unknown
+from ..locking.final_pick import final_pick
 from ..locking.find_ranker import find_ranker
 from ..locking.inputs import digests, files_read
 from ..locking.knowledge import Knowledge
@@ -142,8 +143,9 @@ def _pick_by_search(job: Job) -> Picks:
     config = config_of(job)
     search = prepare(config, job.benchmark, ARCHLOCK.ranker(job)).search
     run(search, config.search.epochs)
-    best_first = [evaluated.arch for evaluated in search.top(len(search.history))]
-    return Picks(first_distinct(job.benchmark.space, best_first), search.oracle.queries)
+    chosen, target_queries = final_pick(config, job.benchmark, search)
+    best_first = [chosen.arch, *(evaluated.arch for evaluated in search.top(len(search.history)))]
+    return Picks(first_distinct(job.benchmark.space, best_first), search.oracle.queries, target_queries)
 
 
 # -- from whole tables -------------------------------------------------------------------------------------------------

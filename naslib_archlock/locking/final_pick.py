@@ -1,0 +1,53 @@
+"""The last choice of a run among what its search found, and what the script of the paper looks at to make it.
+
+The released script ends with the architecture of the lowest *true* validation accuracy on the target, even when the
+target is "unknown". An owner does not have these figures. ``archlock.final_pick: true_target_accuracy`` repeats this to
+measure what the leak is worth, and every output says so.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from ..benchmarks.benchmark import Benchmark
+from ..benchmarks.lock_score import rank_percentile
+from ..config.sections import LEAKS, Config
+from ..errors import ConfigError
+from ..strategies.base import Evaluated, Search
+
+NOTE = (
+    "LEAKS: the final pick looked at the true validation accuracy on the target of {n} architectures, as the paper's "
+    "script does. An owner does not have these figures: this measures what the leak is worth, and is no lock"
+)
+
+
+class FinalPick(NamedTuple):
+    """What a run chose.
+
+    Attributes:
+        chosen: the architecture.
+        target_queries: the number of true accuracies on targets that were looked at.
+    """
+
+    chosen: Evaluated
+    target_queries: int
+
+
+def final_pick(config: Config, benchmark: Benchmark, search: Search) -> FinalPick:
+    """Choose among what a finished search found, as ``archlock.final_pick`` says.
+
+    Raises:
+        ConfigError: if accuracies on the target are to be looked at, and no table holds them.
+    """
+    if config.archlock.final_pick != LEAKS:
+        return FinalPick(search.best(), 0)
+    if not benchmark.is_tabular:
+        raise ConfigError(f"archlock.final_pick {LEAKS} needs a table with the accuracies of the target")
+    finalists, targets = search.finalists(), config.archlock.targets
+    percentiles = [
+        [rank_percentile(benchmark, evaluated.arch, target, "val") for target in targets] for evaluated in finalists
+    ]
+    worst = int(np.argmin(np.mean(percentiles, axis=1)))  # of one target, the lowest percentile is the lowest accuracy
+    return FinalPick(finalists[worst], len(finalists) * len(targets))
