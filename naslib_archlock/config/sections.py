@@ -118,8 +118,9 @@ class ArchLockSection:
     )
     strategy: str = key(
         "",
-        "How to search; `evolution` is the paper's way, and `paper` the way of its released script. Empty means `exhaustive` for folders of images, "
-        "`evolution` if a ranker is named, no query is allowed or the space has no cells, and `bayesian` otherwise.",
+        "How to search; `evolution` is the paper's way, and `paper` the way of its released script. "
+        "Empty means `exhaustive` for folders of images, `evolution` if a ranker is named, no query is allowed or the "
+        "space has no cells, and `bayesian` otherwise.",
         Role.SEARCH,
         choices=STRATEGIES,
     )
@@ -418,7 +419,6 @@ class Config:
             raise ConfigError(f"run_name {self.run_name!r} names an output folder: a plain name, without / or \\")
         if "\0" in self.dataset or not is_file_name(task_name(self.dataset)):
             raise ConfigError(f"dataset {self.dataset!r} names an output folder, and so needs a plain name of its own")
-        self.archlock.floor_of(self.dataset)
         same = same_task(self.dataset, self.archlock.targets)
         if same is not None:
             also = "" if same == self.dataset else f", also called {named(self.dataset)}"

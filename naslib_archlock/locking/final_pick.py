@@ -14,7 +14,6 @@ import numpy as np
 from ..benchmarks.benchmark import Benchmark
 from ..benchmarks.lock_score import rank_percentile
 from ..config.sections import LEAKS, Config
-from ..errors import ConfigError
 from ..strategies.base import Evaluated, Search
 
 NOTE = (
@@ -36,15 +35,9 @@ class FinalPick(NamedTuple):
 
 
 def final_pick(config: Config, benchmark: Benchmark, search: Search) -> FinalPick:
-    """Choose among what a finished search found, as ``archlock.final_pick`` says.
-
-    Raises:
-        ConfigError: if accuracies on the target are to be looked at, and no table holds them.
-    """
+    """Choose among what a finished search found, as ``archlock.final_pick`` says."""
     if config.archlock.final_pick != LEAKS:
         return FinalPick(search.best(), 0)
-    if not benchmark.is_tabular:
-        raise ConfigError(f"archlock.final_pick {LEAKS} needs a table with the accuracies of the target")
     finalists, targets = search.finalists(), config.archlock.targets
     percentiles = [
         [rank_percentile(benchmark, evaluated.arch, target, "val") for target in targets] for evaluated in finalists

@@ -19,7 +19,7 @@ import numpy as np
 from ..benchmarks.benchmark import Benchmark
 from ..benchmarks.tabular import tabular_benchmark
 from ..compute.seeding import stream
-from ..config.sections import Config
+from ..config.sections import LEAKS, Config
 from ..errors import ConfigError, shown
 from ..spaces.features import FEATURES
 from ..spaces.known import get_space
@@ -67,7 +67,7 @@ def checked(config: Config, benchmark: Benchmark) -> Benchmark:
     """Return the benchmark, if the configuration asks for a search of this package on tasks of the benchmark.
 
     Raises:
-        ConfigError: if the configuration names another optimizer.
+        ConfigError: if the configuration names another optimizer, or asks for figures that the benchmark lacks.
         UnknownNameError: if the benchmark lacks the source or a target.
     """
     if config.optimizer != ARCHLOCK:
@@ -75,6 +75,9 @@ def checked(config: Config, benchmark: Benchmark) -> Benchmark:
             f"optimizer {shown(config.optimizer)} is not the search of this package: set it to {ARCHLOCK}, or run "
             "NASLib's own optimizers with 'archlock naslib RUNNER.py --config-file FILE'"
         )
+    config.archlock.floor_of(config.dataset)
+    if config.archlock.final_pick == LEAKS and not benchmark.is_tabular:
+        raise ConfigError(f"archlock.final_pick {LEAKS} needs a table that holds the accuracies of the target")
     for task in (config.dataset, *config.archlock.targets):
         benchmark.check_task(task)
         warn_of_folder(task)

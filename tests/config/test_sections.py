@@ -34,7 +34,7 @@ def test_values_out_of_range_are_named(key, value):
         (["search_space", "nasbench202"], "unknown search space 'nasbench202'.*did you mean 'nasbench201'"),
         (["archlock.scheme", "st"], "unknown archlock.scheme 'st'; known: s, tk, tu"),
         (["archlock.strategy", "bayes"], "unknown archlock.strategy 'bayes'; known: .*; did you mean 'bayesian'"),
-        (["archlock.strategy", "random"], "archlock.strategy 'random'; known: bayesian, evolution, exhaustive"),
+        (["archlock.strategy", "random"], "archlock.strategy 'random'; known: bayesian, evolution, paper, exhaustive"),
         (["archlock.preset", "papr"], "did you mean 'paper'"),
         (["archlock.ranker_optimizer", "adamw"], "did you mean 'adam'"),
         (["archlock.proxies", "nwod"], "unknown proxy 'nwod'.*did you mean 'nwot'"),
@@ -185,7 +185,10 @@ archlock:
   source_budget_pct: 2.0
   source_queries: 200
   source_top_pct: 10.0
+  source_floor: ''
+  final_pick: fittest
   strategy: ''
+  history_size: 30
   screening: 20
   opponents: 128
   n_targets: 10

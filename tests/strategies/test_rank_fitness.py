@@ -124,3 +124,51 @@ def test_as_many_architectures_as_the_share_says_are_good_enough_by_rank(pct):
     np.testing.assert_allclose(ranks, np.arange(1, n + 1))
     assert (ranks <= fitness.source_rank_at(pct)).sum() == max(1, int(n * pct / 100))
     assert [fitness.source_position(rank) for rank in ranks[[0, 1, n - 1]]] == [1, 2, n]
+
+
+# -- ranks among a few -------------------------------------------------------------------------------------------------
+
+
+class Duels:
+    """A ranker by true figures: one row of figures for each task, by the first code of an architecture."""
+
+    def __init__(self, figures: list[list[float]]) -> None:
+        self._figures = np.array(figures)
+
+    def check_space(self, space) -> None: ...
+
+    def contest(self, tasks, opponents) -> None: ...
+
+    def win_rates(self, cells, tasks, opponents):
+        figures = self._figures[np.asarray(tasks)[:, 0].astype(int)]
+        mine, theirs = figures[:, np.asarray(cells)[:, 0]], figures[:, np.asarray(opponents)[:, 0]]
+        return (mine[:, :, None] > theirs[:, None, :]).mean(axis=2)
+
+
+def duels(figures: list[list[float]], combine: Combine) -> RankFitness:
+    """A fitness whose source is the first row of figures; the others are its targets."""
+    rows = np.arange(len(figures), dtype=float)[:, None]
+    return RankFitness(
+        Duels(figures), SPACE, rows[0], rows[1:], combine, np.array(SPACE.sample(2, np.random.default_rng(0)))
+    )  # type: ignore[arg-type]
+
+
+CODES = np.array([[first, 0, 0, 0, 0, 0] for first in range(4)])
+
+
+def test_ranks_among_a_few_are_counted_in_defeats():
+    """On the source, the ranks are 4, 3, 2, 1; on the targets, the defeats are 0+1, 1+2, 2+3, 3+0, so 1, 2, 4, 3."""
+    fitness = duels([[1, 2, 3, 4], [9, 8, 7, 6], [3, 2, 1, 4]], partial(bad_on_targets, trade_off=2.0))
+    np.testing.assert_array_equal(fitness.among(CODES), [1 - 8, 2 - 6, 4 - 4, 3 - 2])
+    np.testing.assert_array_equal(fitness.on_source_alone().among(CODES), [-4, -3, -2, -1])
+
+
+def test_ranks_among_a_few_depend_on_who_they_are():
+    fitness = duels([[1, 2, 3, 4], [4, 3, 2, 1]], partial(bad_on_targets, trade_off=0.0))
+    np.testing.assert_array_equal(fitness.among(CODES), [1, 2, 3, 4])
+    np.testing.assert_array_equal(fitness.among(CODES[2:]), [1, 2])
+
+
+def test_equal_ones_rank_in_their_order():
+    fitness = duels([[5, 5, 5, 5]], good_on_source)
+    np.testing.assert_array_equal(fitness.among(CODES[[0, 0, 0]]), [-1, -2, -3])

@@ -19,7 +19,7 @@ def registry(monkeypatch):
 
 
 def test_each_says_in_a_line_what_it_does():
-    assert list(STRATEGIES) == ["bayesian", "evolution", "exhaustive"]
+    assert list(STRATEGIES) == ["bayesian", "evolution", "paper", "exhaustive"]
     for name, strategy in STRATEGIES.items():
         assert get_strategy(name) is strategy
         assert strategy.name == name
