@@ -51,17 +51,21 @@ mutants: $(VENV)/test
 test-newcomer: $(VENV)/dev
 	$(PYTEST) $(QUICK) --newcomer $(PYTEST_ARGS)
 
-# The tests that need no torch, on the other Pythons of this machine among those that constraints/ pins (noxfile.py).
+# The tests that need no torch, on the other Pythons of this machine among those that constraints/ pins: on the oldest
+# with the lowest versions of all libraries, on the newest with the newest ones (noxfile.py says why).
 OTHERS ?= $(filter-out $(VERSION:py%=%),$(patsubst constraints/py%.txt,%,$(wildcard constraints/py3.*.txt)))
+OLDEST := 3.9
+NEWEST := 3.13
+SESSIONS = $(patsubst core-$(OLDEST),core-lowest-$(OLDEST),$(patsubst core-$(NEWEST),core-newest-$(NEWEST),$(OTHERS:%=core-%)))
 
 core: $(VENV)/dev
 	@mkdir -p build && rm -f build/core-tests-*.txt
-	@$(MAKE) -j2 --output-sync=target --no-print-directory $(OTHERS:%=core-%)
+	@$(MAKE) -j2 --output-sync=target --no-print-directory $(SESSIONS)
 	@cat build/core-tests-*.txt
 
 core-%:
-	@echo "Python $* is not here: not tested" > build/core-tests-$*.txt
-	OMP_NUM_THREADS=1 $(BIN)/nox -r -s core -p $*
+	@echo "Python $(lastword $(subst -, ,$*)) is not here: not tested" > build/core-tests-$*.txt
+	OMP_NUM_THREADS=1 $(BIN)/nox -r -s $@
 
 # Measure, with baselines in the same run: make bench [TABLES=DIR]; bench-all adds what takes minutes.
 # The results go into benchmarks/ if all went well; those of a part, as with BENCH_ARGS='-k ranking', are only shown.

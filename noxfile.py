@@ -1,9 +1,15 @@
 """The tests on other versions of Python: those that constraints/ pins, as far as this machine has them.
 
-nox -s core             what needs no torch, on each; ``make test-all`` runs it on all but the main one
+nox -s core             what needs no torch, on each
+nox -s core-lowest      the same with the lowest versions that pyproject.toml allows
+nox -s core-newest      the same with the newest versions that there are
 nox -s tests-3.12       everything, with torch, and with NASLib where that is found
 nox -s same-bytes       on versions of Python with the same libraries, the same seed gives the same bytes
 nox -s naslib-as-pinned what needs NASLib, on the versions that NASLib's authors pinned
+
+``make test-all`` runs one of the first three on each Python but the main one. On the oldest it runs core-lowest,
+because only that Python can have the lowest versions. On the newest it runs core-newest, because the newest versions
+are made for that one. On the others it runs core. To run more than one of them on a Python would take minutes each.
 
 Environments are kept in .nox; with -R they are used again as they are.
 """
@@ -13,9 +19,14 @@ from __future__ import annotations
 import os
 import re
 import subprocess
+import tempfile
+from collections.abc import Iterable
 from pathlib import Path
 
 import nox
+from nox.command import CommandFailed
+from packaging.requirements import Requirement
+from packaging.version import Version
 
 nox.needs_version = ">=2024.4.15"  # of nox.project
 nox.options.sessions = ["core"]
@@ -38,7 +49,7 @@ SAME_LIBRARIES = {
         ("3.10", "3.11", "3.12", "3.13"),
     ),
 }
-# Slow tests, an experiment and what Matplotlib draws say the same on every Python.
+# Slow tests, an experiment and what Matplotlib draws say the same on every Python with the tested libraries.
 NOT_CORE = ("tests/experiments/test_patterns_study.py", "tests/report/test_figures.py")
 
 
@@ -70,19 +81,76 @@ def _install(session: nox.Session, *packages: str) -> None:
     session.install("-c", f"constraints/py{session.python}.txt", *packages)
 
 
-def _needed_by_core() -> list[str]:
+def _needed_by_core(*extras: str) -> list[str]:
+    """What pyproject.toml requires for the core, but for torch, and for these extras."""
     project = nox.project.load_toml(ROOT / "pyproject.toml")["project"]
-    return [name for name in project["dependencies"] if not name.startswith("torch")]
+    needed = [name for name in project["dependencies"] if not name.startswith("torch")]
+    return [*needed, *(name for extra in extras for name in project["optional-dependencies"][extra])]
 
 
 @nox.session(python=VERSIONS)
 def core(session: nox.Session) -> None:
     """The tests that need no torch, without it: gigabytes less."""
-    _install(session, *_needed_by_core(), "pytest", "hypothesis", "pymoo")
+    _install(session, *_needed_by_core("studies"), "pytest", "hypothesis")
+    _test_core(session)
+
+
+@nox.session(name="core-lowest", python=VERSIONS)
+def core_lowest(session: nox.Session) -> None:
+    """The same tests with each library at the lower bound that pyproject.toml gives for this Python."""
+    pins = _lowest(_needed_by_core("studies"), str(session.python))
+    _install_wheels_or_skip(session, "lowest", *pins, "pytest", "hypothesis")
+    _test_core(session, "lowest")
+
+
+@nox.session(name="core-newest", python=VERSIONS)
+def core_newest(session: nox.Session) -> None:
+    """The same tests with the newest version of each library, which constraints/ may not allow."""
+    needed = [*_needed_by_core("studies"), "pytest", "hypothesis"]
+    _install_wheels_or_skip(session, "newest", "--upgrade", "--upgrade-strategy=eager", *needed)
+    _test_core(session, "newest")
+
+
+def _test_core(session: nox.Session, libraries: str = "") -> None:
     # from the checkout, not installed into it: sessions run side by side
     options = ["-q", "-m", "not slow", "--without-torch", "-p", "no:cacheprovider"]
-    options += [f"--ignore={path}" for path in NOT_CORE]
+    options += [f"--libraries={libraries}"] if libraries else [f"--ignore={path}" for path in NOT_CORE]
     session.run("python", "-m", "pytest", *options, *session.posargs)
+
+
+def _lowest(requirements: Iterable[str], python: str) -> list[str]:
+    """``name==bound`` for each library: the highest of the lower bounds that hold on a version of Python."""
+    bounds: dict[str, Version] = {}
+    for requirement in map(Requirement, requirements):
+        if requirement.marker is None or requirement.marker.evaluate({"python_version": python}):
+            for part in requirement.specifier:
+                if part.operator == ">=":
+                    bounds[requirement.name] = max(Version(part.version), bounds.get(requirement.name, Version("0")))
+    return [f"{name}=={bound}" for name, bound in bounds.items()]
+
+
+def _install_wheels_or_skip(session: nox.Session, libraries: str, *arguments: str) -> None:
+    """Install wheels. Skip the session if the index does not answer, or has no wheel for this machine.
+
+    Every other error of pip fails the session, such as requirements that contradict each other.
+    """
+    with tempfile.TemporaryFile("w+", encoding="utf-8") as output:
+        try:
+            session.install("--only-binary=:all:", *arguments, silent=False, stdout=output, stderr=subprocess.STDOUT)
+        except CommandFailed:
+            output.seek(0)
+            text = output.read()
+            cannot = re.search(
+                r"^ERROR: (No matching distribution found for (\S+)|Could not install .* an OSError: HTTP)", text, re.M
+            )
+            if not cannot:
+                session.error(text)
+            has_index = cannot[2] and "connection broken by" not in text
+            why = f"there is no wheel of {cannot[2]}" if has_index else "the package index does not answer"
+            line = f"Python {session.python} without torch, {libraries} libraries: not tested, {why}"
+            (ROOT / "build").mkdir(exist_ok=True)
+            (ROOT / "build" / f"core-tests-{libraries}-{session.python}.txt").write_text(line + "\n", encoding="utf-8")
+            session.skip(line)
 
 
 @nox.session(python=VERSIONS)

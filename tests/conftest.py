@@ -49,6 +49,7 @@ FAST = TrainSettings(epochs=2, steps_per_epoch=30, batch_size=512)
 MakeConfig = Callable[..., Config]
 
 WITHOUT_TORCH = "--without-torch"
+LIBRARIES = "--libraries"
 NEWCOMER = "--newcomer"
 
 
@@ -69,6 +70,7 @@ class _SkipWhoImports:
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(WITHOUT_TORCH, action="store_true", help="skip what imports torch; it need not be installed")
+    parser.addoption(LIBRARIES, default="", help="what to call the libraries of this run, such as lowest or newest")
     parser.addoption(NEWCOMER, action="store_true", help="use no NASLib, no real tables and no browser, as a newcomer")
 
 
@@ -369,7 +371,9 @@ def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> Non
     n_passed, n_failed, n_skipped = _counts(terminalreporter, keyword="naslib")
     version = platform.python_version()
     if config.getoption(WITHOUT_TORCH):
-        line, name = f"Python {version} without torch: {of_all}", f"core-tests-{version.rpartition('.')[0]}.txt"
+        libraries = config.getoption(LIBRARIES)
+        line = f"Python {version} without torch{f', {libraries} libraries' if libraries else ''}: {of_all}"
+        name = "-".join(filter(None, ("core-tests", libraries, version.rpartition(".")[0]))) + ".txt"
     elif config.getoption(NEWCOMER):
         line, name = f"Without NASLib, real tables and a browser: {of_all}", "newcomer-tests.txt"
     else:

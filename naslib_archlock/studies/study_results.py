@@ -108,7 +108,7 @@ def _typed(values: pd.Series, column: Column, path: Path) -> pd.Series:
     """A column of text as what it should hold."""
     if column.type is str:
         good = values.map(lambda text: isinstance(text, str) and text != "")  # a short row has NaN here
-        typed = values
+        typed = values.astype(_dtype(column))  # pandas 3 reads text into a type of its own
     elif column.type is bool:
         good = values.isin(["True", "False"])
         typed = values == "True"
