@@ -40,6 +40,15 @@ def test_the_leak_takes_the_finalist_that_is_truly_worst(toy_config, toy_ranker,
     assert not result["s"].get("leaks") and result["s"]["target_queries"] == 0
 
 
+def test_with_nothing_to_choose_from_nothing_is_looked_at(toy_config, toy_ranker):
+    config = config_of(
+        toy_config, "archlock.target", "normal", "archlock.final_pick", LEAKS, "archlock.source_floor", "99",
+        "archlock.source_queries", "20",
+    )  # fmt: skip
+    search = run(config, toy_ranker).search
+    assert final_pick(config, open_benchmark(config), search) == (search.best(), 0)
+
+
 def test_by_default_nothing_leaks(toy_config, toy_ranker):
     config = config_of(toy_config, "archlock.target", "normal")
     search = run(config, toy_ranker).search
