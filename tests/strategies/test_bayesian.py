@@ -18,7 +18,7 @@ from naslib_archlock.spaces.known import TRANSBENCH101_MACRO, TRANSBENCH101_MICR
 from naslib_archlock.spaces.space import SearchSpace
 from naslib_archlock.strategies import bayesian, surrogate
 from naslib_archlock.strategies.base import SearchSettings
-from naslib_archlock.strategies.bayesian import SHARE_FOR_BEST, BayesianSearch, expected_improvement
+from naslib_archlock.strategies.bayesian import SHARE_FOR_BEST, BayesianSearch, _Scale, expected_improvement
 from naslib_archlock.strategies.fitness import ExpectedFitness
 
 SPACE = TRANSBENCH101_MICRO
@@ -445,3 +445,17 @@ def test_a_step_that_was_cut_short_is_made_again(at):
         run(search)
     assert len(search.history) == at - 1
     assert run(search).history == whole.history
+
+
+# -- the scale of the model --------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("best", "budget_pct", "one_budget_below"),
+    [(100.0, 2.0, 98.0), (50.0, 4.0, 48.0), (-0.5, 2.0, -0.51), (100.0, 0.0, 99.0), (100.0, 0.5, 99.0), (0.0, 2.0, -1.0)],
+)  # fmt: skip
+def test_what_is_one_budget_below_the_best_is_log_2_below_it(best, budget_pct, one_budget_below):
+    """The budget counts as 1% at least; from a best of 0, one unit takes its place."""
+    scale = _Scale(np.array([one_budget_below, best, best - 10]), budget_pct)
+    assert scale.best == best
+    np.testing.assert_allclose(scale.warp(np.array([best, one_budget_below, best + 1])), [0, -np.log(2), 0], atol=1e-12)
