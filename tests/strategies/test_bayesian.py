@@ -452,8 +452,8 @@ def test_a_step_that_was_cut_short_is_made_again(at):
 
 @pytest.mark.parametrize(
     ("best", "budget_pct", "one_budget_below"),
-    [(100.0, 2.0, 98.0), (50.0, 4.0, 48.0), (-0.5, 2.0, -0.51), (100.0, 0.0, 99.0), (100.0, 0.5, 99.0), (0.0, 2.0, -1.0)],
-)  # fmt: skip
+    [(100.0, 2.0, 98.0), (50.0, 4.0, 48.0), (-0.5, 2.0, -0.51), (100.0, 0.0, 99.0), (0.0, 2.0, -1.0)],
+)
 def test_what_is_one_budget_below_the_best_is_log_2_below_it(best, budget_pct, one_budget_below):
     """The budget counts as 1% at least; from a best of 0, one unit takes its place."""
     scale = _Scale(np.array([one_budget_below, best, best - 10]), budget_pct)
