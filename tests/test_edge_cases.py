@@ -90,7 +90,9 @@ def test_among_equal_accuracies_no_lock_is_better_than_another(value):
     scale = LockScale(benchmark, "class_scene", "normal", 2.0)
     assert scale.within.all()
     for cell in ((3,) * 6, (0,) * 6):
-        assert scale.score(cell) == Scored(0.0, True, 0.0, value)
+        equal = 50.0  # the percentile of each
+        assert scale.score(cell) == Scored(0.0, True, 0.0, value, value, equal, equal, equal, equal)
+    assert scale.limit_percentile == 50
     assert (percentiles(benchmark.space, benchmark.accuracies("normal", "val")) == 0.5).all()
 
 
@@ -325,7 +327,7 @@ def test_a_study_of_one_pair_and_one_seed_has_no_intervals(tmp_path):
 
     found = analyse(digits_results([("digit", "jigsaw")], [2.0], seeds=1), METHODS, REFERENCE, COMPARE_WITH)
     ends = [column for column in found.summary if column.endswith(("_low", "_high"))]
-    assert len(ends) == 6
+    assert len(ends) == 10
     assert found.summary[ends].isna().all(axis=None)
     assert found.summary["lock_score"].notna().all()
     assert set(found.tests["verdict"]) == {NOT_SHOWN}

@@ -32,7 +32,7 @@ def at_least(low: int) -> Callable[[str], int]:
     """The type of an option that takes an integer of at least ``low``."""
 
     def parse(text: str) -> int:
-        if not text.isdecimal() or int(text) < low:
+        if not text.removeprefix("-").isdecimal() or int(text) < low:
             raise argparse.ArgumentTypeError(f"{text!r} must be an integer of at least {low}")
         return int(text)
 

@@ -16,7 +16,11 @@ if TYPE_CHECKING:
     from ..studies.statistics import Statistics
 
 _WIDTH = 100
-_PRINTED = [0, 1, 4, 5, 6]  # a terminal has room for these columns of the summary
+# A terminal has room for these columns of the summary.
+_PRINTED = [
+    "method", "target percentile [over pairs and seeds]", "lowest possible", "lock score [over pairs and seeds]",
+    "outside the budget, %", "source loss, %",
+]  # fmt: skip
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -102,6 +106,6 @@ def _printed(section: Section) -> str:
     """The summary of one space and budget as text, and its findings."""
     from ..report.text import table
 
-    summary = section.summary.iloc[:, _PRINTED]
+    summary = section.summary[_PRINTED]
     findings = [textwrap.fill(text, _WIDTH, initial_indent="* ", subsequent_indent="  ") for text in section.findings]
     return "\n".join([section.title, table([list(summary.columns), *summary.to_numpy().tolist()]), *findings])

@@ -27,7 +27,8 @@ def test_an_integer_of_at_least_so_much_is_taken(low, text, value):
 
 
 @pytest.mark.parametrize(
-    ("low", "text"), [(1, "0"), (0, "-1"), (2, "1"), (1, "1.5"), (1, "1e3"), (1, ""), (1, "-"), (1, "1_0"), (1, "²")]
+    ("low", "text"),
+    [(1, "0"), (0, "-1"), (2, "1"), (1, "1.5"), (1, "1e3"), (1, ""), (1, "-"), (1, "--1"), (1, "1_0"), (1, "²")],
 )
 def test_whatever_else_is_told_what_it_must_be(low, text):
     with pytest.raises(argparse.ArgumentTypeError, match=f"'{text}' must be an integer of at least {low}"):

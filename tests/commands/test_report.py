@@ -63,7 +63,9 @@ def test_a_report_is_pages_tables_and_figures(folder, tmp_path, capsys):
     assert files_in(folder) == given
     out = capsys.readouterr().out
     assert "digits, source budget 5%" in out
-    assert re.search(r"^ceiling +\d\.\d\d \[\d\.\d\d, \d\.\d\d\]", out, re.MULTILINE)
+    assert re.search(
+        r"^ceiling +\d+\.\d \[\d+\.\d, \d+\.\d\] +\d+\.\d +\d\.\d\d \[\d\.\d\d, \d\.\d\d\]", out, re.MULTILINE
+    )
     assert FROM_SCRATCH in " ".join(out.split("\n"))
 
 
