@@ -29,14 +29,17 @@ _MOST_REJECTED = 10_000  # architectures in a row below the floor, after which t
 
 
 class PaperSearch(RankSearch):
-    """The released script's search. The history also holds the architectures below the floor."""
+    """The released script's search. The history also holds the architectures below the floor.
 
-    _parent: Cell | None = None  # of the child that is being looked for
+    Attributes:
+        accepted: the architectures that reached the floor, in order.
+    """
 
-    @property
-    def accepted(self) -> list[Evaluated]:
-        """The architectures that reached the floor, in order."""
-        return [evaluated for evaluated in self.history if self.is_within_budget(evaluated)]
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.accepted: list[Evaluated] = []
+        self._n_rejected = 0  # architectures below the floor since the last step ended
+        self._parent: Cell | None = None  # of the child that is being looked for
 
     @property
     def n_steps(self) -> int:
@@ -44,7 +47,7 @@ class PaperSearch(RankSearch):
 
     @property
     def is_finished(self) -> bool:
-        return self._n_unused_queries() <= 0 or self._n_rejected() >= _MOST_REJECTED
+        return self._n_unused_queries() <= 0 or self._n_rejected >= _MOST_REJECTED
 
     def source_floor(self) -> float:
         return self.settings.source_floor
@@ -56,16 +59,24 @@ class PaperSearch(RankSearch):
 
     def tell(self, arch: Cell, source_accuracy: float | None = None) -> Evaluated:
         evaluated = super().tell(arch, source_accuracy)
-        if self.is_within_budget(evaluated):
+        if self._note(evaluated):
             self._parent = None
         return evaluated
 
+    def _note(self, evaluated: Evaluated) -> bool:
+        """Note an architecture; returns whether it reached the floor, which ends a step."""
+        if not self.is_within_budget(evaluated):
+            self._n_rejected += 1
+            return False
+        self.accepted.append(evaluated)
+        self._n_rejected = 0
+        return True
+
     def _propose(self) -> Cell:
-        accepted = self.accepted
-        if len(accepted) < self.settings.population_size or self._n_rejected() >= _MOST_MUTANTS:
+        if self.n_steps < self.settings.population_size or self._n_rejected >= _MOST_MUTANTS:
             return self._drawn_from(self.space.all())
         if self._parent is None:
-            self._parent = self._tournament(accepted[-self.settings.population_size :])
+            self._parent = self._tournament(self.accepted[-self.settings.population_size :])
         return self._drawn_from(np.array(self.space.neighbours(self._parent)))
 
     def _drawn_from(self, archs: np.ndarray) -> Cell:
@@ -82,13 +93,6 @@ class PaperSearch(RankSearch):
         fitness = self.fitness.among(_archs(population))
         entrants = self.rng.integers(len(population), size=self.settings.sample_size)
         return population[max(entrants, key=lambda i: fitness[i])].arch
-
-    def _n_rejected(self) -> int:
-        """The number of architectures below the floor since the last step ended."""
-        return next(
-            (n for n, evaluated in enumerate(reversed(self.history)) if self.is_within_budget(evaluated)),
-            len(self.history),
-        )
 
     def top(self, n: int) -> list[Evaluated]:
         """The kept architectures, the fittest first, each once; then the others, as in every search."""
@@ -116,6 +120,9 @@ class PaperSearch(RankSearch):
 
     def restore(self, state: Mapping[str, Any]) -> None:
         super().restore(state)
+        self.accepted, self._n_rejected = [], 0
+        for evaluated in self.history:
+            self._note(evaluated)
         parent = state.get("parent")
         self._parent = None if parent is None else tuple(parent)
 
