@@ -316,7 +316,7 @@ def test_the_targets_accuracy_is_first_read_after_the_search(strategy, make_run,
     read = []
     accuracy = NaslibBenchmark.accuracy
 
-    def spy(self: Any, arch: Any, *, task: str, split: str) -> float:
+    def spy(self: Any, arch: Any, *, task: str, split: str, pretrained_on: str | None = None) -> float:
         read.append((task, split))
         return accuracy(self, arch, task=task, split=split)
 
