@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import subprocess
 import sys
 from collections.abc import Callable
@@ -79,6 +80,8 @@ def child(child_environment, tmp_path) -> Callable[..., subprocess.CompletedProc
             capture_output=True,
             encoding=encoding,
             timeout=60,
+            # A shell without job control makes its processes ignore SIGINT. Undo this.
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
         )
 
     return run
