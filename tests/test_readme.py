@@ -45,7 +45,7 @@ def test_the_readme_has_the_commands_that_are_tried_here():
 
 @pytest.mark.slow
 @pytest.mark.naslib
-@pytest.mark.usefixtures("fast_training")
+@pytest.mark.usefixtures("fast_training", "few_steps")
 def test_each_command_runs_after_all_the_others(tmp_path, digit_images, monkeypatch, capsys):
     """The whole list is given twice, so that each command meets what every other one has left."""
     for name, images in {"mine": "low", "theirs": "high", "flowers": "low", "cars": "shapes"}.items():
