@@ -7,7 +7,7 @@ is gets followed here, with each value replaced by the work that its hash takes.
 
 from __future__ import annotations
 
-import pickletools
+import pickletools  # nosec B403  # it reads op codes, and runs nothing
 
 from .reading import UnreadableError
 
