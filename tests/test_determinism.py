@@ -59,6 +59,7 @@ def assert_as_expected(make: Make, names: Collection[str]) -> None:
         assert found["fitness"] == pytest.approx(kept["fitness"], rel=0, abs=FITNESS_WITHIN[name]), name
 
 
+@pytest.mark.slow
 def test_the_core_has_the_same_bytes_in_every_process(make):
     assert_same_bytes(make, CORE)
 

@@ -83,6 +83,7 @@ def test_a_search_of_plain_tables_imports_nothing_heavy(child_environment, toy_t
     assert others & HEAVY == set()
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("torch")
 def test_a_search_with_a_ranker_imports_torch(child_environment, tmp_path):
     """The search uses a shipped ranker. This shows that an import of torch by the other searches would be noticed."""

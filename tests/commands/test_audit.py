@@ -22,6 +22,7 @@ def files_in(folder: Path) -> dict[str, bytes]:
     return {str(p.relative_to(folder)): p.read_bytes() for p in sorted(folder.rglob("*")) if p.is_file()}
 
 
+@pytest.mark.slow
 def test_a_search_is_made_and_audited_and_the_same_again(tmp_path, capsys, monkeypatch):
     assert audit(tmp_path, "--json", "--jobs", "1") == 0
     out = tmp_path / "digits" / "digit" / "archlock" / "tu" / "0" / "audit"

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 EXAMPLES = sorted((Path(__file__).parents[2] / "examples").glob("*.py"))
-LONG = ("own_embedding.py",)  # it trains a ranker on embeddings of its own
+LONG = ("own_embedding.py", "ask_and_tell.py")  # they train a ranker, and networks
 
 
 @pytest.mark.usefixtures("torch")
