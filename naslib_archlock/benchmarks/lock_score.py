@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 
 import numpy as np
 
@@ -180,10 +180,7 @@ class LockScale(WithinBudget):
         score = 0.0
         if is_within and not self._is_flat:
             score = float((self._mean - self.target_test[row]) / (self._mean - self._least))
-
-        def percentile(task: str, split: str) -> float:
-            return float(self._benchmark.percentiles(task, split)[row])
-
+        percentile = partial(rank_percentile, self._benchmark, arch)
         return Scored(
             lock_score=score,
             is_within_budget=is_within,

@@ -36,8 +36,8 @@ class FinalPick(NamedTuple):
 
 def final_pick(config: Config, benchmark: Benchmark, search: Search) -> FinalPick:
     """Choose among what a finished search found, as ``archlock.final_pick`` says."""
-    finalists, targets = search.finalists(), config.archlock.targets
-    if config.archlock.final_pick != LEAKS or not finalists:
+    finalists, targets = search.finalists() if config.archlock.final_pick == LEAKS else [], config.archlock.targets
+    if not finalists:
         return FinalPick(search.best(), 0)
     percentiles = [
         [rank_percentile(benchmark, evaluated.arch, target, "val") for target in targets] for evaluated in finalists

@@ -34,14 +34,15 @@ def finish(
     Args:
         told: called after each evaluation of the search under scheme S.
     """
-    search_s, choice_of_s = search, search.best()
-    if get_scheme(config.archlock.scheme).locks:
+    locks = get_scheme(config.archlock.scheme).locks
+    if locks:
         search_s = run(search_on_source_alone(config, benchmark, search), config.search.epochs, told)
-        choice_of_s = _choice_of_s(benchmark, search_s, search)
     # Both searches are over. From here on, accuracies of targets and test accuracies are read.
     chosen, target_queries = final_pick(config, benchmark, search)
-    measured = {**measure(config, benchmark, search, chosen), "target_queries": target_queries}
-    measured_s = measure(config, benchmark, search_s, choice_of_s)
+    scales = _scales(config, benchmark)
+    measured = measured_s = measure(config, benchmark, scales, search, chosen, target_queries)
+    if locks:
+        measured_s = measure(config, benchmark, scales, search_s, _choice_of_s(benchmark, search_s, search))
     return {
         "scheme": config.archlock.scheme,
         "search_space": config.search_space,
@@ -50,7 +51,7 @@ def finish(
         "n_distinct": len(benchmark.space.distinct()),
         "seed": config.seed,
         "s": measured_s,
-        **_against_s_and_limit(config, benchmark, measured, measured_s),
+        **_against_s_and_limit(scales, measured, measured_s),
         "leaks": target_queries > 0,
         "notes": [
             *([NOTE.format(n=target_queries)] if target_queries else []),
@@ -93,7 +94,7 @@ def _notes_on_noise(config: Config, benchmark: Benchmark, search: Search) -> lis
 
 
 def _against_s_and_limit(
-    config: Config, benchmark: Benchmark, found: Mapping[str, Any], of_s: Mapping[str, Any]
+    scales: Mapping[str, LockScale], found: Mapping[str, Any], of_s: Mapping[str, Any]
 ) -> dict[str, Any]:
     """Return what a lock takes from the target, and the most that a lock could take, in rank percentiles.
 
@@ -105,7 +106,7 @@ def _against_s_and_limit(
             task: fall_pct(percentile, of_s["target_percentiles"][task])
             for task, percentile in found["target_percentiles"].items()
         },
-        "limit_percentiles": {task: scale.limit_percentile for task, scale in _scales(config, benchmark).items()},
+        "limit_percentiles": {task: scale.limit_percentile for task, scale in scales.items()},
     }
 
 
@@ -118,11 +119,23 @@ def _scales(config: Config, benchmark: Benchmark) -> dict[str, LockScale]:
     return {task_name(target): LockScale(benchmark, config.dataset, target, budget_pct) for target in targets}
 
 
-def measure(config: Config, benchmark: Benchmark, search: Search, best: Evaluated) -> dict[str, Any]:
+def measure(
+    config: Config,
+    benchmark: Benchmark,
+    scales: Mapping[str, LockScale],
+    search: Search,
+    best: Evaluated,
+    target_queries: int = 0,
+) -> dict[str, Any]:
     """Return what was chosen after a search, and its accuracies: None where no network was to be trained.
 
     A benchmark that knows all accuracies also gives rank percentiles and lock scores. Where it is known on how many
     images an accuracy was measured, ``intervals`` holds its 95% interval.
+
+    Args:
+        scales: of lock scores, by target (``_scales``).
+        best: what was chosen.
+        target_queries: true accuracies on targets that were looked at to choose it.
     """
     is_measured = benchmark.is_tabular or config.archlock.train_top > 0
 
@@ -139,7 +152,7 @@ def measure(config: Config, benchmark: Benchmark, search: Search, best: Evaluate
         return rank_percentile(benchmark, best.arch, config.dataset, split)
 
     targets = report_targets(config, benchmark.tasks)
-    scored = {task: scale.score(best.arch) for task, scale in _scales(config, benchmark).items()}
+    scored = {task: scale.score(best.arch) for task, scale in scales.items()}
     intervals = {
         "source_val": interval(config.dataset, "val"),
         "source_test": interval(config.dataset, "test"),
@@ -159,7 +172,7 @@ def measure(config: Config, benchmark: Benchmark, search: Search, best: Evaluate
         "target_test_percentiles": {task: of_target.target_test_percentile for task, of_target in scored.items()},
         "lock_scores": {task: of_target.lock_score for task, of_target in scored.items()},
         "source_queries": search.oracle.queries,
-        "target_queries": 0,
+        "target_queries": target_queries,
         **({"intervals": intervals} if intervals["source_val"] else {}),
     }
 

@@ -90,11 +90,13 @@ class RankFitness:
         Every two architectures are compared. The one with the fewest defeats has rank 1. On several targets, the
         defeats on all of them count. Architectures with equally many defeats rank in their order.
         """
+        from scipy.stats import rankdata  # it is slow to import, and only the strategy paper asks for this
+
         n = len(archs)
         wins = np.stack([self._ranker.win_rates(archs, self._tasks, archs[[other]]) for other in range(n)], axis=2)
         defeats = (wins < 0.5) & ~np.eye(n, dtype=bool)  # tasks x n x opponents
         source, targets = defeats[0].sum(axis=1), defeats[1:].sum(axis=(0, 2))
-        return self._combine(_positions(source), _positions(targets)[None])
+        return self._combine(rankdata(source, "ordinal"), rankdata(targets, "ordinal")[None])
 
     def source_ranks(self, archs: np.ndarray) -> np.ndarray:
         """Return the estimated ranks of ``n x 6`` codes on the source, ``n``; 1 is the best."""
@@ -126,10 +128,3 @@ class RankFitness:
         other = copy.copy(self)
         other._combine, other._on_all, other._tasks = good_on_source, self._on_source, self._tasks[:1]
         return other
-
-
-def _positions(values: np.ndarray) -> np.ndarray:
-    """Return the positions of numbers in ascending order, from 1; the earlier of equals comes first."""
-    position = np.empty(len(values))
-    position[np.argsort(values, kind="stable")] = np.arange(1, len(values) + 1)
-    return position
