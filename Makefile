@@ -30,14 +30,16 @@ demo: $(VENV)/core
 
 PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(JOBS) --dist worksteal
 QUICK := -m 'not slow'
+# How many tests ran, for the end of .ci/run: only whole runs write it.
+NASLIB_COUNTS := --counts=build/naslib-tests.txt
 
 test: $(VENV)/test browser
-	$(PYTEST) $(QUICK) $(PYTEST_ARGS)
+	$(PYTEST) $(QUICK) $(NASLIB_COUNTS) $(PYTEST_ARGS)
 
-# All tests here; unless only some were asked for, also those of the core on other Pythons, and a sample of the mutants
+# All tests here, or with BEYOND_NEWCOMER=1 only those that test-newcomer does not run; unless only some were asked for, also those of the core on other Pythons, and a sample of the mutants
 # of spaces.cells, all of which are answered.
 test-all: $(VENV)/test browser
-	$(PYTEST) $(PYTEST_ARGS)
+	$(PYTEST) $(if $(BEYOND_NEWCOMER),--beyond-newcomer) $(NASLIB_COUNTS) $(PYTEST_ARGS)
 	$(if $(PYTEST_ARGS),,$(MAKE) core)
 	$(if $(PYTEST_ARGS),,$(MAKE) mutants MUTANTS='--sample 8 --only spaces.cells')
 
@@ -49,7 +51,7 @@ mutants: $(VENV)/test
 # What "make test" is to a newcomer, who has no NASLib, no real tables and no browser. In a new .venv it also runs
 # without the packages that only NASLib requires.
 test-newcomer: $(VENV)/dev
-	$(PYTEST) $(QUICK) --newcomer $(PYTEST_ARGS)
+	$(PYTEST) $(QUICK) --newcomer --counts=build/newcomer-tests.txt $(PYTEST_ARGS)
 
 # The tests that need no torch, on the other Pythons of this machine among those that constraints/ pins: on the oldest
 # with the lowest versions of all libraries, on the newest with the newest ones (noxfile.py says why).

@@ -115,6 +115,7 @@ def _test_core(session: nox.Session, libraries: str = "") -> None:
     # from the checkout, not installed into it: sessions run side by side
     options = ["-q", "-m", "not slow", "--without-torch", "-p", "no:cacheprovider"]
     options += [f"--libraries={libraries}"] if libraries else [f"--ignore={path}" for path in NOT_CORE]
+    options += [f"--counts=build/core-tests-{libraries and f'{libraries}-'}{session.python}.txt"]
     session.run("python", "-m", "pytest", *options, *session.posargs)
 
 

@@ -51,6 +51,10 @@ MakeConfig = Callable[..., Config]
 WITHOUT_TORCH = "--without-torch"
 LIBRARIES = "--libraries"
 NEWCOMER = "--newcomer"
+BEYOND_NEWCOMER = "--beyond-newcomer"
+COUNTS = "--counts"
+# The marks and the fixtures of the tests that a newcomer does not run.
+BEYOND_MARKS, BEYOND_FIXTURES = {"naslib", "slow"}, {"shared_data", "browser"}
 
 
 # -- what not every machine has: torch, NASLib, the real tables, a browser ---------------------------------------------
@@ -72,6 +76,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(WITHOUT_TORCH, action="store_true", help="skip what imports torch; it need not be installed")
     parser.addoption(LIBRARIES, default="", help="what to call the libraries of this run, such as lowest or newest")
     parser.addoption(NEWCOMER, action="store_true", help="use no NASLib, no real tables and no browser, as a newcomer")
+    parser.addoption(BEYOND_NEWCOMER, action="store_true", help=f"run only what {NEWCOMER} skips, and the slow tests")
+    parser.addoption(COUNTS, type=Path, metavar="FILE", help="a file for the line that says how many tests ran")
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -82,6 +88,19 @@ def pytest_configure(config: pytest.Config) -> None:
         if importlib.util.find_spec("naslib") is not None:
             raise pytest.UsageError(f"{NEWCOMER} hides a checkout of NASLib, but here NASLib is installed as a package")
         os.environ[HOME_VARIABLE] = str(REPO / "build" / "no-naslib")  # child processes read this variable, too
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out what a newcomer runs, too, if an option asks for it: CI has run it before."""
+    if config.getoption(BEYOND_NEWCOMER):
+        left_out = [item for item in items if not _is_beyond_newcomer(item)]
+        config.hook.pytest_deselected(items=left_out)
+        items[:] = [item for item in items if _is_beyond_newcomer(item)]
+
+
+def _is_beyond_newcomer(item: pytest.Item) -> bool:
+    marks = {mark.name for mark in item.iter_markers()}
+    return bool(marks & BEYOND_MARKS or BEYOND_FIXTURES & set(getattr(item, "fixturenames", ())))
 
 
 @pytest.fixture(scope="session")
@@ -366,21 +385,21 @@ def _rewrite_tables(
 
 
 def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
-    """Print how many tests of the run's subject ran, and keep the line for the end of ``.ci/run``."""
+    """Print how many tests of the run's subject ran, and write the line to the file that an option names."""
     of_all = "{} passed, {} failed, {} skipped".format(*_counts(terminalreporter))
     n_passed, n_failed, n_skipped = _counts(terminalreporter, keyword="naslib")
-    version = platform.python_version()
     if config.getoption(WITHOUT_TORCH):
-        libraries = config.getoption(LIBRARIES)
-        line = f"Python {version} without torch{f', {libraries} libraries' if libraries else ''}: {of_all}"
-        name = "-".join(filter(None, ("core-tests", libraries, version.rpartition(".")[0]))) + ".txt"
+        libraries = f", {config.getoption(LIBRARIES)} libraries" if config.getoption(LIBRARIES) else ""
+        line = f"Python {platform.python_version()} without torch{libraries}: {of_all}"
     elif config.getoption(NEWCOMER):
-        line, name = f"Without NASLib, real tables and a browser: {of_all}", "newcomer-tests.txt"
+        line = f"Without NASLib, real tables and a browser: {of_all}"
     else:
-        line, name = f"NASLib tests: {n_passed + n_failed} ran, {n_skipped} skipped", "naslib-tests.txt"
+        line = f"NASLib tests: {n_passed + n_failed} ran, {n_skipped} skipped"
     terminalreporter.write_line(line)
-    (REPO / "build").mkdir(exist_ok=True)
-    (REPO / "build" / name).write_text(line + "\n", encoding="utf-8")
+    file = config.getoption(COUNTS)
+    if file:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(line + "\n", encoding="utf-8")
 
 
 def _counts(terminalreporter: Any, keyword: str = "") -> list[int]:
