@@ -200,9 +200,14 @@ class LockScale(WithinBudget):
         return 100 * given_up / abs(float(self._best)) if self._best else 100.0
 
     @property
+    def target_percentiles(self) -> np.ndarray:
+        """The rank percentiles on the target, by validation accuracy, of the architectures within the budget."""
+        return self._benchmark.percentiles(self._target, "val")[self.within]
+
+    @property
     def limit_percentile(self) -> float:
         """The lowest rank percentile on the target, by validation accuracy, that the source budget allows."""
-        return float(self._benchmark.percentiles(self._target, "val")[self.within].min())
+        return float(self.target_percentiles.min())
 
     def ceiling(self) -> Cell:
         """The architecture within the budget with the lowest target validation accuracy. No search sees this column."""

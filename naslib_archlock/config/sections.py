@@ -20,12 +20,13 @@ from ..ranker.train_settings import MODEL_PRESETS, OPTIMIZERS, PRESETS, TrainSet
 from ..spaces.known import SPACES, get_space
 from ..store.digests import digest
 from ..store.files import is_file_name
-from ..strategies.base import SearchSettings
+from ..strategies.base import MEAN, WORST, SearchSettings
 from ..strategies.strategy import STRATEGIES
 from ..tasks.names import same_task, task_name
 from .audit_section import AuditSection
 from .keys import Role, check_values, key, keys_of, names_with, split_list
 
+ALL = "all"  # a target: all tasks but the source
 LEAKS = "true_target_accuracy"  # a last choice that looks at what no owner has
 _MOST = 1_000_000  # steps, queries, members: no search space has more than 15,625 cells
 _MOST_CELLS = 870  # the smallest cell space has so many connected cells that compute different functions
@@ -68,9 +69,25 @@ class ArchLockSection:
     target: str = key(
         "",
         "The target task, or several separated by commas. In `s` and `tu` they are only reported on; "
-        'empty means all tasks but the source. A name that holds a comma is given in a list: `["./cats, dogs"]`.',
+        "empty and `all` mean all tasks but the source. A name that holds a comma is given in a list: "
+        '`["./cats, dogs"]`.',
         Role.LOCK,
         holds_paths=True,
+    )
+    targets_by: str = key(
+        MEAN,
+        "What a lock for several targets is judged by: `mean`, or `worst`, the target that the architecture fits best. "
+        "What scheme `tu` expects of a target is the same for all.",
+        Role.LOCK,
+        choices=(MEAN, WORST),
+    )
+    target_queries: int = key(
+        0,
+        "The most queries of target validation accuracy that a search makes, in scheme `tk` with the strategy "
+        "`bayesian`. An architecture takes one for each target.",
+        Role.LOCK,
+        low=0,
+        high=_MOST,
     )
     trade_off: float = key(
         0.5,
@@ -292,7 +309,7 @@ class ArchLockSection:
         parse_widths("archlock.hidden", self.hidden)
         check_device_name(self.device)
         if self.scheme == "tk" and not self.target:
-            raise ConfigError("archlock.scheme tk needs archlock.target: the task, or tasks, to lock out")
+            raise ConfigError("archlock.scheme tk needs archlock.target: the task, or tasks, to lock out, or all")
 
     def floor_of(self, source: str) -> float:
         """The floor on a source's validation accuracy; minus infinity if there is none.
@@ -310,8 +327,8 @@ class ArchLockSection:
 
     @property
     def targets(self) -> tuple[str, ...]:
-        """The named targets."""
-        return split_list(self.target)
+        """The named targets; none if all tasks but the source are meant."""
+        return () if self.target == ALL else split_list(self.target)
 
     @property
     def trains_its_own_way(self) -> bool:
@@ -425,6 +442,17 @@ class Config:
             raise ConfigError(
                 f"archlock.target names {named(same)}, which is the source (dataset){also}; name other tasks"
             )
+        section = self.archlock
+        if section.target_queries and section.scheme != "tk":
+            raise ConfigError(
+                f"archlock.target_queries {section.target_queries} looks at accuracies on the target, which scheme "
+                f"{section.scheme} must not see; use scheme tk, or leave it out"
+            )
+        if 0 < section.target_queries < len(section.targets):
+            raise ConfigError(
+                f"archlock.target_queries {section.target_queries} is too few for {len(section.targets)} targets: an "
+                "architecture takes a query for each"
+            )
 
     @property
     def search_settings(self) -> SearchSettings:
@@ -437,6 +465,7 @@ class Config:
             self.archlock.source_top_pct,
             self.archlock.floor_of(self.dataset),
             self.archlock.history_size,
+            self.archlock.targets_by,
         )
 
     @property

@@ -71,7 +71,7 @@ def search(config: Configured = None, *, benchmark: Benchmark | None = None, **k
     benchmark = preparing.checked(settings, benchmark) if benchmark else preparing.open_benchmark(settings)
     found = preparing.run(preparing.prepare(settings, benchmark).search, settings.search.epochs)
     report = finish(settings, benchmark, found)
-    return Result(benchmark.space, found.best().arch, report, tuple(found.history))
+    return Result(benchmark.space, tuple(report["cell"]), report, tuple(found.history))
 
 
 def open_search(config: Configured = None, *, benchmark: Benchmark | None = None, **keys: Any) -> Search:

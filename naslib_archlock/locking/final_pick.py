@@ -15,6 +15,7 @@ from ..benchmarks.benchmark import Benchmark
 from ..benchmarks.lock_score import rank_percentile
 from ..config.sections import LEAKS, Config
 from ..strategies.base import Evaluated, Search
+from .prepare import report_targets
 
 NOTE = (
     "LEAKS: the final pick looked at the true validation accuracy on the target of {n} architectures, as the paper's "
@@ -27,18 +28,19 @@ class FinalPick(NamedTuple):
 
     Attributes:
         chosen: the architecture.
-        target_queries: the number of true accuracies on targets that were looked at.
+        leaked: the number of true accuracies on targets that were looked at to choose it.
     """
 
     chosen: Evaluated
-    target_queries: int
+    leaked: int
 
 
 def final_pick(config: Config, benchmark: Benchmark, search: Search) -> FinalPick:
     """Choose among what a finished search found, as ``archlock.final_pick`` says."""
-    finalists, targets = search.finalists() if config.archlock.final_pick == LEAKS else [], config.archlock.targets
+    finalists = search.finalists() if config.archlock.final_pick == LEAKS else []
     if not finalists:
         return FinalPick(search.best(), 0)
+    targets = report_targets(config, benchmark.tasks)
     percentiles = [
         [rank_percentile(benchmark, evaluated.arch, target, "val") for target in targets] for evaluated in finalists
     ]

@@ -34,7 +34,9 @@ def input_digests(config: Config, benchmark: Benchmark) -> dict[str, str]:
     tasks = [config.dataset]
     if strategy_of(config, benchmark).fitness == EXPECTED:
         tasks += view.further_tasks  # the target model learns from their accuracies; a ranker knows none
-    if not benchmark.is_tabular:  # the images of a target that is not hidden are embedded
+    if config.archlock.target_queries:
+        tasks += targets
+    elif not benchmark.is_tabular:  # the images of a target that is not hidden are embedded
         tasks += [task for task in targets if task_name(task) not in view.hidden]
     of_tasks = {f"task {task_name(task)}": benchmark.digest(task, "val") for task in tasks}
     of_files: dict[str, list[str]] = {}

@@ -19,7 +19,7 @@ import numpy as np
 from ..benchmarks.benchmark import Benchmark
 from ..benchmarks.tabular import tabular_benchmark
 from ..compute.seeding import stream
-from ..config.sections import LEAKS, Config
+from ..config.sections import ALL, LEAKS, ArchLockSection, Config
 from ..errors import ConfigError, shown
 from ..spaces.features import FEATURES
 from ..spaces.known import get_space
@@ -85,8 +85,18 @@ def checked(config: Config, benchmark: Benchmark) -> Benchmark:
 
 
 def report_targets(config: Config, tasks: Sequence[str]) -> tuple[str, ...]:
-    """Return the tasks that the report measures the lock on: the named ones, or all but the source."""
-    return config.archlock.targets or tuple(task for task in tasks if task_key(task) != task_key(config.dataset))
+    """Return the tasks that the report measures the lock on: the named ones, or all but the source.
+
+    Raises:
+        ConfigError: if all are meant, and there is none.
+    """
+    targets = config.archlock.targets or tuple(task for task in tasks if task_key(task) != task_key(config.dataset))
+    if not targets and config.archlock.target == ALL:
+        raise ConfigError(
+            f"archlock.target all means all tasks but the source, and the benchmark has no other than {shown(tasks)}; "
+            "name the targets, or give a table of more tasks"
+        )
+    return targets
 
 
 @dataclass(frozen=True)
@@ -131,7 +141,7 @@ def prepare(
 
 def search_on_source_alone(config: Config, benchmark: Benchmark, search: Search) -> Search:
     """Prepare the search under scheme S in the setting of another search, which that is compared with."""
-    config = replace(config, archlock=replace(config.archlock, scheme="s", final_pick="fittest"))
+    config = replace(config, archlock=replace(config.archlock, scheme="s", final_pick="fittest", target_queries=0))
     scheme = get_scheme("s")
     view = scheme.view(benchmark, config.dataset, report_targets(config, benchmark.tasks), config)
     return new_search(config, scheme, strategy_of(config, benchmark), view, search.fitness.on_source_alone())
@@ -147,7 +157,9 @@ def new_search(config: Config, scheme: Scheme, strategy: Strategy, view: View, f
     if not scheme.locks:  # scheme S chooses the most accurate architecture that it looked up
         settings = replace(settings, source_budget_pct=0.0)
     oracle = view.source_oracle(max_queries)
-    return strategy.new_search(view.space, fitness, oracle, settings, stream(config.seed, "search"))
+    targets = view.target_oracle(section.target_queries) if section.target_queries else None
+    rng = stream(config.seed, "search")
+    return strategy.new_search(view.space, fitness, oracle, settings, rng, targets=targets)
 
 
 def run(search: Search, n_steps: int, told: Callable[[], object] = lambda: None) -> Search:
@@ -163,23 +175,32 @@ def strategy_of(config: Config, benchmark: Benchmark) -> Strategy:
     Raises:
         ConfigError: if the configuration names a strategy that cannot be used here.
     """
-    section = config.archlock
-    if section.strategy:
-        strategy = get_strategy(section.strategy)
-        _check_usable(strategy, config, benchmark)
-        return strategy
+    strategy = get_strategy(config.archlock.strategy or _usual_strategy(config.archlock, benchmark))
+    _check_usable(strategy, config, benchmark)
+    return strategy
+
+
+def _usual_strategy(section: ArchLockSection, benchmark: Benchmark) -> str:
+    """Return the name of the strategy to use where the configuration names none."""
+    if section.target_queries:
+        return "bayesian"
     if not benchmark.is_tabular:
         # a look-up means to train a network: all candidates are ranked before the first is trained
-        return get_strategy("exhaustive")
+        return "exhaustive"
     if section.ranker:
-        return get_strategy("evolution")  # whoever names a ranker wants it asked
+        return "evolution"  # whoever names a ranker wants it asked
     knows_features = benchmark.space.has_features(FEATURES)  # the target model is a regression on them
-    return get_strategy("bayesian" if section.source_queries and knows_features else "evolution")
+    return "bayesian" if section.source_queries and knows_features else "evolution"
 
 
 def _check_usable(strategy: Strategy, config: Config, benchmark: Benchmark) -> None:
     """Raises: ConfigError."""
     scheme = get_scheme(config.archlock.scheme)
+    if config.archlock.target_queries and not strategy.target_search:
+        raise ConfigError(
+            f"archlock.strategy {strategy.name} looks up no accuracies of a target: use bayesian, or leave "
+            "archlock.target_queries out"
+        )
     if strategy.fitness == EXPECTED and scheme.locks and not benchmark.space.has_features(FEATURES):
         raise ConfigError(
             f"archlock.strategy {strategy.name} needs the features of a cell, which "
@@ -205,4 +226,6 @@ def rank_fitness(config: Config, scheme: Scheme, view: View, ranker: Ranker) -> 
     source = view.embedding(config.dataset, ranker.info)
     targets = scheme.target_embeddings(view, source, ranker.info, config)
     opponents = np.array(view.space.sample(section.opponents, stream(config.seed, "opponents")))
-    return RankFitness(ranker, view.space, source, targets, scheme.combine(section.trade_off), opponents)
+    return RankFitness(
+        ranker, view.space, source, targets, scheme.combine(section.trade_off, section.targets_by), opponents
+    )

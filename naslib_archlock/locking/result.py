@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -38,9 +38,9 @@ def finish(
     if locks:
         search_s = run(search_on_source_alone(config, benchmark, search), config.search.epochs, told)
     # Both searches are over. From here on, accuracies of targets and test accuracies are read.
-    chosen, target_queries = final_pick(config, benchmark, search)
+    chosen, leaked = final_pick(config, benchmark, search)
     scales = _scales(config, benchmark)
-    measured = measured_s = measure(config, benchmark, scales, search, chosen, target_queries)
+    measured = measured_s = measure(config, benchmark, scales, search, chosen, leaked)
     if locks:
         measured_s = measure(config, benchmark, scales, search_s, _choice_of_s(benchmark, search_s, search))
     return {
@@ -52,9 +52,9 @@ def finish(
         "seed": config.seed,
         "s": measured_s,
         **_against_s_and_limit(scales, measured, measured_s),
-        "leaks": target_queries > 0,
+        "leaks": leaked > 0,
         "notes": [
-            *([NOTE.format(n=target_queries)] if target_queries else []),
+            *([NOTE.format(n=leaked)] if leaked else []),
             *benchmark.notes,
             *_notes_on_noise(config, benchmark, search),
         ],
@@ -100,6 +100,8 @@ def _against_s_and_limit(
 
     ``percentile_falls`` holds how far the percentile on each target lies below that of scheme S, in % of it.
     ``limit_percentiles`` holds the lowest percentile on each target that the source budget allows.
+    ``limit_mean_percentile`` holds the lowest mean over all targets, and ``limit_worst_percentile`` the lowest
+    percentile on the target that an architecture fits best. A lock for one target may be none for another.
     """
     return {
         "percentile_falls": {
@@ -107,7 +109,21 @@ def _against_s_and_limit(
             for task, percentile in found["target_percentiles"].items()
         },
         "limit_percentiles": {task: scale.limit_percentile for task, scale in scales.items()},
+        "limit_mean_percentile": limit_over_targets(scales.values(), np.mean),
+        "limit_worst_percentile": limit_over_targets(scales.values(), np.max),
     }
+
+
+def limit_over_targets(scales: Collection[LockScale], over: Callable[..., np.ndarray]) -> float | None:
+    """Return the lowest rank percentile that the source budget allows for all targets at once; None without scales.
+
+    Args:
+        scales: of one source and budget, one for each target.
+        over: makes one number of the percentiles on all targets, ``np.mean`` or ``np.max``.
+    """
+    if not scales:
+        return None
+    return float(over([scale.target_percentiles for scale in scales], axis=0).min())
 
 
 def _scales(config: Config, benchmark: Benchmark) -> dict[str, LockScale]:
@@ -125,7 +141,7 @@ def measure(
     scales: Mapping[str, LockScale],
     search: Search,
     best: Evaluated,
-    target_queries: int = 0,
+    leaked: int = 0,
 ) -> dict[str, Any]:
     """Return what was chosen after a search, and its accuracies: None where no network was to be trained.
 
@@ -135,7 +151,7 @@ def measure(
     Args:
         scales: of lock scores, by target (``_scales``).
         best: what was chosen.
-        target_queries: true accuracies on targets that were looked at to choose it.
+        leaked: true accuracies on targets that the last choice looked at.
     """
     is_measured = benchmark.is_tabular or config.archlock.train_top > 0
 
@@ -153,6 +169,11 @@ def measure(
 
     targets = report_targets(config, benchmark.tasks)
     scored = {task: scale.score(best.arch) for task, scale in scales.items()}
+
+    def over_targets(over: Callable[..., Any]) -> float | None:
+        percentiles = [of_target.target_percentile for of_target in scored.values()]
+        return float(over(percentiles)) if percentiles else None
+
     intervals = {
         "source_val": interval(config.dataset, "val"),
         "source_test": interval(config.dataset, "test"),
@@ -169,10 +190,12 @@ def measure(
         "source_percentile": percentile("val"),
         "source_test_percentile": percentile("test"),
         "target_percentiles": {task: of_target.target_percentile for task, of_target in scored.items()},
+        "mean_target_percentile": over_targets(np.mean),
+        "worst_target_percentile": over_targets(np.max),
         "target_test_percentiles": {task: of_target.target_test_percentile for task, of_target in scored.items()},
         "lock_scores": {task: of_target.lock_score for task, of_target in scored.items()},
         "source_queries": search.oracle.queries,
-        "target_queries": target_queries,
+        "target_queries": search.target_queries + leaked,
         **({"intervals": intervals} if intervals["source_val"] else {}),
     }
 

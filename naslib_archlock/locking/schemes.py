@@ -8,7 +8,8 @@ scheme       target's data       further tasks         source budget            
 ``tu``       hidden              on other images only  within the budget        also bad on simulated targets
 ===========  ==================  ====================  =======================  =====================
 
-No scheme sees an accuracy of a target.
+No scheme sees an accuracy of a target, but for the validation accuracies that ``tk`` looks up and counts
+(``archlock.target_queries``).
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ from ..compute.seeding import stream
 from ..config.sections import Config
 from ..embedding.simulate import simulate_targets
 from ..errors import EmbeddingError, unknown
+from ..strategies.base import WORST
 from ..strategies.rank_fitness import Combine, bad_on_targets, good_on_source
 from ..strategies.target_model import TargetModel, other_tasks, percentiles
 from ..tasks.names import HiddenTasks, task_key, task_name
@@ -69,9 +71,9 @@ class Scheme(ABC):
             further_tasks=self.further_tasks(benchmark, source, targets),
         )
 
-    def combine(self, trade_off: float) -> Combine:
+    def combine(self, trade_off: float, targets_by: str) -> Combine:
         """Return how source and target ranks make a fitness."""
-        return partial(bad_on_targets, trade_off=trade_off)
+        return partial(bad_on_targets, trade_off=trade_off, targets_by=targets_by)
 
     @abstractmethod
     def target_embeddings(self, view: View, source: np.ndarray, info: RankerInfo, config: Config) -> np.ndarray:
@@ -101,7 +103,7 @@ class SourceOnly(Scheme):
     def further_tasks(self, benchmark: Benchmark, source: str, targets: Sequence[str]) -> tuple[str, ...]:
         return ()
 
-    def combine(self, trade_off: float) -> Combine:
+    def combine(self, trade_off: float, targets_by: str) -> Combine:
         return good_on_source
 
     def target_embeddings(self, view: View, source: np.ndarray, info: RankerInfo, config: Config) -> np.ndarray:
@@ -112,10 +114,10 @@ class SourceOnly(Scheme):
 
 
 class TargetKnown(Scheme):
-    """Scheme TK: the owner has the targets' data, but no accuracy on it."""
+    """Scheme TK: the owner has the targets' data, and no accuracy on it but those that the search looks up."""
 
     name = "tk"
-    summary = "target known: may see the targets' data, not their accuracy"
+    summary = "target known: may see the targets' data, and of their accuracies only what it looks up"
     hides_targets = False
 
     def further_tasks(self, benchmark: Benchmark, source: str, targets: Sequence[str]) -> tuple[str, ...]:
@@ -137,7 +139,10 @@ class TargetKnown(Scheme):
         return np.stack(found)
 
     def expected_fitness(self, view: View, config: Config) -> np.ndarray:
-        """Further tasks count by how alike the zero-cost proxies find them to each target; then the targets' mean."""
+        """Further tasks count by how alike the zero-cost proxies find them to each target.
+
+        Of several targets, their mean counts, or the one that an architecture is expected to fit best.
+        """
         if not view.further_tasks:
             return _expected_without_further_tasks(view)
         from ..proxies.similarity import similarity_weights
@@ -145,7 +150,8 @@ class TargetKnown(Scheme):
         # one further task needs no weight, and so no scores
         scores = view.zero_cost_scores() if len(view.further_tasks) > 1 else {}
         weights = [similarity_weights(target, view.further_tasks, scores) for target in view.targets]
-        return np.asarray(-np.mean(list(_expected_fit(view, weights)), axis=0))
+        expected = np.stack(list(_expected_fit(view, weights)))
+        return -(expected.max(axis=0) if config.archlock.targets_by == WORST else expected.mean(axis=0))
 
 
 class TargetUnknown(Scheme):

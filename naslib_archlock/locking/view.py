@@ -3,6 +3,7 @@
 A search, its fitness and its target model hold a ``View`` and never the benchmark. The view answers
 
 * validation accuracy on the **source**, one counted look-up at a time (``source_oracle``);
+* validation accuracies on the **targets**, counted in the same way, if none is hidden (``target_oracle``);
 * validation accuracies of **further tasks**, those that the scheme allows, as whole columns;
 * zero-cost scores and embeddings of tasks that are not **hidden**.
 
@@ -12,14 +13,16 @@ It raises a ``HiddenTaskError`` for everything else. No method takes a split: a 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ..benchmarks.benchmark import Benchmark
 from ..benchmarks.source_oracle import SourceOracle
+from ..benchmarks.target_oracle import TargetOracle
 from ..config.sections import Config
-from ..errors import HiddenTaskError, shown
+from ..errors import ConfigError, HiddenTaskError, shown
 from ..proxies.zero_cost import ZeroCostScores
 from ..tasks.names import task_name
 from .knowledge import Knowledge
@@ -62,6 +65,24 @@ class View:
     def source_oracle(self, max_queries: int) -> SourceOracle:
         """Return counted look-ups of validation accuracy on the source."""
         return self._benchmark.source_oracle(self.source, max_queries)
+
+    def target_oracle(self, max_queries: int) -> TargetOracle:
+        """Return counted look-ups of validation accuracy on the targets.
+
+        Raises:
+            HiddenTaskError: if a target is hidden.
+            ConfigError: if there are too few look-ups for the targets, or more than accuracies.
+        """
+        if any(task_name(task) in self.hidden for task in self.targets):
+            raise HiddenTaskError(f"a search may not look up the accuracies of {shown(', '.join(self.targets))} here")
+        n_figures = len(self.space.all()) * len(self.targets)
+        if max_queries > n_figures:
+            raise ConfigError(
+                f"archlock.target_queries {max_queries} is more than there are accuracies: {self.space.name} has "
+                f"{len(self.space.all())} architectures, and {len(self.targets)} x so many is {n_figures}"
+            )
+        look_ups = {task: partial(self._benchmark.accuracy, task=task, split="val") for task in self.targets}
+        return TargetOracle(look_ups, max_queries)
 
     def validation_accuracies(self, task: str) -> np.ndarray:
         """Return a further task's validation accuracy of every architecture, in the order of ``space.all()``.

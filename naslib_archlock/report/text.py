@@ -35,6 +35,8 @@ def summary(result: Mapping[str, Any], space: SearchSpace, meaning: str) -> str:
     """
     arch: Cell = tuple(result["cell"])
     costs = [f"{result['source_queries']} source look-ups"] if result["source_queries"] else []
+    if result["target_queries"]:
+        costs.append(f"{result['target_queries']} target look-ups")
     if "seconds" in result:
         costs.append(f"search {result['seconds']:.2f} s, preparation {result['seconds_preparation']:.2f} s")
     parts = [
@@ -75,19 +77,27 @@ def _percentiles(result: Mapping[str, Any]) -> list[str]:
     if result.get("source_percentile") is None:
         return []
     targets, reference = list(result["target_percentiles"]), result["s"]
-    falls, limits = result["percentile_falls"], result["limit_percentiles"]
+    falls, limits = result["percentile_falls"], [result["limit_percentiles"][task] for task in targets]
+    over_targets = []
+    if len(targets) > 1:  # a lock for one target may be none for another
+        over_targets = ["mean of targets", "worst target"]
+        limits += [result["limit_mean_percentile"], result["limit_worst_percentile"]]
     rows = [
-        ["rank percentile", result["source"], *targets],
+        ["rank percentile", result["source"], *targets, *over_targets],
         [f"found ({result['scheme']})", *(f"{x:.1f}" for x in _position(result, targets))],
         ["scheme S finds", *(f"{x:.1f}" for x in _position(reference, targets))],
         ["fall against S", "", *("-" if falls[task] is None else f"{falls[task]:.1f}%" for task in targets)],
-        ["lowest possible", "", *(f"{limits[task]:.1f}" for task in targets)],
+        ["lowest possible", "", *(f"{limit:.1f}" for limit in limits)],
     ]
+    width = len(rows[0])
+    rows = [row + [""] * (width - len(row)) for row in rows]
     return [table(rows), _HOW_TO_READ]
 
 
 def _position(result: Mapping[str, Any], targets: Sequence[str]) -> list[float]:
-    return [result["source_percentile"], *(result["target_percentiles"][task] for task in targets)]
+    """The percentile on the source and on each target; of several targets, also their mean and the highest."""
+    over_targets = [result["mean_target_percentile"], result["worst_target_percentile"]] if len(targets) > 1 else []
+    return [result["source_percentile"], *(result["target_percentiles"][task] for task in targets), *over_targets]
 
 
 def _estimated(result: Mapping[str, Any]) -> list[str]:

@@ -24,6 +24,8 @@ from ..spaces.metrics import LARGEST
 from ..spaces.space import SearchSpace
 from .fitness import Fitness
 
+MEAN, WORST = "mean", "worst"  # what several targets are judged by
+
 
 class Evaluated(NamedTuple):
     """An architecture that a search has judged.
@@ -53,6 +55,8 @@ class SearchSettings:
         source_floor: in the search of the paper's script, the least source validation accuracy of an architecture.
         history_size: in the search of the paper's script, the architectures that are kept for the last choice.
         source_top_pct: where no accuracy is looked up, an architecture must be among the best so many % by source rank.
+        targets_by: what several targets are judged by: their ``mean``, or the ``worst`` lock, which is the target that
+            the architecture fits best.
     """
 
     population_size: int = 10
@@ -62,6 +66,7 @@ class SearchSettings:
     source_top_pct: float = 10.0
     source_floor: float = -np.inf
     history_size: int = 30
+    targets_by: str = MEAN
 
     def __post_init__(self) -> None:
         for name in ("population_size", "sample_size", "screening"):
@@ -223,6 +228,11 @@ class Search(ABC):
     def finalists(self) -> list[Evaluated]:
         """The architectures within the budget, the fittest first, each once."""
         return [evaluated for evaluated in self.top(len(self.history)) if self.is_within_budget(evaluated)]
+
+    @property
+    def target_queries(self) -> int:
+        """The number of target accuracies that were looked up."""
+        return 0
 
     def source_position(self) -> int | None:
         """The place of the choice on the source by a ranker, from 1; None where accuracies were looked up."""

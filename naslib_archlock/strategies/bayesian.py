@@ -28,7 +28,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from itertools import chain
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from scipy.special import ndtr
@@ -40,11 +40,26 @@ from .base import Evaluated, Search, SearchSettings
 from .fitness import Fitness
 from .surrogate import Kernel, SourceModel, inputs
 
-SHARE_FOR_BEST = 0.6
+SHARE_FOR_BEST = 0.75
 _N_RANDOM = 20  # the number of random look-ups before the first model
 _BATCH = 5  # one model chooses this many look-ups, and each has another function
 _REFIT = 1.5  # the kernel is fitted again when the number of look-ups has grown by this factor
 _LEAST_PCT = 1.0  # the least width of ``_Scale``, in % of the best accuracy
+
+
+class SourceBelief(NamedTuple):
+    """What a number of look-ups say of the source accuracies.
+
+    Attributes:
+        mean, std: the predicted source accuracy of each function, ``m`` numbers each, on the scale of ``_Scale``.
+        probability: the probability that each function lies within the budget, ``m``.
+        rows_within: the rows of ``_archs`` that were looked up and lie within the budget.
+    """
+
+    mean: np.ndarray
+    std: np.ndarray
+    probability: np.ndarray
+    rows_within: np.ndarray
 
 
 class BayesianSearch(Search):
@@ -121,19 +136,28 @@ class BayesianSearch(Search):
 
     def _plan_after(self, n: int) -> list[int]:
         """The rows to look up next; they depend on the first ``n`` look-ups alone, so a resumed search repeats them."""
-        rows, values = self._told[:n], self._accuracies[:n]
-        scale = _Scale(values, self.settings.source_budget_pct)
-        mean, std = self._source.predict(self._kernel(n), self._function[rows], scale.warp(values))
-        gain = expected_improvement(mean, std, best=0.0)
+        belief = self._belief(n)
+        gain = expected_improvement(belief.mean, belief.std, best=0.0)
         if n >= SHARE_FOR_BEST * self.oracle.max_queries:
-            floor = budget_floor(scale.best, self.settings.source_budget_pct)
-            to_beat = self._fitness[self._function[rows[values >= floor]]].max()
-            probability = ndtr((mean - scale.warp(np.array(floor))) / std)
-            lock_gain = probability * np.maximum(self._fitness - to_beat, 0.0)
+            lock_gain = self._lock_gain(belief, n)
             if lock_gain.any():  # otherwise only the source accuracy can still improve
                 gain = lock_gain
         pending = np.array([self._row[arch] for arch in self._pending], dtype=np.int64)
-        return self._unknown_by_gain(gain, np.concatenate([rows, pending]))
+        return self._unknown_by_gain(gain, np.concatenate([self._told[:n], pending]))
+
+    def _belief(self, n: int) -> SourceBelief:
+        """What the first ``n`` look-ups say of the source accuracies."""
+        rows, values = self._told[:n], self._accuracies[:n]
+        scale = _Scale(values, self.settings.source_budget_pct)
+        mean, std = self._source.predict(self._kernel(n), self._function[rows], scale.warp(values))
+        floor = budget_floor(scale.best, self.settings.source_budget_pct)
+        probability = ndtr((mean - scale.warp(np.array(floor))) / std)
+        return SourceBelief(mean, std, probability, rows[values >= floor])
+
+    def _lock_gain(self, belief: SourceBelief, n: int) -> np.ndarray:
+        """The expected gain in fitness of looking up each function, ``m``. Args: n: the look-ups behind the belief."""
+        to_beat = self._fitness[self._function[belief.rows_within]].max()
+        return belief.probability * np.maximum(self._fitness - to_beat, 0.0)
 
     def _kernel(self, n: int) -> Kernel:
         """The kernel to use after ``n`` look-ups: it is fitted again at ``len(self._start) * _REFIT ** k`` look-ups."""

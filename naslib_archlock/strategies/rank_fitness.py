@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..spaces.space import SearchSpace
+from .base import MEAN, WORST
 
 if TYPE_CHECKING:
     from ..ranker.pair_model import Contest
@@ -26,17 +27,22 @@ def good_on_source(source_rank: np.ndarray, target_ranks: np.ndarray) -> np.ndar
     return -source_rank
 
 
-def bad_on_targets(source_rank: np.ndarray, target_ranks: np.ndarray, *, trade_off: float) -> np.ndarray:
+def bad_on_targets(
+    source_rank: np.ndarray, target_ranks: np.ndarray, *, trade_off: float, targets_by: str = MEAN
+) -> np.ndarray:
     """Return the fitness of schemes TK and TU, ``rank_T - trade_off * rank_S``, where 1 is the best rank.
 
     Args:
         source_rank: ``n`` ranks.
-        target_ranks: ``targets x n`` ranks; of several targets, simulated ones too, the mean counts.
+        target_ranks: ``targets x n`` ranks; several targets may be simulated ones.
         trade_off: the paper's lambda.
+        targets_by: which rank counts for several targets: the ``mean``, as in the paper, or the ``worst`` lock, which
+            is the best rank.
     Returns:
         ``n`` numbers; higher is fitter.
     """
-    difference: np.ndarray = target_ranks.mean(axis=0) - trade_off * source_rank
+    target_rank = target_ranks.min(axis=0) if targets_by == WORST else target_ranks.mean(axis=0)
+    difference: np.ndarray = target_rank - trade_off * source_rank
     return difference
 
 

@@ -10,6 +10,7 @@ import importlib
 from dataclasses import dataclass
 from typing import Any
 
+from ..benchmarks.target_oracle import TargetOracle
 from ..errors import ConfigError, unknown
 from .base import Search
 
@@ -27,6 +28,8 @@ class Strategy:
         fitness: the kind of fitness that the search maximises, ``RANKS`` or ``EXPECTED``.
         learns_from_queries: whether it needs look-ups of source accuracy.
         plans_ahead: whether it plans with the number of its look-ups, so that this must not exceed its steps.
+        target_search: the class that also looks up accuracies on the targets, or where it is imported from; empty if
+            the strategy cannot.
     """
 
     name: str
@@ -35,14 +38,20 @@ class Strategy:
     fitness: str = RANKS
     learns_from_queries: bool = False
     plans_ahead: bool = False
+    target_search: type[Search] | str = ""
 
-    def new_search(self, *args: Any) -> Search:
-        """Return a search that has not begun; takes what the class takes."""
-        found: Any = self.search
+    def new_search(self, *args: Any, targets: TargetOracle | None = None) -> Search:
+        """Return a search that has not begun.
+
+        Args:
+            args: what the class takes.
+            targets: what may be looked up on the targets; None if nothing.
+        """
+        found: Any = self.target_search if targets else self.search
         if isinstance(found, str):  # not imported with the configuration, which checks names alone
             module, _, name = found.partition(":")
             found = getattr(importlib.import_module(module, __package__), name)
-        search: Search = found(*args)
+        search: Search = found(*args, targets) if targets else found(*args)
         return search
 
 
@@ -54,6 +63,7 @@ _KNOWN = (
         EXPECTED,
         learns_from_queries=True,
         plans_ahead=True,
+        target_search=".target_search:TargetSearch",
     ),
     Strategy(
         "evolution", "regularised evolution on a ranker's ranks, as in the paper", ".evolution:RegularizedEvolution"

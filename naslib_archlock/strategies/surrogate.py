@@ -81,6 +81,9 @@ class SourceModel:
     """A Gaussian process with one length scale and noise; both are fitted by marginal likelihood.
 
     The noise comes from training: two trained networks that compute the same function differ in accuracy.
+
+    Attributes:
+        points: ``m x d``, the points to predict.
     """
 
     def __init__(self, points: np.ndarray) -> None:
@@ -89,7 +92,7 @@ class SourceModel:
         Args:
             points: ``m x d``, the points to predict.
         """
-        self._points = points.astype(np.float64)
+        self.points = points.astype(np.float64)
         # the kernel and rows of the last call, and the covariance of all points with these rows
         self._covered: tuple[Kernel, np.ndarray, np.ndarray] | None = None
         self._linear: _LinearModel | None = None  # of the last call
@@ -102,7 +105,7 @@ class SourceModel:
         if len(rows) > MOST_FITTED:
             spread = np.linspace(0, len(rows) - 1, MOST_FITTED).astype(np.int64)
             rows, values = rows[spread], values[spread]
-        points, (y, _, _) = self._points[rows], _standardised(values)
+        points, (y, _, _) = self.points[rows], _standardised(values)
         # the first length scale is a typical distance between standardised inputs
         start = np.log([np.sqrt(points.shape[1]), _NOISE_AT_FIRST])
         with single_threaded_blas():
@@ -135,7 +138,7 @@ class SourceModel:
         """As ``_predict_exactly``, for a value that is linear in features plus a value of its own."""
         if self._linear is None or not self._linear.leads_to(kernel, rows):
             features = self._linear.features if self._linear and self._linear.kernel == kernel else None
-            self._linear = _LinearModel(kernel, self._points, features)
+            self._linear = _LinearModel(kernel, self.points, features)
         self._linear.learn(rows)
         return self._linear.predict(rows, y)
 
@@ -144,12 +147,12 @@ class SourceModel:
 
         A search calls this with more and more rows, so the columns of the last call are used again.
         """
-        known = np.empty((len(self._points), 0))
+        known = np.empty((len(self.points), 0))
         if self._covered is not None:
             last_kernel, last_rows, last = self._covered
             if last_kernel == kernel and np.array_equal(last_rows, rows[: len(last_rows)]):
                 known = last
-        scaled = self._points / kernel.length_scale
+        scaled = self.points / kernel.length_scale
         new = np.exp(-0.5 * cdist(scaled, scaled[rows[known.shape[1] :]], "sqeuclidean"))
         self._covered = (kernel, rows, np.hstack([known, new]))
         return self._covered[2]

@@ -143,9 +143,9 @@ def _pick_by_search(job: Job) -> Picks:
     config = config_of(job)
     search = prepare(config, job.benchmark, ARCHLOCK.ranker(job)).search
     run(search, config.search.epochs)
-    chosen, target_queries = final_pick(config, job.benchmark, search)
+    chosen, leaked = final_pick(config, job.benchmark, search)
     best_first = [chosen.arch, *(evaluated.arch for evaluated in search.top(len(search.history)))]
-    return Picks(first_distinct(job.benchmark.space, best_first), search.oracle.queries, target_queries)
+    return Picks(first_distinct(job.benchmark.space, best_first), search.oracle.queries, search.target_queries + leaked)
 
 
 # -- from whole tables -------------------------------------------------------------------------------------------------

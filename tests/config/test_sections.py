@@ -181,6 +181,8 @@ search:
 archlock:
   scheme: tk
   target: cifar100
+  targets_by: mean
+  target_queries: 0
   trade_off: 0.5
   source_budget_pct: 2.0
   source_queries: 200

@@ -33,6 +33,7 @@ from naslib_archlock.spaces.known import get_space
 from naslib_archlock.strategies import target_model
 from naslib_archlock.strategies.base import Evaluated, Search
 from naslib_archlock.strategies.target_model import Moments
+from naslib_archlock.strategies.target_search import TargetSearch
 
 SCHEMES = ("s", "tk", "tu")
 ON_RANKS = ("evolution", "exhaustive", "paper")
@@ -135,10 +136,10 @@ class Setting:
         seen = f"{self.source}/val"
         return self.copy("source_val", change_column=lambda n, values: noise(n, values) if n == seen else values)
 
-    def not_looked_up(self, name: str, looked_up: Iterable[tuple[int, ...]]) -> Path:
-        """Noise replaces the source's validation accuracies that were not queried."""
+    def not_looked_up(self, name: str, looked_up: Iterable[tuple[int, ...]], task: str = "") -> Path:
+        """Noise replaces the validation accuracies on a task, by default the source, that were not queried."""
         is_seen = np.isin(cell_index(get_space(self.space).all()), cell_index(list(looked_up)))
-        column = f"{self.source}/val"
+        column = f"{task or self.source}/val"
         return self.copy(
             f"not looked up {name}",
             change_column=lambda n, values: np.where(is_seen, values, noise(n, values)) if n == column else values,
@@ -238,6 +239,7 @@ class Trajectory:
     chosen: Evaluated
     weights: list[list[float]]  # the weights of the ranker that was trained
     looked_up: dict[tuple[int, ...], float]
+    looked_up_on_targets: dict[tuple[int, ...], tuple[float, ...]]
 
 
 @cache
@@ -256,9 +258,9 @@ def follow_on(config: Config, benchmark: Benchmark) -> Trajectory:
     prepared = prepare(config, benchmark)
     search = run(prepared.search, config)
     state = prepared.ranker.model.state_dict() if prepared.ranker else {}
-    return Trajectory(
-        search.history, search.best(), [t.flatten().tolist() for t in state.values()], search.oracle.known
-    )
+    on_targets = search.targets.known if isinstance(search, TargetSearch) else {}
+    weights = [t.flatten().tolist() for t in state.values()]
+    return Trajectory(search.history, search.best(), weights, search.oracle.known, on_targets)
 
 
 def run(search: Search, config: Config) -> Search:
@@ -356,6 +358,25 @@ def test_what_was_not_looked_up_of_the_source_leaves_no_trace(setting, scheme, s
     assert 0 < len(original.looked_up) <= STEPS[strategy]
     tables = setting.not_looked_up(f"{scheme} {strategy}", original.looked_up)
     assert follow(setting.config(tables, scheme, strategy)) == original
+
+
+TARGET_QUERIES = ("archlock.target_queries", "6")
+
+
+@pytest.mark.parametrize("setting", ["toy", "toy_nasbench201"], indirect=True)
+def test_a_counted_look_up_shows_one_accuracy_of_the_target_and_nothing_else(setting):
+    """The target's test figures leave no trace, nor do its validation figures that were not looked up."""
+    original = follow(setting.config(setting.original, "tk", "bayesian", *TARGET_QUERIES))
+    assert len(original.looked_up_on_targets) == 6
+    assert original != follow(setting.config(setting.original, "tk", "bayesian"))
+    tables = setting.copy(
+        "target test",
+        change_column=lambda n, v: noise(n, v) if n in (f"{setting.target}/test", f"{setting.target}/train") else v,
+    )
+    assert follow(setting.config(tables, "tk", "bayesian", *TARGET_QUERIES)) == original
+    tables = setting.not_looked_up("target", original.looked_up_on_targets, setting.target)
+    assert follow(setting.config(tables, "tk", "bayesian", *TARGET_QUERIES)) == original
+    assert follow(setting.config(setting.target_accuracies, "tk", "bayesian", *TARGET_QUERIES)) != original
 
 
 @pytest.mark.parametrize(("scheme", "strategy"), [*BAYESIAN_SEARCHES, *((scheme, "evolution") for scheme in SCHEMES)])

@@ -26,7 +26,7 @@ def test_each_scheme_says_what_it_is():
 
 @pytest.mark.parametrize(("name", "expected"), [("s", [-1, -5, -10]), ("tk", [2.5, 3.5, 0]), ("tu", [2.5, 3.5, 0])])
 def test_fitness_by_hand(name, expected):
-    np.testing.assert_array_equal(get_scheme(name).combine(trade_off=0.5)(SOURCE, TARGETS), expected)
+    np.testing.assert_array_equal(get_scheme(name).combine(trade_off=0.5, targets_by="mean")(SOURCE, TARGETS), expected)
 
 
 def test_what_is_hidden():

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from naslib_archlock.config.sections import Config
-from naslib_archlock.errors import HiddenTaskError
+from naslib_archlock.errors import ConfigError, HiddenTaskError
 from naslib_archlock.locking.prepare import open_benchmark, report_targets
 from naslib_archlock.locking.schemes import SCHEMES, get_scheme
 from naslib_archlock.locking.view import View
@@ -36,6 +36,29 @@ def test_the_source_is_looked_up_one_by_one_and_counted(toy_config, scheme):
 def test_no_scheme_reads_the_accuracies_of_the_source_or_a_target(toy_config, scheme, task):
     with pytest.raises(HiddenTaskError, match=f"may not read the accuracies of '{task}'"):
         view_of(toy_config("archlock.scheme", scheme)).validation_accuracies(task)
+
+
+@pytest.mark.parametrize("scheme", ["s", "tu"])
+def test_a_hidden_target_is_not_looked_up(toy_config, scheme):
+    with pytest.raises(HiddenTaskError, match="may not look up the accuracies of 'normal'"):
+        view_of(toy_config("archlock.scheme", scheme)).target_oracle(5)
+
+
+def test_a_known_target_is_looked_up_and_counted(toy_config):
+    config = toy_config("archlock.scheme", "tk", "archlock.target", "normal,autoencoder")
+    oracle, benchmark = view_of(config).target_oracle(5), open_benchmark(config)
+    archs = [(3,) * 6, (1,) * 6, (2,) * 6]
+    for arch in (*archs[:2], archs[0]):
+        expected = tuple(benchmark.accuracy(arch, task=task, split="val") for task in ("normal", "autoencoder"))
+        assert oracle.validation_accuracies(arch) == expected
+    assert oracle.queries == 4
+    with pytest.raises(ConfigError, match="all look-ups of target accuracy are used up: 2 architectures"):
+        oracle.validation_accuracies(archs[2])
+
+
+def test_more_look_ups_than_accuracies_are_refused(toy_config):
+    with pytest.raises(ConfigError, match=r"target_queries 8193 is more than there are accuracies: .* 2 x so many"):
+        view_of(toy_config("archlock.scheme", "tk", "archlock.target", "normal,autoencoder")).target_oracle(8193)
 
 
 @pytest.mark.parametrize(("scheme", "allowed"), [("s", ()), ("tk", FURTHER), ("tu", ())])

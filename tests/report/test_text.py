@@ -17,6 +17,7 @@ RESULT = {
     "source_test": 90.25,
     "targets": {"cifar100": 60.0, "room_layout": -0.75},
     "source_queries": 42,
+    "target_queries": 0,
     "seed": 3,
     "seconds": 1.25,
     "seconds_preparation": 6.5,
@@ -46,18 +47,30 @@ def test_a_summary_says_what_was_found_and_what_it_does_not_say():
 
 
 def test_rank_percentiles_stand_beside_those_of_scheme_s_and_the_limit():
-    found = {"source_percentile": 98.76, "target_percentiles": {"cifar100": 40.0, "room_layout": 7.04}}
-    of_s = {"source_percentile": 100.0, "target_percentiles": {"cifar100": 80.0, "room_layout": 0.0}}
+    found = {
+        "source_percentile": 98.76,
+        "target_percentiles": {"cifar100": 40.0, "room_layout": 7.04},
+        "mean_target_percentile": 23.52,
+        "worst_target_percentile": 40.0,
+    }
+    of_s = {
+        "source_percentile": 100.0,
+        "target_percentiles": {"cifar100": 80.0, "room_layout": 0.0},
+        "mean_target_percentile": 40.0,
+        "worst_target_percentile": 80.0,
+    }
     against = {
         "percentile_falls": {"cifar100": 50.0, "room_layout": None},
         "limit_percentiles": {"cifar100": 33.3, "room_layout": 0.0},
+        "limit_mean_percentile": 20.0,
+        "limit_worst_percentile": 35.5,
     }
     text = summary({**RESULT, **found, **against, "s": {**RESULT["s"], **of_s}}, NASBENCH201, FROM_SCRATCH)
     rows = {line.split("  ")[0]: line.split() for line in text[text.index("rank percentile") :].splitlines()}
-    assert rows["found (tk)"][-3:] == ["98.8", "40.0", "7.0"]
-    assert rows["scheme S finds"][-3:] == ["100.0", "80.0", "0.0"]
+    assert rows["found (tk)"][-5:] == ["98.8", "40.0", "7.0", "23.5", "40.0"]
+    assert rows["scheme S finds"][-5:] == ["100.0", "80.0", "0.0", "40.0", "80.0"]
     assert rows["fall against S"][-2:] == ["50.0%", "-"]
-    assert rows["lowest possible"][-2:] == ["33.3", "0.0"]
+    assert rows["lowest possible"][-4:] == ["33.3", "0.0", "20.0", "35.5"]
     assert "100 is the best architecture" in text
 
 
@@ -65,6 +78,8 @@ def test_a_summary_without_timings_and_look_ups():
     timeless = {key: value for key, value in RESULT.items() if not key.startswith("seconds")}
     assert "42 source look-ups" in summary(timeless, NASBENCH201, FROM_SCRATCH).splitlines()
     assert "look-ups" not in summary({**timeless, "source_queries": 0}, NASBENCH201, FROM_SCRATCH)
+    looked_up = summary({**timeless, "target_queries": 7}, NASBENCH201, FROM_SCRATCH)
+    assert "42 source look-ups; 7 target look-ups" in looked_up.splitlines()
 
 
 @pytest.mark.parametrize("word", ["trained from scratch", "transfer"])
