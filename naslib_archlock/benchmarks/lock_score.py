@@ -54,25 +54,31 @@ class WithinBudget:
         within: Whether each is within the budget, ``n`` booleans.
     """
 
-    def __init__(self, benchmark: Benchmark, source: str, budget_pct: float) -> None:
+    def __init__(self, benchmark: Benchmark, source: str, budget_pct: float, budget_percentile: float = 0.0) -> None:
         """Look up the source's column.
 
         Args:
             benchmark: The accuracies.
             source: The source task.
             budget_pct: How much of the best source validation accuracy may be given up, in %.
+            budget_percentile: How many points of rank percentile on the source may be given up instead; 0 if the budget
+                is ``budget_pct``.
 
         Raises:
             ConfigError: If the budget does not lie in [0, 100].
             UnknownNameError: If the benchmark lacks the task.
         """
-        if not 0 <= budget_pct <= 100:
-            raise ConfigError(f"the source budget {budget_pct} must lie in [0, 100] %")
+        for budget, unit in ((budget_pct, "%"), (budget_percentile, "percentile points")):
+            if not 0 <= budget <= 100:
+                raise ConfigError(f"the source budget {budget} must lie in [0, 100] {unit}")
         self.space = benchmark.space
         self.archs, self._row = _numbered(self.space)
         self.source_val = benchmark.accuracies(source, "val")
         self._best = self.source_val.max()
-        self.within = self.source_val >= budget_floor(self._best, budget_pct)
+        if budget_percentile:
+            self.within = benchmark.percentiles(source, "val") >= 100 - budget_percentile
+        else:
+            self.within = self.source_val >= budget_floor(self._best, budget_pct)
 
     def least(self, values: np.ndarray, n: int = 1) -> list[Cell]:
         """The architectures within the budget that have the lowest values, in ascending order.
@@ -151,20 +157,22 @@ class LockScale(WithinBudget):
         target_test: Test accuracies on the target, ``n``.
     """
 
-    def __init__(self, benchmark: Benchmark, source: str, target: str, budget_pct: float) -> None:
+    def __init__(
+        self, benchmark: Benchmark, source: str, target: str, budget_pct: float, budget_percentile: float = 0.0
+    ) -> None:
         """Look up the columns of the source and of the target.
 
         Args:
             benchmark: The accuracies.
             source: The source task.
             target: The target task.
-            budget_pct: How much of the best source validation accuracy may be given up, in %.
+            budget_pct, budget_percentile: The source budget, as in ``WithinBudget``.
 
         Raises:
             ConfigError: If the budget does not lie in [0, 100].
             UnknownNameError: If the benchmark lacks a task.
         """
-        super().__init__(benchmark, source, budget_pct)
+        super().__init__(benchmark, source, budget_pct, budget_percentile)
         self._benchmark, self._source, self._target = benchmark, source, target
         self.target_val = benchmark.accuracies(target, "val")
         self.target_test = benchmark.accuracies(target, "test")

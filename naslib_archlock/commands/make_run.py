@@ -80,6 +80,8 @@ def _pictures(config: Config, benchmark: Benchmark, search: Search, result: Mapp
     pictures = {"search.png": search_picture(search, result["source"])}
     if benchmark.is_tabular and search.uses_source_accuracy and result["targets"]:
         # This is not search.source_floor(): scheme S gives nothing up, but its picture shows the budget of the others.
-        floor = budget_floor(search.oracle.best, config.archlock.source_budget_pct)
+        floor = search.source_floor()
+        if not config.archlock.source_budget_percentile:
+            floor = budget_floor(search.oracle.best, config.archlock.source_budget_pct)
         pictures["lock.png"] = lock_picture(benchmark, config.dataset, result, floor)
     return pictures

@@ -105,6 +105,14 @@ class ArchLockSection:
         low=0,
         high=100,
     )
+    source_budget_percentile: float = key(
+        0.0,
+        "The budget in the paper's metric, in place of `source_budget_pct`: how many points of rank percentile on the "
+        "source may be given up. It needs the strategy `bayesian`. With 0 it is not used.",
+        Role.LOCK,
+        low=0,
+        high=100,
+    )
     source_queries: int = key(
         200,
         "The most queries of source validation accuracy that a search makes. With 0, the ranker alone decides.",
@@ -299,6 +307,11 @@ class ArchLockSection:
                 "archlock.strategy paper needs archlock.source_floor: the least source validation accuracy, for "
                 "example 90 on cifar10"
             )
+        if self.source_budget_percentile and self.source_budget_pct != type(self).source_budget_pct:
+            raise ConfigError(
+                f"archlock.source_budget_pct={self.source_budget_pct} and archlock.source_budget_percentile="
+                f"{self.source_budget_percentile} are two budgets for one source: give one of them"
+            )
         if self.final_pick == LEAKS and self.scheme != "tk":
             raise ConfigError(
                 f"archlock.final_pick {LEAKS} looks at the target's accuracies, which scheme {self.scheme} must not "
@@ -466,6 +479,7 @@ class Config:
             self.archlock.floor_of(self.dataset),
             self.archlock.history_size,
             self.archlock.targets_by,
+            self.archlock.source_budget_percentile,
         )
 
     @property

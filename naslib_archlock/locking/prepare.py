@@ -155,7 +155,7 @@ def new_search(config: Config, scheme: Scheme, strategy: Strategy, view: View, f
         max_queries = min(max_queries, config.search.epochs)
     settings = config.search_settings
     if not scheme.locks:  # scheme S chooses the most accurate architecture that it looked up
-        settings = replace(settings, source_budget_pct=0.0)
+        settings = replace(settings, source_budget_pct=0.0, source_budget_percentile=0.0)
     oracle = view.source_oracle(max_queries)
     targets = view.target_oracle(section.target_queries) if section.target_queries else None
     rng = stream(config.seed, "search")
@@ -182,7 +182,7 @@ def strategy_of(config: Config, benchmark: Benchmark) -> Strategy:
 
 def _usual_strategy(section: ArchLockSection, benchmark: Benchmark) -> str:
     """Return the name of the strategy to use where the configuration names none."""
-    if section.target_queries:
+    if section.target_queries or section.source_budget_percentile:
         return "bayesian"
     if not benchmark.is_tabular:
         # a look-up means to train a network: all candidates are ranked before the first is trained
@@ -200,6 +200,11 @@ def _check_usable(strategy: Strategy, config: Config, benchmark: Benchmark) -> N
         raise ConfigError(
             f"archlock.strategy {strategy.name} looks up no accuracies of a target: use bayesian, or leave "
             "archlock.target_queries out"
+        )
+    if config.archlock.source_budget_percentile and not strategy.predicts_source:
+        raise ConfigError(
+            f"archlock.strategy {strategy.name} cannot keep to archlock.source_budget_percentile, as it predicts no "
+            "accuracies; use bayesian, or archlock.source_budget_pct"
         )
     if strategy.fitness == EXPECTED and scheme.locks and not benchmark.space.has_features(FEATURES):
         raise ConfigError(

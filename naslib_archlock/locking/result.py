@@ -78,7 +78,7 @@ def _choice_of_s(benchmark: Benchmark, search_s: Search, search: Search) -> Eval
 def _notes_on_noise(config: Config, benchmark: Benchmark, search: Search) -> list[str]:
     """Return what the validation images of the source cannot resolve, where their number is known."""
     n = benchmark.n_images(config.dataset, "val") if search.uses_source_accuracy else None
-    if n is None:
+    if n is None or config.archlock.source_budget_percentile:
         return []
     best = max(search.oracle.known.values())
     low, high = accuracy_interval(best, n)
@@ -130,9 +130,9 @@ def _scales(config: Config, benchmark: Benchmark) -> dict[str, LockScale]:
     """Return the scale of lock scores of each target; none where accuracies of all architectures are not known."""
     if not benchmark.is_tabular:
         return {}
-    budget_pct = config.archlock.source_budget_pct
+    budget = (config.archlock.source_budget_pct, config.archlock.source_budget_percentile)
     targets = report_targets(config, benchmark.tasks)
-    return {task_name(target): LockScale(benchmark, config.dataset, target, budget_pct) for target in targets}
+    return {task_name(target): LockScale(benchmark, config.dataset, target, *budget) for target in targets}
 
 
 def measure(

@@ -54,6 +54,8 @@ class SearchSettings:
         source_budget_pct: how much of the best source validation accuracy seen may be given up, in % of it.
         source_floor: in the search of the paper's script, the least source validation accuracy of an architecture.
         history_size: in the search of the paper's script, the architectures that are kept for the last choice.
+        source_budget_percentile: how many points of rank percentile on the source may be given up instead; 0 if the
+            budget is ``source_budget_pct``. Only a search that predicts all accuracies can keep to it.
         source_top_pct: where no accuracy is looked up, an architecture must be among the best so many % by source rank.
         targets_by: what several targets are judged by: their ``mean``, or the ``worst`` lock, which is the target that
             the architecture fits best.
@@ -67,6 +69,7 @@ class SearchSettings:
     source_floor: float = -np.inf
     history_size: int = 30
     targets_by: str = MEAN
+    source_budget_percentile: float = 0.0
 
     def __post_init__(self) -> None:
         for name in ("population_size", "sample_size", "screening"):

@@ -44,6 +44,7 @@ SHARE_FOR_BEST = 0.75
 _N_RANDOM = 20  # the number of random look-ups before the first model
 _BATCH = 5  # one model chooses this many look-ups, and each has another function
 _REFIT = 1.5  # the kernel is fitted again when the number of look-ups has grown by this factor
+_BISECTIONS = 40  # they find a number to a trillionth of the interval that it lies in
 _LEAST_PCT = 1.0  # the least width of ``_Scale``, in % of the best accuracy
 
 
@@ -52,12 +53,14 @@ class SourceBelief(NamedTuple):
 
     Attributes:
         mean, std: the predicted source accuracy of each function, ``m`` numbers each, on the scale of ``_Scale``.
+        floor: the least source accuracy within the budget.
         probability: the probability that each function lies within the budget, ``m``.
         rows_within: the rows of ``_archs`` that were looked up and lie within the budget.
     """
 
     mean: np.ndarray
     std: np.ndarray
+    floor: float
     probability: np.ndarray
     rows_within: np.ndarray
 
@@ -90,6 +93,7 @@ class BayesianSearch(Search):
         self._source = SourceModel(inputs(space))
         self._plan: tuple[int, list[int]] = (-1, [])
         self._fitted: tuple[int, Kernel] | None = None
+        self._floor = (0, -np.inf)  # the last number of look-ups that it was asked for at, and the floor there
         # the rows that were looked up, in order, and their accuracies
         self._told, self._accuracies = np.empty(len(self._archs), dtype=np.int64), np.empty(len(self._archs))
         self._is_told = np.zeros(len(self._archs), dtype=bool)
@@ -111,6 +115,14 @@ class BayesianSearch(Search):
         if self._plan[0] != at:
             self._plan = (at, self._plan_after(min(at, len(self.history))))
         return self._first_new(chain(self._plan[1][n - at :], self._by_function))
+
+    def source_floor(self) -> float:
+        if not self.settings.source_budget_percentile:
+            return super().source_floor()
+        n = len(self.history)
+        if self._floor[0] != n:
+            self._floor = (n, self._belief(n).floor)
+        return self._floor[1]
 
     def tell(self, arch: Cell, source_accuracy: float | None = None) -> Evaluated:
         evaluated = super().tell(arch, source_accuracy)
@@ -150,9 +162,26 @@ class BayesianSearch(Search):
         rows, values = self._told[:n], self._accuracies[:n]
         scale = _Scale(values, self.settings.source_budget_pct)
         mean, std = self._source.predict(self._kernel(n), self._function[rows], scale.warp(values))
-        floor = budget_floor(scale.best, self.settings.source_budget_pct)
+        if self.settings.source_budget_percentile:
+            floor = scale.unwarp(self._percentile_floor(mean, std, scale.warp(values), rows))
+        else:
+            floor = budget_floor(scale.best, self.settings.source_budget_pct)
         probability = ndtr((mean - scale.warp(np.array(floor))) / std)
-        return SourceBelief(mean, std, probability, rows[values >= floor])
+        return SourceBelief(mean, std, floor, probability, rows[values >= floor])
+
+    def _percentile_floor(self, mean: np.ndarray, std: np.ndarray, values: np.ndarray, rows: np.ndarray) -> float:
+        """The accuracy above which the expected number of architectures is what the budget allows, warped.
+
+        Accuracies that were looked up count as they are, and the others by their predicted distributions.
+        """
+        allowed = self.settings.source_budget_percentile / 100 * (len(self.space.all()) - 1)
+        unknown = np.bincount(self._function[~np.isin(np.arange(len(self._function)), rows)], minlength=len(mean))
+        low, high = min(values.min(), (mean - 6 * std).min()), 0.0
+        for _ in range(_BISECTIONS):
+            middle = (low + high) / 2
+            n_above = (values > middle).sum() + unknown @ ndtr((mean - middle) / std)
+            low, high = (middle, high) if n_above > allowed else (low, middle)
+        return min(high, 0.0)
 
     def _lock_gain(self, belief: SourceBelief, n: int) -> np.ndarray:
         """The expected gain in fitness of looking up each function, ``m``. Args: n: the look-ups behind the belief."""
@@ -198,6 +227,10 @@ class _Scale:
 
     def warp(self, values: np.ndarray) -> np.ndarray:
         return np.asarray(-np.log1p(np.maximum(self.best - values, 0.0) / self._width))
+
+    def unwarp(self, warped: float) -> float:
+        """The accuracy of a warped one."""
+        return float(self.best - self._width * np.expm1(-warped))
 
 
 def expected_improvement(mean: np.ndarray, std: np.ndarray, best: float) -> np.ndarray:

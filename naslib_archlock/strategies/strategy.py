@@ -28,6 +28,7 @@ class Strategy:
         fitness: the kind of fitness that the search maximises, ``RANKS`` or ``EXPECTED``.
         learns_from_queries: whether it needs look-ups of source accuracy.
         plans_ahead: whether it plans with the number of its look-ups, so that this must not exceed its steps.
+        predicts_source: whether it predicts the source accuracy of every architecture.
         target_search: the class that also looks up accuracies on the targets, or where it is imported from; empty if
             the strategy cannot.
     """
@@ -38,6 +39,7 @@ class Strategy:
     fitness: str = RANKS
     learns_from_queries: bool = False
     plans_ahead: bool = False
+    predicts_source: bool = False
     target_search: type[Search] | str = ""
 
     def new_search(self, *args: Any, targets: TargetOracle | None = None) -> Search:
@@ -63,6 +65,7 @@ _KNOWN = (
         EXPECTED,
         learns_from_queries=True,
         plans_ahead=True,
+        predicts_source=True,
         target_search=".target_search:TargetSearch",
     ),
     Strategy(

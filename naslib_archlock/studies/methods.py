@@ -41,6 +41,7 @@ _SEARCH_KEYS = names_with(NaslibSearchSection, Role.SEARCH)
 _SET_BY_STUDY = {
     "target": "spaces",
     "source_budget_pct": "budgets",
+    "source_budget_percentile": "budgets, which are in % of the best accuracy",
     "source_queries": "source_queries",
     "tables": "option --tables",
     "device": "own rule, which is cpu, for the same results everywhere",

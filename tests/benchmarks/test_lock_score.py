@@ -184,3 +184,13 @@ def test_mistakes():
         LockScale(benchmark(), "s", "t", 101)
     with pytest.raises(UnknownNameError, match="unknown task 'x'"):
         LockScale(benchmark(), "s", "x", 2)
+
+
+def test_a_budget_in_percentile_points_counts_architectures():
+    known = WithinBudget(benchmark(), "s", 2.0, budget_percentile=10.0)
+    percentiles = benchmark().percentiles("s", "val")
+    np.testing.assert_array_equal(known.within, percentiles >= 90)
+    assert known.source_val[known.within].min() >= known.source_val[~known.within].max()
+    assert WithinBudget(benchmark(), "s", 2.0, budget_percentile=100.0).within.all()
+    with pytest.raises(ConfigError, match=r"the source budget 101 must lie in \[0, 100\] percentile points"):
+        WithinBudget(benchmark(), "s", 2.0, budget_percentile=101)

@@ -185,6 +185,7 @@ archlock:
   target_queries: 0
   trade_off: 0.5
   source_budget_pct: 2.0
+  source_budget_percentile: 0.0
   source_queries: 200
   source_top_pct: 10.0
   source_floor: ''

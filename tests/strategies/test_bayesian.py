@@ -459,3 +459,36 @@ def test_what_is_one_budget_below_the_best_is_log_2_below_it(best, budget_pct, o
     scale = _Scale(np.array([one_budget_below, best, best - 10]), budget_pct)
     assert scale.best == best
     np.testing.assert_allclose(scale.warp(np.array([best, one_budget_below, best + 1])), [0, -np.log(2), 0], atol=1e-12)
+
+
+# -- a budget in rank percentiles --------------------------------------------------------------------------------------
+
+
+def percentile_search(world: Landscape, points: float) -> BayesianSearch:
+    settings = SearchSettings(source_budget_percentile=points)
+    fitness = ExpectedFitness(world.space, world.fitness)
+    return BayesianSearch(
+        world.space, fitness, SourceOracle(world.look_up, QUERIES), settings, np.random.default_rng(0)
+    )
+
+
+@pytest.mark.parametrize("points", [2.0, 10.0, 30.0])
+def test_the_floor_is_where_the_accuracies_have_that_percentile(points):
+    """The search knows some accuracies and predicts the others, so its floor is nearly the true one."""
+    world = Landscape(0)
+    search = run(percentile_search(world, points))
+    true_floor = np.quantile(world.accuracy[cell_index(SPACE.all())], 1 - points / 100)
+    spread = world.accuracy[cell_index(SPACE.all())].std()
+    assert search.source_floor() == pytest.approx(true_floor, abs=0.1 * spread)
+    assert search.is_within_budget(search.best())
+
+
+def test_no_points_to_give_up_leave_the_best():
+    search = run(percentile_search(Landscape(0), 1e-9))
+    assert search.source_floor() == pytest.approx(search.oracle.best)
+    assert search.best().source_val == search.oracle.best
+
+
+def test_all_points_to_give_up_leave_every_architecture():
+    search = run(percentile_search(Landscape(0), 100.0))
+    assert all(search.is_within_budget(evaluated) for evaluated in search.history)
