@@ -21,12 +21,12 @@ from ..benchmarks.tabular import tabular_benchmark
 from ..compute.seeding import stream
 from ..config.sections import ALL, LEAKS, ArchLockSection, Config
 from ..errors import ConfigError, shown
-from ..spaces.features import FEATURES
 from ..spaces.known import get_space
 from ..strategies.base import Search
 from ..strategies.fitness import ExpectedFitness, Fitness
 from ..strategies.rank_fitness import RankFitness
 from ..strategies.strategy import EXPECTED, Strategy, get_strategy
+from ..strategies.target_model import features_of
 from ..tasks.names import is_image_folder, task_key, warn_of_folder
 from .find_ranker import find_ranker
 from .schemes import Scheme, get_scheme
@@ -189,7 +189,7 @@ def _usual_strategy(section: ArchLockSection, benchmark: Benchmark) -> str:
         return "exhaustive"
     if section.ranker:
         return "evolution"  # whoever names a ranker wants it asked
-    knows_features = benchmark.space.has_features(FEATURES)  # the target model is a regression on them
+    knows_features = features_of(benchmark.space)  # the target model is a regression on them
     return "bayesian" if section.source_queries and knows_features else "evolution"
 
 
@@ -206,9 +206,9 @@ def _check_usable(strategy: Strategy, config: Config, benchmark: Benchmark) -> N
             f"archlock.strategy {strategy.name} cannot keep to archlock.source_budget_percentile, as it predicts no "
             "accuracies; use bayesian, or archlock.source_budget_pct"
         )
-    if strategy.fitness == EXPECTED and scheme.locks and not benchmark.space.has_features(FEATURES):
+    if strategy.fitness == EXPECTED and scheme.locks and not features_of(benchmark.space):
         raise ConfigError(
-            f"archlock.strategy {strategy.name} needs the features of a cell, which "
+            f"archlock.strategy {strategy.name} needs features of an architecture, which "
             f"{benchmark.space.name} does not have; choose evolution or exhaustive"
         )
     if strategy.learns_from_queries and not benchmark.is_tabular and config.archlock.train_top == 0:

@@ -122,6 +122,8 @@ TABLE: dict[str, Callable[[np.ndarray], np.ndarray]] = {
     # convolution weights, in units of one 1 x 1 convolution, and log(1 + weights)
     "weights": conv_weights,
     "log_weights": lambda cells: np.log1p(conv_weights(cells)),
+    # log(1 + FLOPs)
+    "log_flops": lambda cells: np.log1p(cell_flops(cells)),
     # convolutions on the path that has most of them, and on the path that has fewest
     "depth": lambda cells: _counts(cells, _CONVS).max(axis=0),
     "least_depth": lambda cells: _fewest(cells, _CONVS),
@@ -138,7 +140,7 @@ TABLE: dict[str, Callable[[np.ndarray], np.ndarray]] = {
 }
 
 # The target model's features, in the order of its stored moments.
-FEATURES = ("conv_1x1", "skip", "pool", "log_weights", "depth", "least_depth", "receptive_field", "identity_path")
+FEATURES = ("conv_1x1", "skip", "pool", "log_weights", "log_flops", "least_depth", "receptive_field", "identity_path")
 
 
 def features(cells: Any, names: Iterable[str] = FEATURES) -> np.ndarray:

@@ -5,11 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from functools import cache
+from typing import Any
 
 import numpy as np
 
 from ..errors import CellError, shown
 from . import cells as c
+from . import macro_features as f
 from .cells import Cell
 from .metrics import Metric
 from .space import SearchSpace
@@ -27,6 +29,8 @@ class MacroSpace(SearchSpace):
     family = "macro"
     n_codes = 5
     shares_images = True
+    feature_names = tuple(f.TABLE)
+    has_costs = True
     _STRING = re.compile(r"64-([1-4]{4,6})-basic")
 
     def __init__(self, metrics: Mapping[str, Metric]) -> None:
@@ -82,6 +86,16 @@ class MacroSpace(SearchSpace):
             if module != arch[slot]
         ]
         return [a for a in changed if self._is_valid(a)]
+
+    def _features(self, archs: Any, names: tuple[str, ...]) -> np.ndarray:
+        modules = np.asarray(archs)
+        return np.stack([f.TABLE[name](modules).astype(np.float64) for name in names], axis=1)
+
+    def conv_weights(self, archs: Any) -> np.ndarray:
+        return f.macro_weights(np.asarray(archs))
+
+    def flops(self, archs: Any) -> np.ndarray:
+        return f.macro_flops(np.asarray(archs))
 
     def draw(self, arch: Cell) -> str:
         kinds = {1: "plain", 2: "channels x2", 3: "resolution /2", 4: "channels x2, resolution /2"}

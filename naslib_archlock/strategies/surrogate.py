@@ -40,9 +40,9 @@ from scipy.optimize import minimize
 from scipy.spatial.distance import cdist, pdist, squareform
 
 from ..compute.threads import single_threaded_blas
-from ..spaces.features import FEATURES
 from ..spaces.space import SearchSpace
 
+_FEATURES = ("conv_1x1", "skip", "pool", "log_weights", "depth", "least_depth", "receptive_field", "identity_path")
 _LENGTH_SCALES, _NOISES = (0.5, 100.0), (1e-4, 1.0)
 _NOISE_AT_FIRST = 0.1
 _JITTER = 1e-10  # added to the noise
@@ -55,12 +55,13 @@ _BLOCK, _LEARNT_ANEW = 5, 250  # look-ups: so many are learnt at once; after so 
 def inputs(space: SearchSpace) -> np.ndarray:
     """The features and one-hot encodings of ``space.distinct()``, standardised, ``m x d``.
 
-    Constant columns are dropped. A space without features has only the encodings.
+    Constant columns are dropped. A space has those of ``_FEATURES`` that it knows.
     """
     cells = space.distinct()
     columns = space.encode(cells)
-    if space.has_features(FEATURES):
-        columns = np.hstack([space.features(cells, FEATURES), columns])
+    names = [name for name in _FEATURES if name in space.feature_names]
+    if names:
+        columns = np.hstack([space.features(cells, names), columns])
     columns = columns[:, columns.std(axis=0) > 0]
     return np.asarray((columns - columns.mean(axis=0)) / columns.std(axis=0))
 

@@ -6,9 +6,13 @@ Which of the cells within a source budget are worst on another task? The answer 
 
 * each pair of tasks (source', target') of a benchmark gives one population: the distinct functions within
   ``BUDGET_PCT`` of the best validation accuracy on source';
-* the label of a function is the rank of its validation accuracy on target' in the population, standardised;
+* the label of a function is the logarithm of the rank of its validation accuracy on target' in the population,
+  standardised: a lock is one of the lowest ranks, and the logarithm tells these apart best;
 * one more column, ``other_tasks``, is the mean percentile on further tasks of the same benchmark. Only a search that
   knows further tasks uses it.
+
+The networks of a space without cells have only a few of the features. Of these, the regression uses ``SHARED``: in
+cells, weights and FLOPs rise together, so what either says without the other does not carry over.
 
 The package keeps only the second moments of each benchmark's populations (``data/target_moments.json``), so a search
 needs no table of another benchmark. ``experiments/target_model`` computes that file.
@@ -18,12 +22,13 @@ A search space has ``m`` distinct functions, a population has ``n`` of them, and
 
 * ``columns``, ``n x d``: features and ``other_tasks``, scaled alike on all benchmarks (``_columns``);
 * ``rows``, ``n``: the rows of ``space.distinct()`` that are in the population;
+* ``used``: the numbers of the columns that a model has coefficients of;
 * ``label``: in a ``Population``, the ``n`` labels; in ``Moments``, ``d`` numbers, the sum over populations of
   ``x.T @ y / n``;
 * ``x``, ``n x d``, and ``y``, ``n``: the columns and labels of a population, centred;
 * ``gram``, ``d x d``: the sum over populations of ``x.T @ x / n``;
 * ``percentile``: the position of each architecture's accuracy on a task, in (0, 1);
-* ``coefficients``, ``d``: the solution of the ridge regression.
+* ``coefficients``: the solution of the ridge regression, one for each of ``used``.
 """
 
 from __future__ import annotations
@@ -48,10 +53,11 @@ from ..spaces.space import SearchSpace
 from ..tasks.names import HiddenTasks, same_task, task_name, whole_task
 
 FILE = "target_moments.json"
-BUDGET_PCT = 5.0  # gives populations of hundreds; the model is used at any budget
+BUDGET_PCT = 2.0  # the model is used at any budget
 OTHER_TASKS = "other_tasks"
 COLUMNS = (*FEATURES, OTHER_TASKS)
-_RIDGE = 1.0  # weighs as much as one population
+SHARED = ("log_flops", "least_depth")
+_RIDGE = 3.0  # weighs as much as three populations
 _LEAST = 30  # the least size of a population: in a smaller one, ranks are mostly noise
 _UNIFORM_STD = 12**-0.5
 
@@ -102,7 +108,7 @@ class Population:
         target: the target task.
         rows: ``n`` rows of ``space.distinct()``.
         columns: ``n x d``, scaled.
-        label: ``n`` standardised ranks of the accuracy on the target.
+        label: ``n`` standardised logarithms of the rank of the accuracy on the target, from the lowest.
     """
 
     source: str
@@ -127,8 +133,15 @@ def populations(benchmark: Benchmark, weights: Mapping[tuple[str, str], float]) 
         others = {t: weights[t, target] for t in benchmark.tasks if t not in (source, target)}
         columns = _columns(space, archs, other_tasks(percentile, others))
         rows = _within_budget(accuracy[source])
-        label = (_ranks(percentile[target][rows]) / len(rows) - 0.5) / _UNIFORM_STD
-        yield Population(source, target, rows, columns[rows], label)
+        yield Population(source, target, rows, columns[rows], _label(percentile[target][rows]))
+
+
+def _label(accuracy: np.ndarray) -> np.ndarray:
+    """The standardised logarithms of ranks; all are 0 if all accuracies are equal."""
+    if accuracy.min() == accuracy.max():
+        return np.zeros(len(accuracy))
+    logarithm = np.log((_ranks(accuracy) - 0.5) / len(accuracy))
+    return np.asarray((logarithm - logarithm.mean()) / logarithm.std())
 
 
 def moments(benchmark: Benchmark, weights: Mapping[tuple[str, str], float]) -> Moments:
@@ -150,7 +163,8 @@ class TargetModel:
     """The regression for one search space, fitted on the other benchmarks.
 
     Attributes:
-        coefficients: one for each column, ``d``.
+        used: the numbers of the columns that it uses.
+        coefficients: one for each of them.
     """
 
     def __init__(self, space: SearchSpace, knows_other_tasks: bool, targets: Sequence[str] = ()) -> None:
@@ -179,11 +193,12 @@ class TargetModel:
                 "accuracies a search must not see; rename the target if it is another task, or choose "
                 "archlock.strategy evolution"
             )
-        used = len(COLUMNS) if knows_other_tasks else len(FEATURES)
+        names = [*features_of(space), *([OTHER_TASKS] if knows_other_tasks else [])]
+        self.used = [COLUMNS.index(name) for name in names]
         total = sum(taught[1:], taught[0])
-        gram, label = total.gram[:used, :used], total.label[:used]
+        gram, label = total.gram[np.ix_(self.used, self.used)], total.label[self.used]
         with single_threaded_blas():
-            self.coefficients: np.ndarray = np.linalg.solve(gram + _RIDGE * np.eye(used), label)
+            self.coefficients: np.ndarray = np.linalg.solve(gram + _RIDGE * np.eye(len(names)), label)
 
     def predict(self, cells: np.ndarray, percentile: np.ndarray | None = None) -> np.ndarray:
         """Predict the accuracy of cells on the target, in standard deviations of the cells within a budget.
@@ -198,6 +213,12 @@ class TargetModel:
         columns = _columns(self._space, cells, percentile)
         with single_threaded_blas():  # with two threads, some versions of OpenBLAS round differently
             return np.asarray(columns @ self.coefficients)
+
+
+def features_of(space: SearchSpace) -> tuple[str, ...]:
+    """The features that a model for a search space uses; none if it has no features that carry over."""
+    names = FEATURES if space.has_features(FEATURES) else SHARED
+    return names if space.has_features(names) else ()
 
 
 def read_moments() -> dict[str, Moments]:
@@ -219,18 +240,18 @@ def encode_moments(taught: Mapping[str, Moments]) -> bytes:
 
 
 def _columns(space: SearchSpace, cells: np.ndarray, percentile: np.ndarray | None) -> np.ndarray:
-    """The features of ``n x 6`` cells and, if given, their percentiles, scaled; ``n x d``.
+    """The features of ``n x 6`` codes and, if given, their percentiles, scaled; a column for each that is used.
 
-    All benchmarks share one scale: the mean and standard deviation of each feature over NAS-Bench-201.
+    All spaces of cells share one scale: the mean and standard deviation of each feature over NAS-Bench-201.
     """
-    mean, std = _scale()
-    scaled = (space.features(cells, FEATURES) - mean) / std
+    mean, std = _scale(space if features_of(space) == SHARED else NASBENCH201)
+    scaled = (space.features(cells, features_of(space)) - mean) / std
     return scaled if percentile is None else np.column_stack([scaled, (percentile - 0.5) / _UNIFORM_STD])
 
 
 @cache
-def _scale() -> tuple[np.ndarray, np.ndarray]:
-    values = NASBENCH201.features(NASBENCH201.distinct(), FEATURES)
+def _scale(space: SearchSpace) -> tuple[np.ndarray, np.ndarray]:
+    values = space.features(space.distinct(), features_of(space))
     return values.mean(axis=0), values.std(axis=0)
 
 
