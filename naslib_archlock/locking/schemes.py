@@ -29,7 +29,7 @@ from ..embedding.simulate import simulate_targets
 from ..errors import EmbeddingError, unknown
 from ..strategies.base import WORST
 from ..strategies.rank_fitness import Combine, bad_on_targets, good_on_source
-from ..strategies.target_model import TargetModel, other_tasks, percentiles
+from ..strategies.target_model import TargetModel, knows_further_tasks, other_tasks, percentiles
 from ..tasks.names import HiddenTasks, task_key, task_name
 from .view import View
 
@@ -143,7 +143,7 @@ class TargetKnown(Scheme):
 
         Of several targets, their mean counts, or the one that an architecture is expected to fit best.
         """
-        if not view.further_tasks:
+        if not (view.further_tasks and knows_further_tasks(view.space)):
             return _expected_without_further_tasks(view)
         from ..proxies.similarity import similarity_weights
 

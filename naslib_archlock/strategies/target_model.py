@@ -221,6 +221,14 @@ def features_of(space: SearchSpace) -> tuple[str, ...]:
     return names if space.has_features(names) else ()
 
 
+def knows_further_tasks(space: SearchSpace) -> bool:
+    """Whether a model for a search space can use ``other_tasks``.
+
+    How much they say was learnt on cells, and does not carry over to other networks (``experiments/target_model``).
+    """
+    return space.has_features(FEATURES)
+
+
 def read_moments() -> dict[str, Moments]:
     """Search space -> the moments of its benchmark. Raises: TableError."""
     raw: dict[str, Any] = json.loads(data.checked_path(FILE).read_text(encoding="utf-8"))
