@@ -122,7 +122,6 @@ def test_what_may_be_left_out():
         ("{method: random}", "{method: naslib}", "method naslib needs the option optimizer: one of rs, re"),
         ("{method: random}", "{method: naslib, optimizer: r}", "unknown optimizer 'r' in method naslib; known: rs"),
         ("{method: random}", "{method: naslib, optimizer: re}", "naslib works on nasbench201, transbench101_micro, "),
-        ("nasbench201: all", "transbench101_macro: all", "'fewest weights': fewest_weights works on nasbench201"),
         ("  random:", "  no:", "the key False must be text, not False; put it in quotes"),
         ("  random:", "  ' x':", "must be text on one line, without blanks around it"),
     ],
