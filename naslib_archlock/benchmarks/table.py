@@ -99,7 +99,9 @@ class TableBenchmark(Benchmark):
         for name in names:
             for split in ("val", "test"):
                 if f"{name}/{split}" not in columns:
-                    raise TableError(f"{where}: task {name} needs a column {name}/{split}")
+                    raise TableError(
+                        f"{where}: task {name} needs a column {name}/{split}; add it, or leave out all columns of {name}"
+                    )
         for name, values in columns.items():
             bad = np.flatnonzero(~np.isfinite(values))
             if len(bad):

@@ -60,15 +60,36 @@ def test_a_run_without_a_ranker_leaves_none_of_another_run(run, ranked_args, fol
 @pytest.mark.parametrize("scheme", ["s", "tk", "tu"])
 def test_macro_architectures_are_searched_by_evolution(run, toy_args, macro_tables, tmp_path, fast_training, scheme):
     keys = ["search_space", "transbench101_macro", "archlock.tables", macro_tables, "archlock.scheme", scheme]
-    assert run("search", *toy_args, *keys).code == 0
+    assert run("search", *toy_args, *keys, "archlock.strategy", "evolution").code == 0
     folder = tmp_path / "out" / "transbench101_macro" / "class_scene" / "archlock" / scheme / "0"
     assert Ranker.load(folder / "ranker.safetensors").info.family == "macro"
     assert json.loads((folder / "result.json").read_text())["source_queries"] <= 15
 
 
-def test_macro_architectures_are_no_cells(fails, toy_args, macro_tables, folder):
-    keys = ["search_space", "transbench101_macro", "archlock.tables", macro_tables, "archlock.strategy", "bayesian"]
-    assert "choose evolution or exhaustive" in fails("search", *toy_args, *keys)
+def test_counted_look_ups_of_targets_are_reported(run, toy_args, folder):
+    keys = ["archlock.scheme", "tk", "archlock.target", "all", "archlock.targets_by", "worst"]
+    code, out, _ = run("search", *toy_args, *keys, "archlock.target_queries", "9")
+    assert code == 0
+    assert "9 target look-ups" in out
+    assert "worst target" in out
+    result = json.loads((folder.parents[1] / "tk" / "0" / "result.json").read_text())
+    assert (result["target_queries"], result["s"]["target_queries"]) == (9, 0)
+    assert not result["leaks"]
+
+
+@pytest.mark.parametrize(
+    ("keys", "message"),
+    [
+        (["archlock.scheme", "tu", "archlock.target_queries", "5"], "which scheme tu must not see; use scheme tk"),
+        (["archlock.scheme", "s", "archlock.target_queries", "5"], "which scheme s must not see; use scheme tk"),
+        (["archlock.scheme", "tk", "archlock.target_queries", "4097"], "4097 is more than there are accuracies"),
+        (["archlock.scheme", "tk", "archlock.target", "all", "archlock.target_queries", "2"], "too few for 3 targets"),
+        (["archlock.source_budget_percentile", "3", "archlock.source_budget_pct", "3"], "two budgets for one source"),
+        (["archlock.source_budget_percentile", "101"], r"archlock.source_budget_percentile=101.0 must lie in [0, 100]"),
+    ],
+)
+def test_budgets_that_cannot_be_are_refused(fails, toy_args, keys, message):
+    assert message in fails("search", *toy_args, *keys)
 
 
 @pytest.mark.parametrize("strategy", ["bayesian", "evolution"])

@@ -102,14 +102,14 @@ def test_a_run_on_real_tables(shared_data: Path, ranked_config):
 # -- how it searches, and what for -------------------------------------------------------------------------------------
 
 
-def test_by_default_a_search_of_cells_is_bayesian_where_it_can_be(toy_config, macro_tables, digit_images):
+def test_by_default_a_search_is_bayesian_where_it_can_be(toy_config, macro_tables, digit_images):
     macro = ("search_space", "transbench101_macro", "archlock.tables", str(macro_tables))
     folder = ("dataset", str(digit_images["low"]), "archlock.tables", "", "archlock.target", "")
     for expected, *overrides in (
         ("bayesian",),
         ("bayesian", "archlock.source_queries", "1"),
         ("evolution", "archlock.source_queries", "0"),
-        ("evolution", *macro),
+        ("bayesian", *macro),
         ("exhaustive", *folder),
         ("exhaustive", *folder, "archlock.train_top", "3"),
     ):
@@ -125,20 +125,41 @@ def test_what_is_bayesian_has_no_ranker(toy_config, toy_ranker):
         assert prepared_by(config, toy_ranker).ranker is None
 
 
-@pytest.mark.parametrize("scheme", ["tk", "tu"])
-def test_macro_architectures_are_no_cells(toy_config, macro_tables, scheme):
-    keys = (
-        "search_space",
-        "transbench101_macro",
-        "archlock.tables",
-        str(macro_tables),
-        "archlock.strategy",
-        "bayesian",
-    )
-    with pytest.raises(ConfigError, match="features of a cell, which transbench101_macro does not have; choose evol"):
-        prepared_by(toy_config(*keys, "archlock.scheme", scheme))
-    search = run(toy_config(*keys, "archlock.scheme", "s", "search.epochs", "30")).search  # it needs no features
-    assert len(search.history) == 30
+@pytest.mark.parametrize("scheme", ["s", "tk", "tu"])
+def test_macro_architectures_are_searched_without_a_ranker(toy_config, macro_tables, scheme):
+    keys = ("search_space", "transbench101_macro", "archlock.tables", str(macro_tables), "search.epochs", "30")
+    prepared = run(toy_config(*keys, "archlock.scheme", scheme))
+    assert prepared.ranker is None
+    assert len(prepared.search.history) == 30
+
+
+def test_accuracies_on_a_target_are_looked_up_by_the_bayesian_strategy_alone(toy_config):
+    keys = ("archlock.scheme", "tk", "archlock.target_queries", "5")
+    with pytest.raises(ConfigError, match="strategy evolution looks up no accuracies of a target: use bayesian"):
+        prepared_by(toy_config(*keys, "archlock.strategy", "evolution"))
+    assert run(toy_config(*keys)).search.target_queries == 5
+
+
+def test_a_budget_in_percentiles_is_kept_by_the_bayesian_strategy_alone(toy_config):
+    keys = ("archlock.source_budget_percentile", "5")
+    with pytest.raises(ConfigError, match="strategy exhaustive cannot keep to archlock.source_budget_percentile"):
+        prepared_by(toy_config(*keys, "archlock.strategy", "exhaustive"))
+    assert prepared_by(toy_config(*keys)).search.settings.source_budget_percentile == 5
+
+
+def test_all_is_every_task_but_the_source(toy_config):
+    config = toy_config("archlock.scheme", "tk", "archlock.target", "all")
+    benchmark = open_benchmark(config)
+    assert report_targets(config, benchmark.tasks) == ("class_object", "normal", "autoencoder")
+    result = finish(config, benchmark, run(config).search)
+    found = result["target_percentiles"]
+    assert list(found) == ["class_object", "normal", "autoencoder"]
+    assert result["mean_target_percentile"] == pytest.approx(np.mean(list(found.values())))
+    assert result["worst_target_percentile"] == max(found.values())
+    assert result["limit_mean_percentile"] <= result["limit_worst_percentile"]
+    assert result["limit_worst_percentile"] >= max(result["limit_percentiles"].values())
+    with pytest.raises(ConfigError, match="target all means all tasks but the source, and the benchmark has no other"):
+        report_targets(config, [config.dataset])
 
 
 def test_images_without_a_trained_candidate_teach_a_bayesian_search_nothing(toy_config, digit_images):
@@ -314,7 +335,8 @@ def test_a_ranker_of_cells_cannot_rank_macro_architectures(ranked_config, toy_ra
 
 
 def test_macro_architectures_are_searched_with_a_ranker_of_their_own(toy_config, macro_tables):
-    config = toy_config("search_space", "transbench101_macro", "archlock.tables", str(macro_tables))
+    keys = ("search_space", "transbench101_macro", "archlock.tables", str(macro_tables))
+    config = toy_config(*keys, "archlock.strategy", "evolution")
     prepared = run(config)
     assert prepared.ranker.info.family == "macro"
     benchmark = open_benchmark(config)
