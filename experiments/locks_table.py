@@ -45,10 +45,10 @@ ROWS = (
 )
 INTRODUCTION = """# How good the locks are, with intervals
 
-These are means over all pairs of tasks and 10 seeds, with the 95% bootstrap interval over pairs and seeds. "Outside" is the share of
-architectures outside the source budget; such an architecture has the lock score 0. `python -m experiments.locks_table --write` makes
-this page from the results of the studies [baselines](baselines/README.md), [macro_locks](macro_locks/README.md) and
-[digits_locks](digits_locks/README.md).
+These are means over all pairs of tasks and 10 seeds, with the 95% bootstrap interval over pairs and seeds. "Outside" is
+the share of architectures outside the source budget; such an architecture has the lock score 0.
+`python -m experiments.locks_table --write` makes this page from the results of the studies
+[baselines](baselines/README.md), [macro_locks](macro_locks/README.md) and [digits_locks](digits_locks/README.md).
 """
 
 

@@ -48,6 +48,8 @@ SEARCHES: dict[str, tuple[str, ...]] = {
     "bayesian, target known": (*_DIGITS, *_TK),
     "bayesian, target unknown": _DIGITS,
     "bayesian, target unknown, seed 1": (*_DIGITS, "seed", "1"),
+    "bayesian, target looked up": (*_DIGITS, *_TK, "archlock.target_queries", "10", "search.epochs", "80"),
+    "bayesian, budget in percentiles": (*_DIGITS, "archlock.source_budget_percentile", "5", "search.epochs", "80"),
     "bayesian, target known, micro": (*_MICRO, *_TK, "search.epochs", "100"),
     "bayesian, target unknown, nasbench201": (*_NB201, "search.epochs", "100"),
 }

@@ -16,7 +16,7 @@ import numpy as np
 from scipy.stats import spearmanr
 from sklearn.ensemble import HistGradientBoostingRegressor
 
-from experiments.common import write_results
+from experiments.common import interval, show, write_results
 from experiments.target_model.build import all_weights
 from naslib_archlock.benchmarks.benchmark import Benchmark
 from naslib_archlock.benchmarks.digits_benchmark import digits_benchmark
@@ -24,11 +24,19 @@ from naslib_archlock.benchmarks.lock_score import LockScale
 from naslib_archlock.benchmarks.table import find_table, read_table
 from naslib_archlock.report.text import table
 from naslib_archlock.spaces.cells import one_hot
-from naslib_archlock.spaces.features import FEATURES, conv_weights, features
-from naslib_archlock.spaces.known import NASBENCH201, TRANSBENCH101_MICRO
-from naslib_archlock.strategies.target_model import TargetModel, other_tasks, percentiles, populations
+from naslib_archlock.spaces.features import features
+from naslib_archlock.spaces.known import NASBENCH201, TRANSBENCH101_MACRO, TRANSBENCH101_MICRO
+from naslib_archlock.strategies.target_model import (
+    TargetModel,
+    features_of,
+    knows_further_tasks,
+    other_tasks,
+    percentiles,
+    populations,
+)
 
 BUDGETS_PCT = (2.0, 5.0)
+TU, FEWEST_WEIGHTS, FEWEST_FLOPS = "target model (TU)", "fewest weights", "fewest FLOPs"
 # The method was chosen on these pairs, so the other pairs of NASLib's two benchmarks are reported separately.
 DEVELOPMENT = {
     ("cifar10", "cifar100"), ("cifar100", "ImageNet16-120"), ("ImageNet16-120", "cifar10"),
@@ -48,20 +56,26 @@ class Predictors:
         self._percentile = {
             task: percentiles(benchmark.space, benchmark.accuracies(task, "val")) for task in benchmark.tasks
         }
-        self._weights = all_weights(benchmark, folder)
-        self._plain, self._further = TargetModel(benchmark.space, False), TargetModel(benchmark.space, True)
-        self._trees = _boosted_trees(others, folder)
+        self._plain, self._is_of_cells = TargetModel(benchmark.space, False), knows_further_tasks(benchmark.space)
+        if self._is_of_cells:
+            self._weights, self._further = all_weights(benchmark, folder), TargetModel(benchmark.space, True)
+            self._trees = _boosted_trees(others, folder)
 
     def __iter__(self) -> Iterator[tuple[str, Predictor]]:
         yield "target validation accuracy (ceiling)", lambda s, t: self.benchmark.accuracies(t, "val")
         yield "target validation, mean of equal functions", lambda s, t: self._percentile[t]
         yield "most accurate on the source", lambda s, t: -self.benchmark.accuracies(s, "val")
         yield "least accurate on the source", lambda s, t: self.benchmark.accuracies(s, "val")
-        yield "fewest weights", lambda s, t: conv_weights(self.archs)
-        values = features(self.archs)
-        for i, name in enumerate(FEATURES):
+        space = self.benchmark.space
+        yield FEWEST_WEIGHTS, lambda s, t: space.conv_weights(self.archs)
+        yield FEWEST_FLOPS, lambda s, t: space.flops(self.archs)
+        names = features_of(space)
+        values = space.features(self.archs, names)
+        for i, name in enumerate(names):
             yield f"least {name}", functools.partial(_column, values, i)
-        yield "target model (TU)", lambda s, t: self._plain.predict(self.archs)
+        yield TU, lambda s, t: self._plain.predict(self.archs)
+        if not self._is_of_cells:
+            return
         yield "target model, further tasks alike", lambda s, t: self._with_further(s, t, alike=True)
         yield "target model, further tasks weighted (TK)", lambda s, t: self._with_further(s, t, alike=False)
         yield "further tasks alone, weighted", self._of_further
@@ -114,12 +128,15 @@ def main() -> None:
     parser.add_argument("--tables", type=Path, required=True, help="folder of plain tables and zc_*.json files")
     parser.add_argument("--out", type=Path, default=Path(__file__).parent / "results.json")
     args = parser.parse_args()
-    found = [read_table(find_table(args.tables, space), space) for space in (NASBENCH201, TRANSBENCH101_MICRO)]
+    spaces = (NASBENCH201, TRANSBENCH101_MICRO, TRANSBENCH101_MACRO)
+    found = [read_table(find_table(args.tables, space), space) for space in spaces]
     benchmarks: list[Benchmark] = [*found, digits_benchmark()]
     results: dict[str, Any] = {}
+    picks: dict[str, dict[str, list[float]]] = {}  # space -> predictor -> lock score of each pair, mean over budgets
     for benchmark in benchmarks:
         name = benchmark.space.name
-        predictors = Predictors(benchmark, [b for b in benchmarks if b is not benchmark], args.tables)
+        others = [b for b in benchmarks if b is not benchmark and knows_further_tasks(b.space)]
+        predictors = Predictors(benchmark, others, args.tables)
         pairs = list(itertools.permutations(benchmark.tasks, 2))
         rows = [
             ["", *(f"{what}, {budget:g}%" for budget in BUDGETS_PCT for what in ("pick", "five", "corr.", "not dev."))]
@@ -137,9 +154,30 @@ def main() -> None:
                     "not_dev": float(np.mean(apart)),
                 }
                 cells += [f"{value:+.2f}" for value in (*mean.values(), np.mean(apart))]
+                of_pairs = [judged[pair]["pick"] / len(BUDGETS_PCT) for pair in pairs]
+                so_far = picks.setdefault(name, {}).get(label, [0.0] * len(pairs))
+                picks[name][label] = [a + b for a, b in zip(so_far, of_pairs)]
             rows.append([label, *cells])
         print(f"\n{name}: lock scores of single picks, all {len(pairs)} pairs\n{table(rows)}", flush=True)
+    results["TU minus a rule"] = against_rules(picks)
     write_results(args.out, results)
+
+
+def against_rules(picks: dict[str, dict[str, list[float]]]) -> dict[str, Any]:
+    """Print and return how much better TU picks than each simple rule, with intervals over pairs of tasks.
+
+    Args:
+        picks: space -> predictor -> the lock score of each pair, the mean over the budgets.
+    """
+    rows, found = [["TU minus", "all spaces", *picks]], {}
+    for rule in (FEWEST_WEIGHTS, FEWEST_FLOPS):
+        gains = {space: np.subtract(of_space[TU], of_space[rule]).tolist() for space, of_space in picks.items()}
+        of_rule = {"all spaces": interval([gain for gains_here in gains.values() for gain in gains_here])}
+        of_rule.update((space, interval(values)) for space, values in gains.items())
+        rows.append([rule, *(show(of_rule[where], digits=2) for where in rows[0][1:])])
+        found[rule] = of_rule
+    print(f"\nlock score, with 95% intervals over pairs\n{table(rows)}")
+    return found
 
 
 if __name__ == "__main__":

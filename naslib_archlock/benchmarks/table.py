@@ -100,7 +100,7 @@ class TableBenchmark(Benchmark):
             for split in ("val", "test"):
                 if f"{name}/{split}" not in columns:
                     raise TableError(
-                        f"{where}: task {name} needs a column {name}/{split}; add it, or leave out all columns of {name}"
+                        f"{where}: task {name} needs a column {name}/{split}; add it, or leave out the others of {name}"
                     )
         for name, values in columns.items():
             bad = np.flatnonzero(~np.isfinite(values))
