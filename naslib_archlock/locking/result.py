@@ -109,20 +109,18 @@ def _against_s_and_limit(
             for task, percentile in found["target_percentiles"].items()
         },
         "limit_percentiles": {task: scale.limit_percentile for task, scale in scales.items()},
-        "limit_mean_percentile": limit_over_targets(scales.values(), np.mean),
-        "limit_worst_percentile": limit_over_targets(scales.values(), np.max),
+        "limit_mean_percentile": limit_over_targets(scales.values(), np.mean) if scales else None,
+        "limit_worst_percentile": limit_over_targets(scales.values(), np.max) if scales else None,
     }
 
 
-def limit_over_targets(scales: Collection[LockScale], over: Callable[..., np.ndarray]) -> float | None:
-    """Return the lowest rank percentile that the source budget allows for all targets at once; None without scales.
+def limit_over_targets(scales: Collection[LockScale], over: Callable[..., np.ndarray]) -> float:
+    """Return the lowest rank percentile that the source budget allows for all targets at once.
 
     Args:
-        scales: of one source and budget, one for each target.
+        scales: of one source and budget, one for each target; at least one.
         over: makes one number of the percentiles on all targets, ``np.mean`` or ``np.max``.
     """
-    if not scales:
-        return None
     return float(over([scale.target_percentiles for scale in scales], axis=0).min())
 
 
