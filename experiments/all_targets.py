@@ -29,11 +29,11 @@ INTRODUCTION = """# Is there an architecture that is bad on all other tasks?
 ArchLock's authors said that no type of architecture transfers badly to all tasks. These tables show how far single
 architectures go. Each row takes all other tasks of the benchmark as targets. "Mean" and "worst" are rank percentiles by
 validation accuracy: the mean over the targets, and the target that the architecture fits best. "S" is the most accurate
-architecture on the source. "Limit" is the lowest that a source budget of 2% or 5% allows. Each limit has an architecture
-of its own.
+architecture on the source. "Limit" is the lowest that a source budget of 2% or 5% allows. Each limit has an
+architecture of its own.
 
-At 5%, every source has an architecture that is clearly worse than S even on the target that it fits best. At 2%, this
-depends on the source. On normal, for example, no other architecture than the best lies within 2%.
+At 5%, every source has an architecture that is worse than S even on the target that it fits best, on most sources by
+far. At 2%, this depends on the source. On normal of TransNAS, no other architecture than the best lies within 2%.
 `archlock.target all` with `archlock.targets_by worst` searches for such a lock.
 
 `python -m experiments.all_targets --tables DIR` makes this page.

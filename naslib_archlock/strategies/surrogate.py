@@ -55,13 +55,13 @@ _BLOCK, _LEARNT_ANEW = 5, 250  # look-ups: so many are learnt at once; after so 
 def inputs(space: SearchSpace) -> np.ndarray:
     """The features and one-hot encodings of ``space.distinct()``, standardised, ``m x d``.
 
-    Constant columns are dropped. A space has those of ``_FEATURES`` that it knows.
+    Constant columns are dropped. A space without these features has only the encodings; a few of them make it harder to
+    find the best network of TransNAS-Bench-101 macro.
     """
     cells = space.distinct()
     columns = space.encode(cells)
-    names = [name for name in _FEATURES if name in space.feature_names]
-    if names:
-        columns = np.hstack([space.features(cells, names), columns])
+    if space.has_features(_FEATURES):
+        columns = np.hstack([space.features(cells, _FEATURES), columns])
     columns = columns[:, columns.std(axis=0) > 0]
     return np.asarray((columns - columns.mean(axis=0)) / columns.std(axis=0))
 

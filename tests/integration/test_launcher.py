@@ -48,14 +48,16 @@ def shipped_config() -> Callable[[str], Path]:
         ("bbo", "transbench101_micro", "tk", "evolution", "transbench101_micro/class_scene/archlock/config_0/0"),
         ("nas", "nasbench201", "s", "evolution", "nasbench201/cifar10/archlock/0"),
         ("nas", "transbench101_micro", "tk", "", "transbench101_micro/class_scene/archlock/0"),
+        ("bbo", "transbench101_macro", "tk", "", "transbench101_macro/class_scene/archlock/config_0/0"),
     ],
-    ids=["bbo-nasbench201-tu", "bbo-transbench101_micro-tk", "nas-nasbench201-s", "nas-transbench101_micro-tk"],
+    ids=lambda value: "" if "/" in value else value,
 )
 def test_the_optimizer(name, space, scheme, strategy, folder, launch, shipped_config, source_ranker, tmp_path):
     overrides = {
         "archlock.scheme": scheme,
         "archlock.strategy": strategy,
         "archlock.target": {"tk": "autoencoder"}.get(scheme, ""),
+        "archlock.target_queries": 4 if scheme == "tk" and not strategy else 0,
         "archlock.ranker": source_ranker if strategy else "",
         "archlock.trade_off": 1,  # NASLib's loader wants a float here
         "search.epochs": 12 if strategy else 24,  # goes beyond the random start
@@ -67,6 +69,7 @@ def test_the_optimizer(name, space, scheme, strategy, folder, launch, shipped_co
     out = tmp_path / "run" / folder
     result = json.loads((out / "result.json").read_text())
     assert (result["scheme"], result["search_space"]) == (scheme, space)
+    assert result["target_queries"] == overrides["archlock.target_queries"]
     config, errors = json.loads((out / "errors.json").read_text())
     assert config["archlock"]["trade_off"] == 1.0
     assert len(errors["valid_acc"]) == overrides["search.epochs"]

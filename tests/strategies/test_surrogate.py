@@ -49,10 +49,9 @@ def test_cells_are_known_by_structure_and_by_edge():
     assert inputs(TRANSBENCH101_MICRO).shape[1] < n_varying  # this space has no pooling
 
 
-def test_macro_architectures_are_known_by_module_and_by_what_they_share_with_cells():
+def test_macro_architectures_are_known_by_module():
     archs = TRANSBENCH101_MACRO.distinct()
-    shared = ["log_weights", "depth", "least_depth"]
-    assert inputs(TRANSBENCH101_MACRO).shape[1] == (one_hot(archs).std(axis=0) > 0).sum() + len(shared)
+    assert inputs(TRANSBENCH101_MACRO).shape[1] == (one_hot(archs).std(axis=0) > 0).sum()
 
 
 # -- the process -------------------------------------------------------------------------------------------------------
