@@ -40,6 +40,7 @@ TESTS = {
     "strategies.base": ["strategies/test_base.py", "strategies/test_bayesian.py"],
     "strategies.bayesian": ["strategies/test_bayesian.py"],
     "strategies.rank_search": ["strategies/test_rank_search.py"],
+    "strategies.target_search": ["strategies/test_target_search.py"],
     "locking.knowledge": ["locking/test_knowledge.py", "locking/test_prepare.py"],
 }
 SWAPPED: dict[type, type] = {
