@@ -8,7 +8,6 @@ from test_bayesian import SPACE, Landscape, function_of
 
 from naslib_archlock.benchmarks.source_oracle import SourceOracle
 from naslib_archlock.benchmarks.target_oracle import TargetOracle
-from naslib_archlock.errors import ConfigError
 from naslib_archlock.spaces.cells import Cell
 from naslib_archlock.spaces.features import features
 from naslib_archlock.strategies import target_search
@@ -184,8 +183,3 @@ def test_all_look_ups_are_used_where_the_budget_has_enough_architectures():
     within = {e.arch for e in search.history if search.is_within_budget(e)}
     assert within <= set(search.targets.known)
     assert search.targets.queries < 10_000
-
-
-def test_too_few_look_ups_for_the_targets_are_refused():
-    with pytest.raises(ConfigError, match="target_queries 2 is too few for 3 targets"):
-        TwoTasks(n_targets=3).target_search(queries=2)
