@@ -141,10 +141,10 @@ def prepare(
 
 def search_on_source_alone(config: Config, benchmark: Benchmark, search: Search) -> Search:
     """Prepare the search under scheme S in the setting of another search, which that is compared with."""
+    strategy, scheme = strategy_of(config, benchmark), get_scheme("s")
     config = replace(config, archlock=replace(config.archlock, scheme="s", final_pick="fittest", target_queries=0))
-    scheme = get_scheme("s")
     view = scheme.view(benchmark, config.dataset, report_targets(config, benchmark.tasks), config)
-    return new_search(config, scheme, strategy_of(config, benchmark), view, search.fitness.on_source_alone())
+    return new_search(config, scheme, strategy, view, search.fitness.on_source_alone())
 
 
 def new_search(config: Config, scheme: Scheme, strategy: Strategy, view: View, fitness: Fitness) -> Search:
@@ -182,7 +182,7 @@ def strategy_of(config: Config, benchmark: Benchmark) -> Strategy:
 
 def _usual_strategy(section: ArchLockSection, benchmark: Benchmark) -> str:
     """Return the name of the strategy to use where the configuration names none."""
-    if section.target_queries or section.source_budget_percentile:
+    if (section.target_queries or section.source_budget_percentile) and not section.ranker:
         return "bayesian"
     if not benchmark.is_tabular:
         # a look-up means to train a network: all candidates are ranked before the first is trained

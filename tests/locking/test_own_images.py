@@ -209,3 +209,14 @@ def test_training_keys_without_anything_to_train_on(digit_images, tmp_path, caps
 def test_a_target_that_is_no_folder(digit_images, tmp_path, capsys):
     assert main([*search(tmp_path, digit_images["low"]), "archlock.target", "cifar10"]) == 2
     assert "must be one, too" in capsys.readouterr().err
+
+
+def test_a_look_up_of_a_target_trains_a_network_on_it(digit_images, tmp_path, capsys):
+    keys = ["--train-top", "3", "archlock.scheme", "tk", "archlock.target", str(digit_images["shapes"])]
+    keys += ["archlock.target_queries", "2", "archlock.source_budget_pct", "100"]  # all three lie within the budget
+    assert main(search(tmp_path, digit_images["low"], *keys)) == 0
+    out, prose = capsys.readouterr()
+    result = json.loads(out)
+    assert (result["source_queries"], result["target_queries"]) == (3, 2)
+    assert (result["s"]["source_queries"], result["s"]["target_queries"]) == (3, 0)
+    assert prose.count("on shapes") >= 2

@@ -140,6 +140,16 @@ def test_accuracies_on_a_target_are_looked_up_by_the_bayesian_strategy_alone(toy
     assert run(toy_config(*keys)).search.target_queries == 5
 
 
+def test_a_named_ranker_is_not_left_out_without_a_word(toy_config, toy_ranker_file):
+    ranker = ("archlock.ranker", str(toy_ranker_file))
+    for keys in (
+        ("archlock.scheme", "tk", "archlock.target_queries", "5"),
+        ("archlock.source_budget_percentile", "5"),
+    ):
+        with pytest.raises(ConfigError, match="strategy evolution .* bayesian"):
+            prepared_by(toy_config(*ranker, *keys))
+
+
 def test_a_budget_in_percentiles_is_kept_by_the_bayesian_strategy_alone(toy_config):
     keys = ("archlock.source_budget_percentile", "5")
     with pytest.raises(ConfigError, match="strategy exhaustive cannot keep to archlock.source_budget_percentile"):
