@@ -115,8 +115,13 @@ def _test_core(session: nox.Session, libraries: str = "") -> None:
     # from the checkout, not installed into it: sessions run side by side
     options = ["-q", "-m", "not slow", "--without-torch", "-p", "no:cacheprovider"]
     options += [f"--libraries={libraries}"] if libraries else [f"--ignore={path}" for path in NOT_CORE]
-    options += [f"--counts=build/core-tests-{libraries and f'{libraries}-'}{session.python}.txt"]
+    options += [f"--counts={_counts_file(session, libraries)}"]
     session.run("python", "-m", "pytest", *options, *session.posargs)
+
+
+def _counts_file(session: nox.Session, libraries: str) -> Path:
+    """Where a session says how many tests ran; ``.ci/run`` reads it."""
+    return ROOT / "build" / f"core-tests-{libraries and f'{libraries}-'}{session.python}.txt"
 
 
 def _lowest(requirements: Iterable[str], python: str) -> list[str]:
@@ -150,7 +155,7 @@ def _install_wheels_or_skip(session: nox.Session, libraries: str, *arguments: st
             why = f"there is no wheel of {cannot[2]}" if has_index else "the package index does not answer"
             line = f"Python {session.python} without torch, {libraries} libraries: not tested, {why}"
             (ROOT / "build").mkdir(exist_ok=True)
-            (ROOT / "build" / f"core-tests-{libraries}-{session.python}.txt").write_text(line + "\n", encoding="utf-8")
+            _counts_file(session, libraries).write_text(line + "\n", encoding="utf-8")
             session.skip(line)
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from naslib_archlock.report.tables import number, to_markdown
+from naslib_archlock.report.tables import number, to_markdown, with_interval
 from naslib_archlock.store.files import write_text
 from naslib_archlock.studies.statistics import analyse
 from naslib_archlock.studies.study import load_study
@@ -93,8 +93,8 @@ def with_intervals(summary: pd.DataFrame, space: str, budget: float) -> str:
             "method": here["method"],
             "source look-ups": [number(x, 0) for x in here["source_queries"]],
             "target look-ups": [number(x, 0) for x in here["target_queries"]],
-            "target percentile": list(_intervals(here, "target_percentile", 1)),
-            "lock score": list(_intervals(here, "lock_score", 2)),
+            "target percentile": _intervals(here, "target_percentile", 1),
+            "lock score": _intervals(here, "lock_score", 2),
             "source percentile": [number(x, 1) for x in here["source_percentile"]],
             "source loss, %": [number(x, 1) for x in here["source_loss_pct"]],
             "outside, %": [number(x, 0) for x in here["outside_budget_pct"]],
@@ -103,10 +103,9 @@ def with_intervals(summary: pd.DataFrame, space: str, budget: float) -> str:
     return to_markdown(table)
 
 
-def _intervals(rows: pd.DataFrame, column: str, digits: int) -> Iterator[str]:
-    for _, row in rows.iterrows():
-        ends = ", ".join(number(row[f"{column}_{end}"], digits) for end in ("low", "high"))
-        yield f"{number(row[column], digits)} [{ends}]"
+def _intervals(rows: pd.DataFrame, column: str, digits: int) -> list[str]:
+    figures = zip(rows[column], rows[f"{column}_low"], rows[f"{column}_high"])
+    return [with_interval(*of_row, digits=digits) for of_row in figures]
 
 
 def page(summary: pd.DataFrame) -> str:

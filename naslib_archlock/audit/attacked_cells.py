@@ -28,8 +28,7 @@ def cells_to_attack(config: Config, benchmark: Benchmark, result: Mapping[str, A
         del cells[FOUND]
     n, rng = config.audit.random_cells, stream(config.seed, "audit")
     if n and benchmark.is_tabular:
-        budget = (config.archlock.source_budget_pct, config.archlock.source_budget_percentile)
-        cells[RANDOM] = WithinBudget(benchmark, config.dataset, *budget).random(n, rng)
+        cells[RANDOM] = WithinBudget(benchmark, config.dataset, *config.archlock.source_budget).random(n, rng)
     elif n:
         cells[RANDOM] = benchmark.space.sample(n, rng)
     return cells

@@ -20,7 +20,8 @@ from ..ranker.train_settings import MODEL_PRESETS, OPTIMIZERS, PRESETS, TrainSet
 from ..spaces.known import SPACES, get_space
 from ..store.digests import digest
 from ..store.files import is_file_name
-from ..strategies.base import MEAN, WORST, SearchSettings
+from ..strategies.base import SearchSettings
+from ..strategies.fitness import MEAN, WORST
 from ..strategies.strategy import STRATEGIES
 from ..tasks.names import same_task, task_name
 from .audit_section import AuditSection
@@ -342,6 +343,11 @@ class ArchLockSection:
     def targets(self) -> tuple[str, ...]:
         """The named targets; none if all tasks but the source are meant."""
         return () if self.target == ALL else split_list(self.target)
+
+    @property
+    def source_budget(self) -> tuple[float, float]:
+        """The budget as ``WithinBudget`` takes it: in % of the best accuracy, and in points of rank percentile."""
+        return self.source_budget_pct, self.source_budget_percentile
 
     @property
     def trains_its_own_way(self) -> bool:

@@ -34,9 +34,7 @@ def input_digests(config: Config, benchmark: Benchmark) -> dict[str, str]:
     tasks = [config.dataset]
     if strategy_of(config, benchmark).fitness == EXPECTED:
         tasks += view.further_tasks  # the target model learns from their accuracies; a ranker knows none
-    if config.archlock.target_queries:
-        tasks += targets
-    elif not benchmark.is_tabular:  # the images of a target that is not hidden are embedded
+    if config.archlock.target_queries or not benchmark.is_tabular:  # what is not hidden is looked up, or embedded
         tasks += [task for task in targets if task_name(task) not in view.hidden]
     of_tasks = {f"task {task_name(task)}": benchmark.digest(task, "val") for task in tasks}
     of_files: dict[str, list[str]] = {}

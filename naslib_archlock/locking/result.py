@@ -128,9 +128,11 @@ def _scales(config: Config, benchmark: Benchmark) -> dict[str, LockScale]:
     """Return the scale of lock scores of each target; none where accuracies of all architectures are not known."""
     if not benchmark.is_tabular:
         return {}
-    budget = (config.archlock.source_budget_pct, config.archlock.source_budget_percentile)
     targets = report_targets(config, benchmark.tasks)
-    return {task_name(target): LockScale(benchmark, config.dataset, target, *budget) for target in targets}
+    return {
+        task_name(target): LockScale(benchmark, config.dataset, target, *config.archlock.source_budget)
+        for target in targets
+    }
 
 
 def measure(

@@ -27,7 +27,7 @@ from ..compute.seeding import stream
 from ..config.sections import Config
 from ..embedding.simulate import simulate_targets
 from ..errors import EmbeddingError, unknown
-from ..strategies.base import WORST
+from ..strategies.fitness import fit_to_targets
 from ..strategies.rank_fitness import Combine, bad_on_targets, good_on_source
 from ..strategies.target_model import TargetModel, knows_further_tasks, other_tasks, percentiles
 from ..tasks.names import HiddenTasks, task_key, task_name
@@ -150,8 +150,7 @@ class TargetKnown(Scheme):
         # one further task needs no weight, and so no scores
         scores = view.zero_cost_scores() if len(view.further_tasks) > 1 else {}
         weights = [similarity_weights(target, view.further_tasks, scores) for target in view.targets]
-        expected = np.stack(list(_expected_fit(view, weights)))
-        return -(expected.max(axis=0) if config.archlock.targets_by == WORST else expected.mean(axis=0))
+        return -fit_to_targets(np.stack(list(_expected_fit(view, weights))), config.archlock.targets_by)
 
 
 class TargetUnknown(Scheme):

@@ -82,15 +82,14 @@ def _percentiles(result: Mapping[str, Any]) -> list[str]:
     if len(targets) > 1:  # a lock for one target may be none for another
         over_targets = ["mean of targets", "worst target"]
         limits += [result["limit_mean_percentile"], result["limit_worst_percentile"]]
+    blank = [""] * len(over_targets)
     rows = [
         ["rank percentile", result["source"], *targets, *over_targets],
         [f"found ({result['scheme']})", *(f"{x:.1f}" for x in _position(result, targets))],
         ["scheme S finds", *(f"{x:.1f}" for x in _position(reference, targets))],
-        ["fall against S", "", *("-" if falls[task] is None else f"{falls[task]:.1f}%" for task in targets)],
+        ["fall against S", "", *("-" if falls[task] is None else f"{falls[task]:.1f}%" for task in targets), *blank],
         ["lowest possible", "", *(f"{limit:.1f}" for limit in limits)],
     ]
-    width = len(rows[0])
-    rows = [row + [""] * (width - len(row)) for row in rows]
     return [table(rows), _HOW_TO_READ]
 
 

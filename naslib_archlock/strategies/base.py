@@ -22,9 +22,7 @@ from ..errors import ConfigError, SearchError, shown
 from ..spaces.cells import Cell
 from ..spaces.metrics import LARGEST
 from ..spaces.space import SearchSpace
-from .fitness import Fitness
-
-MEAN, WORST = "mean", "worst"  # what several targets are judged by
+from .fitness import MEAN, Fitness
 
 
 class Evaluated(NamedTuple):
@@ -57,8 +55,7 @@ class SearchSettings:
         source_budget_percentile: how many points of rank percentile on the source may be given up instead; 0 if the
             budget is ``source_budget_pct``. Only a search that predicts all accuracies can keep to it.
         source_top_pct: where no accuracy is looked up, an architecture must be among the best so many % by source rank.
-        targets_by: what several targets are judged by: their ``mean``, or the ``worst`` lock, which is the target that
-            the architecture fits best.
+        targets_by: what several targets are judged by (``fit_to_targets``).
     """
 
     population_size: int = 10

@@ -175,7 +175,7 @@ class BayesianSearch(Search):
         Accuracies that were looked up count as they are, and the others by their predicted distributions.
         """
         allowed = self.settings.source_budget_percentile / 100 * (len(self.space.all()) - 1)
-        unknown = np.bincount(self._function[~np.isin(np.arange(len(self._function)), rows)], minlength=len(mean))
+        unknown = np.bincount(np.delete(self._function, rows), minlength=len(mean))
         low, high = min(values.min(), (mean - 6 * std).min()), 0.0
         for _ in range(_BISECTIONS):
             middle = (low + high) / 2

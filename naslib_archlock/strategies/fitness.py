@@ -8,6 +8,20 @@ import numpy as np
 
 from ..spaces.space import SearchSpace
 
+MEAN, WORST = "mean", "worst"  # what several targets are judged by
+
+
+def fit_to_targets(fit: np.ndarray, targets_by: str) -> np.ndarray:
+    """Return how well architectures fit several targets, as one number each.
+
+    Args:
+        fit: ``targets x n``; a higher number fits better.
+        targets_by: ``mean``, or ``worst``, the target that the architecture fits best: there, the lock is worst.
+    Returns:
+        ``n`` numbers.
+    """
+    return np.asarray(fit.max(axis=0) if targets_by == WORST else fit.mean(axis=0))
+
 
 class Fitness(Protocol):
     """The fitness of architectures under one scheme; it reads no accuracy."""

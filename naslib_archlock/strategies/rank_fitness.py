@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..spaces.space import SearchSpace
-from .base import MEAN, WORST
+from .fitness import MEAN, fit_to_targets
 
 if TYPE_CHECKING:
     from ..ranker.pair_model import Contest
@@ -41,9 +41,7 @@ def bad_on_targets(
     Returns:
         ``n`` numbers; higher is fitter.
     """
-    target_rank = target_ranks.min(axis=0) if targets_by == WORST else target_ranks.mean(axis=0)
-    difference: np.ndarray = target_rank - trade_off * source_rank
-    return difference
+    return -fit_to_targets(-target_ranks, targets_by) - trade_off * source_rank  # a low rank fits well
 
 
 class RankFitness:

@@ -129,7 +129,7 @@ class SourceModel:
 
     def _predict_exactly(self, kernel: Kernel, rows: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Mean and variance at every point of standardised values."""
-        covariance = self._covariance(kernel, rows)
+        covariance = self.covariance(kernel, rows)
         factor = cholesky(_with_noise(covariance[rows], kernel), lower=True)
         mean = covariance @ cho_solve((factor, True), y)
         explained = solve_triangular(factor, covariance.T, lower=True, check_finite=False)
@@ -143,7 +143,7 @@ class SourceModel:
         self._linear.learn(rows)
         return self._linear.predict(rows, y)
 
-    def _covariance(self, kernel: Kernel, rows: np.ndarray) -> np.ndarray:
+    def covariance(self, kernel: Kernel, rows: np.ndarray) -> np.ndarray:
         """The covariance of all points with the points at ``rows``, without noise, ``m x n``.
 
         A search calls this with more and more rows, so the columns of the last call are used again.

@@ -30,16 +30,16 @@ from typing import Any
 
 import numpy as np
 from scipy.linalg import cho_solve, cholesky, solve_triangular
-from scipy.spatial.distance import cdist
 
 from ..benchmarks.source_oracle import SourceOracle
 from ..benchmarks.target_oracle import TargetOracle
 from ..compute.threads import single_threaded_blas
 from ..spaces.cells import Cell
 from ..spaces.space import SearchSpace
-from .base import WORST, Evaluated, SearchSettings
+from .base import Evaluated, SearchSettings
 from .bayesian import SHARE_FOR_BEST, BayesianSearch, SourceBelief, expected_improvement
-from .fitness import Fitness
+from .fitness import Fitness, fit_to_targets
+from .surrogate import SourceModel
 
 _NOISE = 0.3  # the variance of the noise, of values of variance 1
 _TREND = 1.0  # the variance of the two coefficients
@@ -66,6 +66,7 @@ class TargetSearch(BayesianSearch):
     ) -> None:
         super().__init__(space, fitness, oracle, settings, rng)
         self.targets = targets
+        self._target = SourceModel(self._source.points)  # covers other functions than the source's look-ups
 
     @property
     def target_queries(self) -> int:
@@ -110,9 +111,8 @@ class TargetSearch(BayesianSearch):
         if not self.targets.known:
             return trend[:, 0], np.sqrt(variance)
         functions = self._function[[self._row[arch] for arch in self.targets.known]]
-        points = self._source.points / self._kernel(n).length_scale
+        near = self._target.covariance(self._kernel(n), functions)
         with single_threaded_blas():
-            near = np.exp(-0.5 * cdist(points, points[functions], "sqeuclidean"))
             covariance = near + _TREND * trend @ trend[functions].T + _CONSTANT
             factor = cholesky(covariance[functions] + _NOISE * np.eye(len(functions)), lower=True)
             surprise = self._of_targets() - trend[functions, 0]
@@ -133,7 +133,7 @@ class TargetSearch(BayesianSearch):
         accuracies = np.array(list(self.targets.known.values()))
         centred, spread = accuracies - accuracies.mean(axis=0), accuracies.std(axis=0)
         scaled = centred / np.where(accuracies.max(axis=0) > accuracies.min(axis=0), spread, 1.0)
-        return np.asarray(scaled.max(axis=1) if self.settings.targets_by == WORST else scaled.mean(axis=1))
+        return fit_to_targets(scaled.T, self.settings.targets_by)
 
     # -- the choice ----------------------------------------------------------------------------------------------------
 
