@@ -14,9 +14,11 @@ again, but counted once, so that they make more epochs than look-ups: 1.0 (rs) t
 from __future__ import annotations
 
 import random
+from collections.abc import Iterable, Sequence
 from itertools import count
 from typing import Any
 
+import numpy as np
 import torch
 from threadpoolctl import threadpool_limits
 
@@ -24,7 +26,8 @@ from ..benchmarks.source_oracle import SourceOracle
 from ..compute.seeding import global_generators
 from ..compute.threads import single_threaded
 from ..errors import ConfigError, unknown
-from ..spaces.known import NASBENCH201, TRANSBENCH101_MICRO
+from ..spaces.cells import Cell
+from ..spaces.known import DIGITS, NASBENCH201, TRANSBENCH101_MACRO, TRANSBENCH101_MICRO
 from ..spaces.space import SearchSpace
 from ..studies.jobs import Job, Picks, first_distinct
 from .compat import load_naslib
@@ -32,7 +35,11 @@ from .compat import load_naslib
 load_naslib()
 
 from naslib import optimizers  # noqa: E402
-from naslib.search_spaces import NasBench201SearchSpace, TransBench101SearchSpaceMicro  # noqa: E402
+from naslib.search_spaces import (  # noqa: E402
+    NasBench201SearchSpace,
+    TransBench101SearchSpaceMacro,
+    TransBench101SearchSpaceMicro,
+)
 from naslib.search_spaces.core.graph import Graph  # noqa: E402
 from naslib.search_spaces.core.query_metrics import Metric  # noqa: E402
 from naslib.utils import AttrDict  # noqa: E402
@@ -126,7 +133,7 @@ class OpIndexSpace(Graph):
       task jigsaw whatever the task. No accuracy depends on them.
     """
 
-    space: SearchSpace
+    space: SearchSpace  # whose ``op_indices`` it uses
     source: str
     oracle: SourceOracle
 
@@ -154,15 +161,21 @@ class OpIndexSpace(Graph):
 
     def get_nbhd(self, dataset_api: Any = None) -> list[torch.nn.Module]:
         """All neighbours in random order, each as the attribute ``arch`` of a module."""
-        neighbours = []
-        for edge, present in enumerate(self.op_indices):
-            for op in range(self.space.n_codes):
-                if op != present:
-                    model = torch.nn.Module()
-                    model.arch = self._with([*self.op_indices[:edge], op, *self.op_indices[edge + 1 :]])
-                    neighbours.append(model)
-        random.shuffle(neighbours)
-        return neighbours
+        return self._as_modules(
+            [*self.op_indices[:edge], op, *self.op_indices[edge + 1 :]]
+            for edge, present in enumerate(self.op_indices)
+            for op in range(self.space.n_codes)
+            if op != present
+        )
+
+    def _as_modules(self, neighbours: Iterable[Sequence[int]]) -> list[torch.nn.Module]:
+        modules = []
+        for op_indices in neighbours:
+            module = torch.nn.Module()
+            module.arch = self._with(op_indices)
+            modules.append(module)
+        random.shuffle(modules)
+        return modules
 
     def _with(self, op_indices: Any) -> OpIndexSpace:
         new = type(self)()
@@ -170,18 +183,37 @@ class OpIndexSpace(Graph):
         return new
 
 
-_NASLIB_CLASSES = {NASBENCH201.name: NasBench201SearchSpace, TRANSBENCH101_MICRO.name: TransBench101SearchSpaceMicro}
+class MacroOpIndexSpace(OpIndexSpace):
+    """``OpIndexSpace`` for transbench101_macro.
+
+    NASLib's ``mutate`` and ``get_nbhd`` fail there: they compare a list with 0 to find the modules that are present.
+    So both use the neighbours of this package's space.
+    """
+
+    def mutate(self, parent: OpIndexSpace, dataset_api: Any = None) -> None:
+        self.op_indices = np.array(random.choice(parent._neighbours()))
+
+    def get_nbhd(self, dataset_api: Any = None) -> list[torch.nn.Module]:
+        return self._as_modules(self._neighbours())
+
+    def _neighbours(self) -> list[Cell]:
+        return self.space.neighbours(self.space.from_naslib(self.op_indices))
+
+
+# Search space -> NASLib's class, what is mixed into it, and the space whose ``op_indices`` it uses. NASLib lacks digits,
+# so the space with the same cells stands in.
+_NASLIB_CLASSES: dict[str, tuple[type[Graph], type[OpIndexSpace], SearchSpace]] = {
+    NASBENCH201.name: (NasBench201SearchSpace, OpIndexSpace, NASBENCH201),
+    TRANSBENCH101_MICRO.name: (TransBench101SearchSpaceMicro, OpIndexSpace, TRANSBENCH101_MICRO),
+    TRANSBENCH101_MACRO.name: (TransBench101SearchSpaceMacro, MacroOpIndexSpace, TRANSBENCH101_MACRO),
+    DIGITS.name: (TransBench101SearchSpaceMicro, OpIndexSpace, TRANSBENCH101_MICRO),
+}
 
 
 def op_index_space(space: SearchSpace, source: str, oracle: SourceOracle) -> OpIndexSpace:
-    """A search space for NASLib's optimizers, whose architectures answer from ``oracle``.
-
-    Raises: ConfigError: for a space other than nasbench201 and transbench101_micro.
-    """
-    if space.name not in _NASLIB_CLASSES:
-        raise ConfigError(f"NASLib's optimizers are run on {' and '.join(_NASLIB_CLASSES)} here, not on {space.name}")
-    naslib_class = _NASLIB_CLASSES[space.name]
+    """A search space for NASLib's optimizers, whose architectures answer from ``oracle``."""
+    naslib_class, own_class, notation = _NASLIB_CLASSES[space.name]
     # NASLib makes new architectures with the class alone, so the oracle is an attribute of a class of its own.
-    attributes = {"space": space, "source": source, "oracle": oracle}
-    new: OpIndexSpace = type(naslib_class.__name__, (OpIndexSpace, naslib_class), attributes)()
+    attributes = {"space": notation, "source": source, "oracle": oracle}
+    new: OpIndexSpace = type(naslib_class.__name__, (own_class, naslib_class), attributes)()
     return new

@@ -44,7 +44,6 @@ class CellSpace(SearchSpace):
     """Canonical cells over the first ``n_codes`` ops."""
 
     family = "cell"
-    is_product = True
     feature_names = tuple(f.TABLE)
     has_costs = True
     builds_networks = True

@@ -34,7 +34,6 @@ class SearchSpace(ABC):
         n_codes: each of the six codes of an architecture lies in ``[0, n_codes)``.
         metrics: task -> what its figures are, for the tasks of the space's benchmark; a table may hold fewer.
         shares_images: whether these are tasks on the same images.
-        is_product: whether every tuple of six codes is an architecture.
         is_embedded: whether the package holds the benchmark, its images and their zero-cost scores.
         naslib_network: NASLib's search space whose networks, for images of any size, these architectures describe; an
             empty string if NASLib has none.
@@ -48,7 +47,6 @@ class SearchSpace(ABC):
     n_codes: int
     metrics: Mapping[str, Metric]
     shares_images: bool
-    is_product: bool = False
     is_embedded: bool = False
     naslib_network: str = ""
     feature_names: tuple[str, ...] = ()

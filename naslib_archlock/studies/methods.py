@@ -29,11 +29,14 @@ from ..locking.knowledge import Knowledge
 from ..locking.prepare import prepare, run, strategy_of
 from ..locking.schemes import SCHEMES, get_scheme
 from ..ranker.ranker import Ranker
+from ..spaces.cells import Cell
 from ..spaces.known import SPACES, get_space
 from ..store.digests import digest
 from ..store.files import make_folder
 from ..strategies.strategy import RANKS
+from . import two_stage
 from .jobs import N_PICKS, Job, Kind, Picks, first_distinct
+from .two_stage import TwoStage
 
 # -- ArchLock ----------------------------------------------------------------------------------------------------------
 
@@ -149,6 +152,12 @@ def _pick_by_search(job: Job) -> Picks:
     return Picks(first_distinct(job.benchmark.space, best_first), search.oracle.queries, search.target_queries + leaked)
 
 
+def _source_accuracies(job: Job) -> Mapping[Cell, float]:
+    """All source accuracies that a search under scheme S looks up."""
+    config = config_of(replace(job, options={"scheme": "s"}, budget_pct=None))
+    return run(prepare(config, job.benchmark).search, config.search.epochs).oracle.known
+
+
 # -- from whole tables -------------------------------------------------------------------------------------------------
 
 
@@ -211,7 +220,6 @@ def _pick_with(load: Callable[[], Callable[[Job], Picks]], job: Job) -> Picks:
 
 _KNOWS = "knows every source accuracy"
 _WITH_COSTS = tuple(name for name, space in SPACES.items() if space.has_costs)
-_PRODUCTS = tuple(name for name, space in SPACES.items() if space.is_product)
 
 ARCHLOCK = ArchLock("archlock", "the search of this package", _pick_by_search)
 
@@ -250,15 +258,23 @@ _ALL = (
         partial(_pick_with, _naslib_optimizers),
         uses_target=False,
         uses_budget=False,
-        spaces=("nasbench201", "transbench101_micro"),
         options={"optimizer": ("rs", "re", "ls", "bananas", "npenas")},
         load=_naslib_optimizers,
+    ),
+    TwoStage(
+        "two_stage",
+        "scheme S, then the target accuracies of random architectures within the budget that it looked up",
+        partial(two_stage.pick, _source_accuracies),
+    ),
+    TwoStage(
+        "random_search",
+        "random architectures on the source, then the target accuracies of random ones within the budget",
+        partial(two_stage.pick, two_stage.random_search),
     ),
     Imported(
         "nsga2",
         "NSGA-II on source and target accuracy",
         partial(_pick_with, _nsga2),
-        spaces=_PRODUCTS,
         load=_nsga2,
     ),
 )

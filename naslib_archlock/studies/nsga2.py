@@ -48,8 +48,6 @@ def pick(job: Job) -> Picks:
     space = job.benchmark.space
     if job.target is None or job.budget_pct is None:
         raise ConfigError("NSGA-II needs a target and a source budget")
-    if not space.is_product:  # a crossover may pair any codes
-        raise ConfigError(f"NSGA-II chooses an op for each edge of a cell; {space.name} has none")
     if job.source_queries < 1:
         raise ConfigError(f"source_queries={job.source_queries}: NSGA-II needs at least 1 look-up")
     problem = LockProblem(job)
@@ -66,8 +64,8 @@ def _new_algorithm(problem: LockProblem, seed: int) -> Any:
     algorithm = NSGA2(
         pop_size=min(POPULATION_SIZE, problem.source.max_queries),
         sampling=DistinctSampling(space, rng),
-        crossover=UX(prob=CROSSOVER_RATE),
-        mutation=OneEdge(space, rng),
+        crossover=Uniform(space),
+        mutation=OneChange(space, rng),
         repair=ToRepresentative(space),
         eliminate_duplicates=SeenElimination(problem),
     )
@@ -82,7 +80,7 @@ def _run(algorithm: Any, problem: LockProblem) -> None:
 
 
 class LockProblem(ElementwiseProblem):
-    """Six ops; minus the source's and plus the target's validation accuracy, both to be minimised.
+    """Six codes; minus the source's and plus the target's validation accuracy, both to be minimised.
 
     ``source`` is an oracle of the look-ups, ``target`` holds those on the target, and ``unseen`` the representatives of
     the functions that were not looked up.
@@ -105,7 +103,7 @@ class LockProblem(ElementwiseProblem):
         out["F"] = [-source, self.target[arch]]
 
 
-# pymoo's own operators treat an op code as a number, as if neighbouring codes were similar ops.
+# pymoo's own sampling and mutation treat an op code as a number, as if neighbouring codes were similar ops.
 
 
 class DistinctSampling(Sampling):
@@ -119,8 +117,21 @@ class DistinctSampling(Sampling):
         return np.array(self._space.sample(n_samples, self._rng))
 
 
-class OneEdge(Mutation):
-    """Another op on one edge, such that the cell computes another function."""
+class Uniform(UX):
+    """Uniform crossover. A child that the space does not contain is replaced by its parent."""
+
+    def __init__(self, space: SearchSpace) -> None:
+        super().__init__(prob=CROSSOVER_RATE)
+        self._space, self._known = space, space.index(space.all())
+
+    def _do(self, problem: Any, X: np.ndarray, **kwargs: Any) -> np.ndarray:  # noqa: N803
+        children = super()._do(problem, X, **kwargs)  # 2 x matings x 6, as the parents
+        is_known = np.isin(self._space.index(children), self._known).reshape(children.shape[:2])
+        return np.where(is_known[:, :, None], children, X)
+
+
+class OneChange(Mutation):
+    """One code changed, such that the architecture computes another function."""
 
     def __init__(self, space: SearchSpace, rng: np.random.Generator) -> None:
         super().__init__()

@@ -18,10 +18,10 @@ from naslib_archlock.benchmarks.digits_benchmark import digits_benchmark
 from naslib_archlock.benchmarks.table import find_table, read_table
 from naslib_archlock.errors import ConfigError, UnknownNameError
 from naslib_archlock.plugin.naslib_benchmark import NaslibBenchmark
-from naslib_archlock.spaces.known import TRANSBENCH101_MICRO, get_space
+from naslib_archlock.spaces.known import TRANSBENCH101_MACRO, TRANSBENCH101_MICRO, get_space
 from naslib_archlock.studies.jobs import Job, first_distinct
 
-SPACES = ("nasbench201", "transbench101_micro")
+SPACES = ("nasbench201", "transbench101_micro", "transbench101_macro")
 OPTIMIZERS = ("rs", "re", "ls", "bananas", "npenas")
 
 
@@ -30,6 +30,16 @@ def baselines(naslib: ModuleType) -> Any:
     from naslib_archlock.plugin import baselines
 
     return baselines
+
+
+@pytest.fixture(scope="session")
+def sources(sources: dict[str, str]) -> dict[str, str]:
+    return {**sources, "transbench101_macro": "class_scene"}
+
+
+@pytest.fixture(scope="session")
+def dataset_apis(dataset_apis: dict[str, Any]) -> dict[str, Any]:
+    return {**dataset_apis, "transbench101_macro": dataset_apis["transbench101_micro"]}  # NASLib has one file of both
 
 
 @pytest.fixture
@@ -101,7 +111,7 @@ QUICK = {"population_size": 6, "sample_size": 3, "num_init": 5, "k": 3, "num_can
 
 @pytest.mark.parametrize(
     ("space", "optimizer", "epochs"),
-    [(space, optimizer, 12) for space in SPACES for optimizer in ("rs", "re", "ls")]
+    [(space, optimizer, 12) for space in SPACES[:2] for optimizer in ("rs", "re", "ls")]
     + [("transbench101_micro", "bananas", 9), ("transbench101_micro", "npenas", 9)],
 )
 def test_the_search_is_the_one_that_naslib_makes_in_its_own_search_space(
@@ -129,6 +139,37 @@ def test_the_search_is_the_one_that_naslib_makes_in_its_own_search_space(
     found = history(ours)
     assert found == history(naslibs)
     assert len({arch for arch, _ in found}) > len(found) / 2
+
+
+def test_naslibs_own_mutation_fails_on_macro_so_ours_takes_its_place(baselines, naslib):
+    from naslib.search_spaces import TransBench101SearchSpaceMacro
+
+    space = TRANSBENCH101_MACRO
+    naslibs, parent = TransBench101SearchSpaceMacro(), TransBench101SearchSpaceMacro()
+    parent.op_indices = (1, 4, 2, 3, 1, 0)
+    with pytest.raises(TypeError, match="len"):
+        naslibs.mutate(parent)
+    ours = baselines.op_index_space(space, "class_scene", None)
+    parent = ours._with((1, 4, 2, 3, 1, 0))
+    with baselines.global_generators(0):
+        found = set()
+        for _ in range(300):
+            ours.mutate(parent)
+            found.add(space.from_naslib(ours.op_indices))
+        nbhd = [space.from_naslib(module.arch.op_indices) for module in parent.get_nbhd()]
+    assert found == set(nbhd) == set(space.neighbours((1, 4, 2, 3, 1, 0)))
+    assert len(nbhd) == len(found)
+
+
+@pytest.mark.parametrize("optimizer", OPTIMIZERS)
+def test_digits_are_searched_as_the_cells_of_micro(baselines, optimizer):
+    benchmark = Watched(digits_benchmark())
+    picks = baselines.pick(job(benchmark, optimizer, source="digit"))
+    archs = [arch for arch, _, _ in benchmark.asked]
+    assert {(task, split) for _, task, split in benchmark.asked} == {("digit", "val")}
+    assert len(set(archs)) == picks.source_queries == 40
+    best_first = sorted(archs, key=lambda a: -benchmark.accuracy(a, task="digit", split="val"))
+    assert picks.archs == first_distinct(benchmark.space, best_first)
 
 
 @pytest.mark.parametrize("optimizer", ["bananas", "npenas"])
@@ -165,5 +206,3 @@ def test_jobs_that_cannot_be_done(baselines, toy):
         baselines.pick(job(toy, "banana"))
     with pytest.raises(ConfigError, match="source_queries=0: NASLib's optimizers need at least 1 look-up"):
         baselines.pick(job(toy, "rs", source_queries=0))
-    with pytest.raises(ConfigError, match="on nasbench201 and transbench101_micro here, not on digits"):
-        baselines.pick(job(digits_benchmark(), "rs", source="digit"))

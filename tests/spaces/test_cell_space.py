@@ -53,7 +53,6 @@ def test_a_sample_may_be_the_whole_space_and_no_more():
 
 @pytest.mark.parametrize("space", CELL_SPACES, ids=lambda s: s.name)
 def test_every_tuple_of_codes_is_a_cell(space):
-    assert space.is_product
     assert len(space.all()) == space.n_codes**6
     np.testing.assert_array_equal(space.all(), c.all_codes(space.n_codes))
 

@@ -69,7 +69,3 @@ def test_macro_architectures_have_no_networks_here():
     assert not TRANSBENCH101_MACRO.builds_networks
     with pytest.raises(ConfigError, match="transbench101_macro has no networks that this package builds"):
         TRANSBENCH101_MACRO.network_cell((1, 2, 3, 4, 0, 0))
-
-
-def test_not_every_tuple_of_codes_is_a_macro_architecture():
-    assert not TRANSBENCH101_MACRO.is_product

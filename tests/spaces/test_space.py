@@ -96,11 +96,6 @@ def test_abilities_say_what_works(space):
                 ask()
 
 
-@every_space
-def test_a_product_holds_every_tuple_of_codes(space):
-    assert space.is_product == (len(space.all()) == space.n_codes**6)
-
-
 # -- sampling and mutation ---------------------------------------------------------------------------------------------
 
 

@@ -127,6 +127,26 @@ def test_it_finds_more_of_the_front_than_random_architectures(table):
     assert np.mean(gains) > 0
 
 
+def test_on_a_space_that_lacks_some_children_every_look_up_is_in_the_space(macro_tables):
+    watched = Watched(read_table(find_table(macro_tables, TRANSBENCH101_MACRO), TRANSBENCH101_MACRO))
+    picks = nsga2.pick(job(watched, target="normal"))
+    archs = watched.archs(SOURCE)
+    assert len(set(archs)) == len(archs) == picks.source_queries == 100
+    assert np.isin(cell_index(np.array(archs)), cell_index(TRANSBENCH101_MACRO.all())).all()
+
+
+def test_a_child_that_the_space_lacks_is_replaced_by_its_parent():
+    """Of these parents, a child can have three modules that double the channels, and others none."""
+    space, parents = TRANSBENCH101_MACRO, [(1, 1, 1, 4, 0, 0), (4, 1, 1, 1, 0, 0)]
+    crossover = nsga2.Uniform(space)
+    problem = nsga2.LockProblem(job(Constant(space)))
+    mated = np.repeat(np.array(parents)[:, None], 200, axis=1)
+    children = crossover._do(problem, mated, random_state=np.random.default_rng(0))
+    assert np.isin(cell_index(children), cell_index(space.all())).all()
+    found = {tuple(child) for child in children.reshape(-1, 6).tolist()}
+    assert found == {*parents, (4, 1, 1, 4, 0, 0)}
+
+
 def test_more_look_ups_than_there_are_functions():
     picks = nsga2.pick(job(Constant(DIGITS), source_queries=10_000))
     assert 800 < picks.source_queries <= 870
@@ -139,7 +159,6 @@ def test_more_look_ups_than_there_are_functions():
         ({"target": None}, "needs a target and a source budget"),
         ({"budget_pct": None}, "needs a target and a source budget"),
         ({"source_queries": 0}, "source_queries=0: NSGA-II needs at least 1 look-up"),
-        ({"benchmark": Constant(TRANSBENCH101_MACRO)}, "transbench101_macro has none"),
     ],
 )
 def test_jobs_that_cannot_be_done(changes, message):
