@@ -200,8 +200,8 @@ class MacroOpIndexSpace(OpIndexSpace):
         return self.space.neighbours(self.space.from_naslib(self.op_indices))
 
 
-# Search space -> NASLib's class, what is mixed into it, and the space whose ``op_indices`` it uses. NASLib lacks digits,
-# so the space with the same cells stands in.
+# Search space -> NASLib's class, what is mixed into it, and the space whose ``op_indices`` it uses. NASLib does not
+# have digits, so the space with the same cells stands in.
 _NASLIB_CLASSES: dict[str, tuple[type[Graph], type[OpIndexSpace], SearchSpace]] = {
     NASBENCH201.name: (NasBench201SearchSpace, OpIndexSpace, NASBENCH201),
     TRANSBENCH101_MICRO.name: (TransBench101SearchSpaceMicro, OpIndexSpace, TRANSBENCH101_MICRO),

@@ -20,7 +20,7 @@ needs no table of another benchmark. ``experiments/target_model`` computes that 
 A search space has ``m`` distinct functions, a population has ``n`` of them, and there are ``d`` columns, named in
 ``COLUMNS``; a model without further tasks leaves out the last. The matrices and vectors of this module:
 
-* ``columns``, ``n x d``: features and ``other_tasks``, scaled alike on all benchmarks (``_columns``);
+* ``columns``, ``n x d``: features and ``other_tasks``, scaled alike on all benchmarks (``scaled_columns``);
 * ``rows``, ``n``: the rows of ``space.distinct()`` that are in the population;
 * ``used``: the numbers of the columns that a model has coefficients of;
 * ``label``: in a ``Population``, the ``n`` labels; in ``Moments``, ``d`` numbers, the sum over populations of
@@ -131,7 +131,7 @@ def populations(benchmark: Benchmark, weights: Mapping[tuple[str, str], float]) 
     accuracy = {task: benchmark.accuracies(task, "val")[row] for task in benchmark.tasks}
     for source, target in itertools.permutations(benchmark.tasks, 2):
         others = {t: weights[t, target] for t in benchmark.tasks if t not in (source, target)}
-        columns = _columns(space, archs, other_tasks(percentile, others))
+        columns = scaled_columns(space, archs, other_tasks(percentile, others))
         rows = _within_budget(accuracy[source])
         yield Population(source, target, rows, columns[rows], _label(percentile[target][rows]))
 
@@ -210,7 +210,7 @@ class TargetModel:
         Returns:
             ``n`` predictions.
         """
-        columns = _columns(self._space, cells, percentile)
+        columns = scaled_columns(self._space, cells, percentile)
         with single_threaded_blas():  # with two threads, some versions of OpenBLAS round differently
             return np.asarray(columns @ self.coefficients)
 
@@ -247,7 +247,7 @@ def encode_moments(taught: Mapping[str, Moments]) -> bytes:
     return (json.dumps({"columns": COLUMNS, "benchmarks": benchmarks}, indent=1) + "\n").encode()
 
 
-def _columns(space: SearchSpace, cells: np.ndarray, percentile: np.ndarray | None) -> np.ndarray:
+def scaled_columns(space: SearchSpace, cells: np.ndarray, percentile: np.ndarray | None) -> np.ndarray:
     """The features of ``n x 6`` codes and, if given, their percentiles, scaled; a column for each that is used.
 
     All spaces of cells share one scale: the mean and standard deviation of each feature over NAS-Bench-201.
