@@ -23,7 +23,7 @@ from ..config.sections import ALL, LEAKS, ArchLockSection, Config
 from ..errors import ConfigError, shown
 from ..spaces.known import get_space
 from ..strategies.base import Search
-from ..strategies.fitness import ExpectedFitness, Fitness
+from ..strategies.fitness import WORST, ExpectedFitness, Fitness
 from ..strategies.rank_fitness import RankFitness
 from ..strategies.strategy import EXPECTED, Strategy, get_strategy
 from ..strategies.target_model import features_of
@@ -205,6 +205,11 @@ def _check_usable(strategy: Strategy, config: Config, benchmark: Benchmark) -> N
         raise ConfigError(
             f"archlock.strategy {strategy.name} cannot keep to archlock.source_budget_percentile, as it predicts no "
             "accuracies; use bayesian, or archlock.source_budget_pct"
+        )
+    if config.archlock.targets_by == WORST and strategy.joins_targets:
+        raise ConfigError(
+            f"archlock.strategy {strategy.name} counts the defeats on all targets together, so it cannot judge by the "
+            "worst one; leave archlock.targets_by out, or choose another strategy"
         )
     if strategy.fitness == EXPECTED and scheme.locks and not features_of(benchmark.space):
         raise ConfigError(

@@ -29,6 +29,7 @@ class Strategy:
         learns_from_queries: whether it needs look-ups of source accuracy.
         plans_ahead: whether it plans with the number of its look-ups, so that this must not exceed its steps.
         predicts_source: whether it predicts the source accuracy of every architecture.
+        joins_targets: whether it counts defeats on all targets together, so that ``targets_by worst`` cannot be had.
         target_search: the class that also looks up accuracies on the targets, or where it is imported from; empty if
             the strategy cannot.
     """
@@ -40,6 +41,7 @@ class Strategy:
     learns_from_queries: bool = False
     plans_ahead: bool = False
     predicts_source: bool = False
+    joins_targets: bool = False
     target_search: type[Search] | str = ""
 
     def new_search(self, *args: Any, targets: TargetOracle | None = None) -> Search:
@@ -76,6 +78,7 @@ _KNOWN = (
         "the search of the paper's released script, with its floor on the source accuracy",
         ".paper_search:PaperSearch",
         learns_from_queries=True,
+        joins_targets=True,
     ),
     Strategy(
         "exhaustive", "a ranker ranks the whole space, and look-ups go to the fittest", ".exhaustive:ExhaustiveSearch"

@@ -133,6 +133,13 @@ def test_macro_architectures_are_searched_without_a_ranker(toy_config, macro_tab
     assert len(prepared.search.history) == 30
 
 
+def test_the_search_of_the_paper_cannot_judge_by_the_worst_target(toy_config):
+    keys = ("archlock.scheme", "tk", "archlock.target", "all", "archlock.targets_by", "worst")
+    with pytest.raises(ConfigError, match="strategy paper counts the defeats on all targets together"):
+        run(toy_config(*keys, "archlock.strategy", "paper", "archlock.source_floor", "1"))
+    run(toy_config(*keys, "archlock.strategy", "bayesian"))
+
+
 def test_accuracies_on_a_target_are_looked_up_by_the_bayesian_strategy_alone(toy_config):
     keys = ("archlock.scheme", "tk", "archlock.target_queries", "5")
     with pytest.raises(ConfigError, match="strategy evolution looks up no accuracies of a target: use bayesian"):
