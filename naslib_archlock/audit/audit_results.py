@@ -6,11 +6,11 @@ the attacks that use the weights, called ``transfer``. The figures reported are 
 
 The tables of this module:
 
-* ``attacks``: a row for each target, arch, fraction, seed, attack and learning rate, with the accuracies ``val`` and
-  ``test``;
-* ``chosen``: a row for each target, arch, fraction and seed; the columns ``FIGURES`` hold test accuracies;
+* ``attacks``: a row for each target, arch, budget of the attacker (images and steps), seed, attack and learning rate,
+  with the accuracies ``val`` and ``test``;
+* ``chosen``: a row for each target, arch, budget and seed; test accuracies of each attack, ``transfer`` and ``gain``;
 * ``figures``: like ``chosen``, with a role in place of an arch;
-* ``wide``: a row for each target, fraction and seed, and a column for each role.
+* ``wide``: a row for each target, budget and seed, and a column for each role.
 """
 
 from __future__ import annotations
@@ -21,11 +21,12 @@ import numpy as np
 import pandas as pd
 
 from ..compute.intervals import half_width
-from .attacks import ATTACKS, SCRATCH, TRANSFERS
+from .attacks import SCRATCH
 
 TRANSFER, GAIN = "transfer", "gain"
-FIGURES = (*ATTACKS, TRANSFER, GAIN)
-_PLACE = ["target", "arch", "fraction_pct", "seed"]
+IMAGES, STEPS = "fraction_pct", "steps_pct"  # the attacker's budget: shares in %
+BUDGET = [IMAGES, STEPS]
+_PLACE = ["target", "arch", *BUDGET, "seed"]
 
 
 def chosen_attacks(attacks: pd.DataFrame) -> pd.DataFrame:
@@ -34,19 +35,24 @@ def chosen_attacks(attacks: pd.DataFrame) -> pd.DataFrame:
     Args:
         attacks: a table that ``run_audit`` returned.
     Returns:
-        a row for each target, arch, fraction and seed, with the columns target, arch, fraction_pct, seed, and
-        ``FIGURES``.
+        a row for each target, arch, budget and seed, with the columns target, arch, fraction_pct, steps_pct, seed, one
+        for each attack, transfer, and gain.
     """
     best = _best_by_validation(attacks, [*_PLACE, "attack"])
-    table = best.pivot(index=_PLACE, columns="attack", values="test")
-    table[TRANSFER] = _best_by_validation(best[best["attack"].isin(TRANSFERS)], _PLACE).set_index(_PLACE)["test"]
+    table = best.pivot(index=_PLACE, columns="attack", values="test")[list(attacks["attack"].unique())]
+    table[TRANSFER] = _best_by_validation(best[best["attack"] != SCRATCH], _PLACE).set_index(_PLACE)["test"]
     table[GAIN] = table[TRANSFER] - table[SCRATCH]
-    return table.reset_index()[[*_PLACE, *FIGURES]]
+    return table.reset_index().rename_axis(columns=None)
 
 
 def _best_by_validation(rows: pd.DataFrame, by: Sequence[str]) -> pd.DataFrame:
     """The row with the highest validation accuracy in each group; the first one if several are equal."""
     return rows.loc[rows.groupby(list(by), sort=False)["val"].idxmax()]
+
+
+def names_of_figures(table: pd.DataFrame) -> list[str]:
+    """The columns of ``chosen`` or ``figures`` that hold figures."""
+    return [column for column in table if column not in (*_PLACE, "role")]
 
 
 def by_role(chosen: pd.DataFrame, roles: Mapping[str, Mapping[str, Sequence[str]]]) -> pd.DataFrame:
@@ -56,31 +62,38 @@ def by_role(chosen: pd.DataFrame, roles: Mapping[str, Mapping[str, Sequence[str]
         chosen: a table that ``chosen_attacks`` returned.
         roles: target -> role -> archs.
     Returns:
-        columns target, role, fraction_pct, seed, and ``FIGURES``, in the order of ``roles``.
+        columns target, role, fraction_pct, steps_pct, seed, and the figures, in the order of ``roles``.
     """
-    parts = []
+    parts, names = [], names_of_figures(chosen)
     for target, of_target in roles.items():
         here = chosen[chosen["target"] == target]
         for role, archs in of_target.items():
             of_role = pd.concat([here[here["arch"] == arch] for arch in archs])
-            mean = of_role.groupby(["fraction_pct", "seed"], as_index=False)[list(FIGURES)].mean()
+            mean = of_role.groupby([*BUDGET, "seed"], as_index=False)[names].mean()
             parts.append(mean.assign(target=target, role=role))
-    return pd.concat(parts, ignore_index=True)[["target", "role", "fraction_pct", "seed", *FIGURES]]
+    return pd.concat(parts, ignore_index=True)[["target", "role", *BUDGET, "seed", *names]]
+
+
+def along(figures: pd.DataFrame, axis: str) -> pd.DataFrame:
+    """The rows of a learning curve: over ``axis``, which is ``IMAGES`` or ``STEPS``, with the largest other budget."""
+    other = STEPS if axis == IMAGES else IMAGES
+    return figures[figures[other] == figures[other].max()]
 
 
 def summarise(figures: pd.DataFrame) -> pd.DataFrame:
-    """The mean and 95% interval over seeds, with a row for each target, role, fraction and figure.
+    """The mean and 95% interval over seeds, with a row for each target, role, budget and figure.
 
     Args:
         figures: a table that ``by_role`` returned.
     Returns:
-        columns target, role, fraction_pct, figure, mean, low, high, n_seeds.
+        columns target, role, fraction_pct, steps_pct, figure, mean, low, high, n_seeds.
     """
+    keys = ["target", "role", *BUDGET]
     return pd.DataFrame(
         [
-            {"target": target, "role": role, "fraction_pct": fraction, "figure": figure, **mean_interval(rows[figure])}
-            for (target, role, fraction), rows in figures.groupby(["target", "role", "fraction_pct"], sort=False)
-            for figure in FIGURES
+            {**dict(zip(keys, place)), "figure": figure, **mean_interval(rows[figure])}
+            for place, rows in figures.groupby(keys, sort=False)
+            for figure in names_of_figures(figures)
         ]
     )
 
@@ -92,20 +105,19 @@ def compare(figures: pd.DataFrame, role: str, other: str, figure: str = TRANSFER
         figures: a table that ``by_role`` returned.
         role: the role that the difference is computed for.
         other: the role to compare with, which is subtracted.
-        figure: the figure, one of ``FIGURES``.
+        figure: the name of the figure.
     Returns:
-        columns target, fraction_pct, mean, low, high, n_seeds, with a row for each target and fraction that has both
-        roles.
+        columns target, fraction_pct, steps_pct, mean, low, high, n_seeds, with a row for each target and budget that
+        has both roles.
     """
-    wide = figures.pivot(index=["target", "fraction_pct", "seed"], columns="role", values=figure)
+    keys = ["target", *BUDGET]
+    wide = figures.pivot(index=[*keys, "seed"], columns="role", values=figure)
     if role not in wide or other not in wide:
-        return pd.DataFrame(columns=["target", "fraction_pct", "mean", "low", "high", "n_seeds"])
+        return pd.DataFrame(columns=[*keys, "mean", "low", "high", "n_seeds"])
     difference = (wide[role] - wide[other]).dropna()
-    rows = {place: mean_interval(values) for place, values in difference.groupby(level=["target", "fraction_pct"])}
-    order = figures[["target", "fraction_pct"]].drop_duplicates().itertuples(index=False, name=None)
-    return pd.DataFrame(
-        [{"target": place[0], "fraction_pct": place[1], **rows[place]} for place in order if place in rows]
-    )
+    rows = {place: mean_interval(values) for place, values in difference.groupby(level=keys)}
+    order = figures[keys].drop_duplicates().itertuples(index=False, name=None)
+    return pd.DataFrame([{**dict(zip(keys, place)), **rows[place]} for place in order if place in rows])
 
 
 def mean_interval(values: Sequence[float] | pd.Series) -> dict[str, float]:

@@ -17,17 +17,17 @@ from ..compute.parts import Workers, compute_parts
 from ..compute.threads import single_threaded
 from ..compute.versions import library_versions
 from ..config.sections import Config
-from ..errors import ConfigError
+from ..errors import ConfigError, unknown
 from ..networks.fit import FitSettings, fit, scores
 from ..spaces.cells import Cell
 from ..spaces.known import get_space
 from ..spaces.space import SearchSpace
 from ..tasks.labelled_images import LabelledImages, digest_of
 from ..tasks.names import task_name
-from .attacks import ATTACKS, attack, drawn_images
+from .attacks import ATTACKS, SCRATCH, attack, drawn_images
 from .audit_images import fit_settings, learning_settings, splits_of, splits_on
 
-_VERSION = 2  # raise it when the same settings give other figures than before
+_VERSION = 3  # raise it when the same settings give other figures than before
 
 
 def run_audit(
@@ -41,8 +41,9 @@ def run_audit(
         workers: processes of this machine.
     Returns:
         figures on the source, a row for each cell and seed (arch, seed, val, test), and figures of the attacks, a row
-        for each target, cell, fraction, attack, learning rate and seed (target, arch, fraction_pct, attack,
-        learning_rate, seed, val, test). ``arch`` is the official string of the cell that stands for its function.
+        for each target, cell, budget of the attacker, attack, learning rate and seed (target, arch, fraction_pct,
+        steps_pct, attack, learning_rate, seed, val, test). ``arch`` is the official string of the cell that stands for
+        its function.
     Raises:
         ConfigError: if source and target differ in the channels of their images, a fraction is not one image, or
             images are too small for so many stages.
@@ -57,34 +58,41 @@ def run_audit(
     networks = learning_settings(config, device)
     settings["networks"] = asdict(networks)
     calls = {
-        f"{''.join(map(str, cell))}-{targets.index(target)}-{fraction:g}": (
+        f"{''.join(map(str, cell))}-{targets.index(target)}-{fraction:g}-{steps:g}": (
             config,
             device,
             networks,
             cell,
             target,
             fraction,
+            steps,
         )
         for cell in dict.fromkeys(
             cell for some in functions.values() for cell in some
         )  # a process trains each cell once
         for target in targets
         if cell in functions[target]
-        for fraction in config.audit.fraction_list
+        for fraction, steps in _budgets(config)
     }
     parts = compute_parts(_attacked, calls, folder, settings, workers, "attacks")
     on_source: dict[Cell, Any] = {}
     rows = []
-    for (*_, cell, target, fraction), part in zip(calls.values(), parts.values()):
+    for (*_, cell, target, fraction, steps), part in zip(calls.values(), parts.values()):
         on_source[cell] = part["source"]
         arch = space.to_str(cell)
         for attacked in part["attacks"]:
-            of_part = {"target": task_name(target), "arch": arch, "fraction_pct": fraction, **attacked}
-            rows += list(_each_seed(of_part))
+            budget = {"fraction_pct": fraction, "steps_pct": steps}
+            rows += list(_each_seed({"target": task_name(target), "arch": arch, **budget, **attacked}))
     of_source = [
         row for cell, metrics in on_source.items() for row in _each_seed({"arch": space.to_str(cell), **metrics})
     ]
     return pd.DataFrame(of_source), pd.DataFrame(rows)
+
+
+def _budgets(config: Config) -> list[tuple[float, float]]:
+    """The images and steps that the attacker has, in %: one of the two is always the largest that was asked for."""
+    images, steps = config.audit.fraction_list, config.audit.step_fraction_list
+    return [(fraction, steps[-1]) for fraction in images] + [(images[-1], fewer) for fewer in steps[:-1]]
 
 
 def archs_of(space: SearchSpace, cells: Sequence[Cell]) -> list[str]:
@@ -127,13 +135,21 @@ def _settings(config: Config, targets: Sequence[str], device: str) -> dict[str, 
         "source": task_name(config.dataset),
         "targets": [task_name(target) for target in targets],  # the names of parts hold the positions of targets
         "learning_rates": config.audit.learning_rate_list,
-        "attacks": ATTACKS,
+        "attacks": _attacks(config),
         "seeds": config.audit.seeds,
         "seed": config.seed,
         "device": device.partition(":")[0],
         "images": digests,
         "versions": library_versions(),
     }
+
+
+def _attacks(config: Config) -> list[str]:
+    """The names of the attacks, and of training from scratch. Raises: UnknownNameError."""
+    for name in config.audit.attack_list:
+        if name not in ATTACKS:
+            raise unknown("attack", name, ATTACKS, "audit.attacks")
+    return list(dict.fromkeys([*config.audit.attack_list, SCRATCH]))
 
 
 def _check_stages(n_stages: int, images: LabelledImages, task: str) -> None:
@@ -150,7 +166,7 @@ def _check_stages(n_stages: int, images: LabelledImages, task: str) -> None:
 
 
 def _attacked(
-    config: Config, device: str, settings: FitSettings, cell: Cell, target: str, fraction: float
+    config: Config, device: str, settings: FitSettings, cell: Cell, target: str, fraction: float, steps: float
 ) -> dict[str, Any]:
     """The figures of a released network on the source, and of all attacks on it with a part of a target's images."""
     cell = get_space(config.search_space).network_cell(cell)
@@ -162,9 +178,9 @@ def _attacked(
             {
                 "attack": name,
                 "learning_rate": rate,
-                **attack(name, cell, body, splits, rows, replace(settings, learning_rate=rate), _seeds(config)),
+                **attack(name, cell, body, splits, rows, replace(settings, learning_rate=rate), _seeds(config), steps),
             }
-            for name in ATTACKS
+            for name in _attacks(config)
             for rate in config.audit.learning_rate_list
         ]
     return {"source": on_source, "attacks": attacks}

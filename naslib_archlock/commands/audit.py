@@ -66,9 +66,10 @@ def _audit(
     """
     import pandas as pd
 
-    from ..audit.attacked_cells import cells_to_attack
+    from ..audit.attack_cost import curves
+    from ..audit.attacked_cells import S, cells_to_attack
     from ..audit.audit_images import notes_on_noise, notes_on_untrained
-    from ..audit.audit_results import by_role, chosen_attacks, summarise
+    from ..audit.audit_results import IMAGES, STEPS, by_role, chosen_attacks, summarise
     from ..audit.audit_run import archs_of, run_audit
     from ..compute.devices import find_device
     from ..compute.parts import LocalProcesses
@@ -95,14 +96,20 @@ def _audit(
         "cells": archs,
         "on_source": to_records(source_figures[["role", "arch", "seed", "val", "test"]]),
         "summary": to_records(summarise(figures)),
+        "costs": to_records(
+            pd.concat(
+                [curves(figures, axis, S).assign(over=over) for axis, over in ((IMAGES, "images"), (STEPS, "steps"))]
+            )
+        ),
         "notes": notes_on_noise(config, targets)
         + notes_on_untrained(config, dict(source_figures.groupby("role", sort=False)["test"].mean())),
     }
     write_text(out / "attacks.csv", attacks.to_csv(index=False, lineterminator="\n"))
     write_bytes(out / "audit.png", audit_picture(figures))
+    write_bytes(out / "audit_steps.png", audit_picture(figures, STEPS))
     write_text(out / "audit.json", json.dumps(about, indent=1) + "\n")
     print(f"\nAudit of {config.search_space}, source {about['source']}, scheme {about['scheme']}, seed {config.seed}")
     print(audit_text(figures, source_figures, about["source"]))
     print("\n".join(textwrap.fill(f"Note: {note}", 100) for note in about["notes"]))
-    print(f"written to {out}: audit.json, attacks.csv, audit.png")
+    print(f"written to {out}: audit.json, attacks.csv, audit.png, audit_steps.png")
     return about

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from ..errors import ConfigError
 from ..ranker.train_settings import parse_widths
-from .keys import Role, check_values, key
+from .keys import Role, check_values, key, split_list
 
 
 @dataclass(frozen=True)
@@ -31,12 +31,24 @@ class AuditSection:
         high=100,
     )
     fractions: str = key(
-        "1,10,100",
+        "1,3,10,30,100",
         "The shares of the target's training images that the attacker has, in % (up to 100), separated by commas.",
         Role.AUDIT,
     )
+    step_fractions: str = key(
+        "10,30,100",
+        "The shares of the optimizer steps that the attacker makes, in % (up to 100), separated by commas. "
+        "The largest share goes with every number of images, the others with the largest number alone.",
+        Role.AUDIT,
+    )
+    attacks: str = key(
+        "linear probe,probe then all,fine-tuning",
+        "The attacks on the weights, separated by commas. Training from scratch is always added. Others: "
+        "`long fine-tuning`, `BitFit`, `LoRA`, `distillation`, and what `register_attack` added.",
+        Role.AUDIT,
+    )
     learning_rates: str = key(
-        "0.01,0.03,0.1",
+        "0.03,0.1",
         "The learning rates of AdamW that the attacker tries (up to 1), separated by commas. "
         "The attacker keeps the one with the best validation accuracy.",
         Role.AUDIT,
@@ -63,7 +75,10 @@ class AuditSection:
     def __post_init__(self) -> None:
         check_values(self, "audit.")
         _numbers("fractions", self.fractions, 100)
+        _numbers("step_fractions", self.step_fractions, 100)
         _numbers("learning_rates", self.learning_rates, 1)
+        if not self.attack_list:
+            raise ConfigError("audit.attacks is empty: name at least one attack, such as fine-tuning")
         if self.widths:
             parse_widths("audit.widths", self.widths)
 
@@ -71,6 +86,16 @@ class AuditSection:
     def fraction_list(self) -> tuple[float, ...]:
         """The fractions in %, ascending."""
         return _numbers("fractions", self.fractions, 100)
+
+    @property
+    def step_fraction_list(self) -> tuple[float, ...]:
+        """The shares of steps in %, ascending."""
+        return _numbers("step_fractions", self.step_fractions, 100)
+
+    @property
+    def attack_list(self) -> tuple[str, ...]:
+        """The names of the attacks on the weights, each once."""
+        return tuple(dict.fromkeys(split_list(self.attacks)))
 
     @property
     def learning_rate_list(self) -> tuple[float, ...]:

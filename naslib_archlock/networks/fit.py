@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
 from torch import Tensor, nn
+from torch.nn.functional import mse_loss
 
 from ..compute.seeding import global_generators
 from ..compute.threads import single_threaded
@@ -17,7 +18,7 @@ from ..tasks.labelled_images import LabelledImages
 from .cell_network import CellNetwork, network_for
 
 _SCORED_AT_ONCE = 1000  # images: more would fill the memory
-_STRONG = (CONV_3X3,) * N_SLOTS  # a cell that learns what small networks can learn
+STRONG = (CONV_3X3,) * N_SLOTS  # a cell that learns what small networks can learn
 _LEARNT = 90.0  # % of the training images
 _MOST_STEPS = 1200
 
@@ -55,7 +56,7 @@ def until_learnt(data: LabelledImages, settings: FitSettings, seed: int) -> FitS
         seed: of the network that tries it.
     """
     while settings.min_steps > 0 and (n_steps := settings.n_steps(len(data))) < _MOST_STEPS:
-        if scores(fit(_STRONG, data, settings, [seed]), data)[0] >= _LEARNT:
+        if scores(fit(STRONG, data, settings, [seed]), data)[0] >= _LEARNT:
             break
         settings = replace(settings, min_steps=min(2 * n_steps, _MOST_STEPS))
     return settings
@@ -81,6 +82,7 @@ def train(
     settings: FitSettings,
     n_steps: int,
     generators: Sequence[np.random.Generator],
+    parameters: Sequence[nn.Parameter] | None = None,
 ) -> None:
     """Train ``part``, the network itself or a module of it; the rest stays as it is, its normalisation included.
 
@@ -88,23 +90,71 @@ def train(
         network: it goes to the device of the images.
         rows: the images that each copy trains on, ``copies x n``.
         generators: of each copy, for the order of its images.
+        parameters: those of ``part`` that change; all of them by default.
     """
     network.to(data.images.device, memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch lacks it
-    optimizer = torch.optim.AdamW(part.parameters(), lr=settings.learning_rate, weight_decay=settings.weight_decay)
+
+    def loss_of(batch: Tensor) -> list[Tensor]:
+        outputs = per_copy(network(_side_by_side([data.images[of_copy] for of_copy in batch])), len(batch))
+        return [data.loss(o, data.targets[of_copy]) for o, of_copy in zip(outputs, batch)]
+
+    network.eval().requires_grad_(False)
+    part.train()
+    trained = list(part.parameters() if parameters is None else parameters)
+    _minimise(loss_of, trained, _batches(rows, settings.batch_size, n_steps, generators), settings, n_steps)
+    network.eval()
+
+
+def imitate(
+    student: CellNetwork,
+    teacher: CellNetwork,
+    data: LabelledImages,
+    rows: np.ndarray,
+    settings: FitSettings,
+    n_steps: int,
+    generators: Sequence[np.random.Generator],
+) -> None:
+    """Train the body of ``student`` to give the same features as the body of ``teacher``, without any label.
+
+    Args:
+        student, teacher: with as many copies and the same widths.
+        data, rows, n_steps, generators: as in ``train``.
+    """
+    for network in (student, teacher):
+        network.to(data.images.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        network.eval().requires_grad_(False)
+
+    def loss_of(batch: Tensor) -> list[Tensor]:
+        images = _side_by_side([data.images[of_copy] for of_copy in batch])
+        pairs = zip(per_copy(student.body(images), len(batch)), per_copy(teacher.body(images), len(batch)))
+        return [mse_loss(own, wanted) for own, wanted in pairs]
+
+    student.body.train()
+    trained = list(student.body.parameters())
+    _minimise(loss_of, trained, _batches(rows, settings.batch_size, n_steps, generators), settings, n_steps)
+    student.eval()
+
+
+def _minimise(
+    loss_of: Callable[[Tensor], list[Tensor]],
+    parameters: Sequence[nn.Parameter],
+    batches: Iterator[Tensor],
+    settings: FitSettings,
+    n_steps: int,
+) -> None:
+    """Minimise the loss of each copy on its batch, ``loss_of``, over ``parameters``."""
+    for parameter in parameters:
+        parameter.requires_grad_(True)
+    optimizer = torch.optim.AdamW(parameters, lr=settings.learning_rate, weight_decay=settings.weight_decay)
     schedule = torch.optim.lr_scheduler.OneCycleLR(
         optimizer, settings.learning_rate, total_steps=n_steps, cycle_momentum=False
     )
-    network.eval().requires_grad_(False)
-    part.train().requires_grad_(True)
-    for batch in _batches(rows, settings.batch_size, n_steps, generators):
-        outputs = per_copy(network(_side_by_side([data.images[of_copy] for of_copy in batch])), len(batch))
-        # a sum: the gradient of each copy is that of its own loss
-        loss = torch.stack([data.loss(o, data.targets[of_copy]) for o, of_copy in zip(outputs, batch)]).sum()
+    for batch in batches:
+        loss = torch.stack(loss_of(batch)).sum()  # a sum: the gradient of each copy is that of its own loss
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
         schedule.step()
-    network.eval()
 
 
 def _batches(rows: np.ndarray, size: int, n_steps: int, generators: Sequence[np.random.Generator]) -> Iterator[Tensor]:

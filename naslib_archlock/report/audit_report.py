@@ -1,4 +1,4 @@
-"""An audit as text and as a picture."""
+"""An audit as text and as pictures."""
 
 from __future__ import annotations
 
@@ -10,9 +10,10 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from ..audit.attack_cost import cost_ratio, curves
 from ..audit.attacked_cells import FOUND, RANDOM, S
 from ..audit.attacks import SCRATCH
-from ..audit.audit_results import GAIN, TRANSFER, compare, summarise
+from ..audit.audit_results import GAIN, IMAGES, STEPS, TRANSFER, along, compare, mean_interval, summarise
 from .pictures import CHOSEN, OUTSIDE, WITHIN, own_settings, plain, png
 from .text import table
 
@@ -25,12 +26,18 @@ _HOW_TO_READ = (
     "weights; gain: that minus training the same network from scratch, what the weights are worth to the attacker; "
     "images: how many of the target's training images the attacker has."
 )
+_HOW_TO_READ_COSTS = (
+    "area: the mean test metric of the strongest attack over the logarithm of the budget. needs: the images, or the "
+    "optimizer steps with all images, until the strongest attack reaches what training {s} from scratch reaches with "
+    "all of them; 'never' if it does not with some seed."
+)
 _COLORS = {FOUND: CHOSEN, S: WITHIN, RANDOM: OUTSIDE}
+_UNITS = {IMAGES: "images", STEPS: "steps"}
 _WIDTH = 100
 
 
 def audit_text(figures: pd.DataFrame, on_source: pd.DataFrame, source: str) -> str:
-    """What the attacker gets of each role on each target, and how much of it the weights are worth.
+    """What the attacker gets of each role on each target, how much of it the weights are worth, and what it costs.
 
     Args:
         figures: of ``audit.results.by_role``.
@@ -38,23 +45,31 @@ def audit_text(figures: pd.DataFrame, on_source: pd.DataFrame, source: str) -> s
     """
     roles = list(figures["role"].unique())
     as_trained = [f"{role} {of_role['test'].mean():.2f}" for role, of_role in on_source.groupby("role", sort=False)]
-    summary = summarise(figures).set_index(["target", "fraction_pct", "role", "figure"])
-    places = list(figures[["target", "fraction_pct"]].drop_duplicates().itertuples(index=False, name=None))
+    return "\n".join(
+        [
+            f"{source} test, as released: {', '.join(as_trained)}",
+            table(_accuracy_rows(along(figures, IMAGES), roles)),
+            textwrap.fill(_HOW_TO_READ.format(n=figures["seed"].nunique()), _WIDTH),
+            *_costs(figures, roles),
+            *(
+                textwrap.fill(text, _WIDTH, initial_indent="* ", subsequent_indent="  ")
+                for text in [*findings(along(figures, IMAGES)), *cost_findings(figures)]
+            ),
+            textwrap.fill(LIMIT, _WIDTH),
+        ]
+    )
+
+
+def _accuracy_rows(figures: pd.DataFrame, roles: Sequence[str]) -> list[list[str]]:
+    summary = summarise(figures).set_index(["target", IMAGES, "role", "figure"])
+    places = list(figures[["target", IMAGES]].drop_duplicates().itertuples(index=False, name=None))
     header = ["target", "images", *(f"{role}: {name}" for name in ("weights", "gain") for role in roles)]
     rows = [
         [target, f"{fraction:g}%"]
         + [_with_half(summary.loc[(target, fraction, role, name)]) for name in (TRANSFER, GAIN) for role in roles]
         for target, fraction in places
     ]
-    return "\n".join(
-        [
-            f"{source} test, as released: {', '.join(as_trained)}",
-            table([header, *rows]),
-            textwrap.fill(_HOW_TO_READ.format(n=figures["seed"].nunique()), _WIDTH),
-            *(textwrap.fill(text, _WIDTH, initial_indent="* ", subsequent_indent="  ") for text in findings(figures)),
-            textwrap.fill(LIMIT, _WIDTH),
-        ]
-    )
+    return [header, *rows]
 
 
 def findings(figures: pd.DataFrame) -> list[str]:
@@ -74,44 +89,98 @@ def findings(figures: pd.DataFrame) -> list[str]:
     return lines
 
 
+def _costs(figures: pd.DataFrame, roles: Sequence[str]) -> list[str]:
+    """A table of areas and needs, and how to read it; nothing without scheme S or with a single budget."""
+    axes = _axes(figures)
+    if S not in roles or not axes:
+        return []
+    header = ["target", "over"]
+    header += [f"{role}: {name}" for name in ("area", "needs") for role in roles]
+    rows = []
+    for axis in axes:
+        of_axis = curves(figures, axis, S)
+        for target, here in of_axis.groupby("target", sort=False):
+            of_role = {role: here[here["role"] == role] for role in roles}
+            areas = [_with_half(pd.Series(mean_interval(of_role[role]["area"]))) for role in roles]
+            rows.append([str(target), _UNITS[axis], *areas, *(_needs(of_role[role]) for role in roles)])
+    return [table([header, *rows]), textwrap.fill(_HOW_TO_READ_COSTS.format(s=S), _WIDTH)]
+
+
+def _axes(figures: pd.DataFrame) -> list[str]:
+    """The budgets that were varied."""
+    return [axis for axis in (IMAGES, STEPS) if along(figures, axis)[axis].nunique() > 1]
+
+
+def _needs(rows: pd.DataFrame) -> str:
+    """The geometric mean over seeds, in % of the whole budget."""
+    return f"{np.exp(np.log(rows['recovery']).mean()):.0f}%" if rows["reached"].all() else "never"
+
+
+def cost_findings(figures: pd.DataFrame) -> list[str]:
+    """In words, how many times the images and the steps of scheme S the cell found costs the attacker."""
+    lines = []
+    for axis in _axes(figures) if {FOUND, S} <= set(figures["role"]) else ():
+        cost, unit = cost_ratio(curves(figures, axis, S), FOUND, S), _UNITS[axis]
+        n_targets = figures["target"].nunique()
+        if not cost.targets:
+            lines.append(
+                f"On no target do the weights of {S} bring the attacker to the level of training from scratch with "
+                f"fewer {unit}: there is nothing to lock."
+            )
+            continue
+        interval = f" [{cost.low:.2f}, {cost.high:.2f}]" if np.isfinite(cost.low) else ""
+        about = f"mean of {len(cost.targets)} of {n_targets} targets"
+        if len(cost.targets) < n_targets:
+            about += f"; on the others, the weights of {S} do not reach the level of training from scratch"
+        lines.append(
+            f"The lock costs the attacker {'at least ' if cost.is_least else ''}{cost.ratio:.2f}{interval} times the "
+            f"{unit} of {S} ({about})."
+        )
+    return lines
+
+
 def _with_half(row: pd.Series) -> str:
     half = row["high"] - row["mean"]
     return f"{row['mean']:.1f}" + (f" ± {half:.1f}" if np.isfinite(half) else "")
 
 
 @own_settings()
-def audit_picture(figures: pd.DataFrame) -> bytes:
-    """What the attacker gets against the images that they have, one panel a target, with intervals; PNG bytes."""
-    summary = summarise(figures)
+def audit_picture(figures: pd.DataFrame, axis: str = IMAGES) -> bytes:
+    """The learning curves of the attacker, one panel a target, with bands of 95% intervals over seeds; PNG bytes.
+
+    Args:
+        figures: of ``audit.results.by_role``.
+        axis: the budget on the horizontal axis, ``IMAGES`` or ``STEPS``.
+    """
+    summary = summarise(along(figures, axis))
     targets, roles = list(figures["target"].unique()), list(figures["role"].unique())
     n_columns = min(3, len(targets))
     n_rows = -(-len(targets) // n_columns)
     figure = Figure(figsize=(1.2 + 3.2 * n_columns, 1.0 + 2.8 * n_rows), layout="constrained")
-    axes = figure.subplots(n_rows, n_columns, squeeze=False).ravel()
-    for axis, target in zip(axes, targets):
-        _draw_target(axis, summary[summary["target"] == target], roles)
-        axis.set_title(plain(target), fontsize=10)
-        axis.set_xlabel("target's training images, %")
-        axis.set_ylabel("target test, %")
-    for axis in axes[len(targets) :]:
-        axis.remove()
-    figure.legend(*axes[0].get_legend_handles_labels(), loc="outside upper center", ncols=3, frameon=False, fontsize=8)
+    panels = figure.subplots(n_rows, n_columns, squeeze=False).ravel()
+    for panel, target in zip(panels, targets):
+        _draw_target(panel, summary[summary["target"] == target].sort_values(axis), roles, axis)
+        panel.set_title(plain(target), fontsize=10)
+        panel.set_xlabel("target's training images, %" if axis == IMAGES else "optimizer steps, %")
+        panel.set_ylabel("target test, %")
+    for panel in panels[len(targets) :]:
+        panel.remove()
+    figure.legend(
+        *panels[0].get_legend_handles_labels(), loc="outside upper center", ncols=3, frameon=False, fontsize=8
+    )
     return png(figure)
 
 
-def _draw_target(axis: Axes, summary: pd.DataFrame, roles: Sequence[str]) -> None:
-    """Draw roles slightly beside each other, so that their intervals can be told apart."""
+def _draw_target(panel: Axes, summary: pd.DataFrame, roles: Sequence[str], axis: str) -> None:
     styles: Mapping[str, str] = {TRANSFER: "-", SCRATCH: ":"}
     for i, role in enumerate(roles):
+        color = _COLORS.get(role, f"C{i}")
         for figure, style in styles.items():
             rows = summary[(summary["role"] == role) & (summary["figure"] == figure)]
-            x = rows["fraction_pct"] * 1.08 ** (i - (len(roles) - 1) / 2)
             label = f"{role}, {'strongest attack on the weights' if figure == TRANSFER else 'from scratch'}"
-            axis.errorbar(
-                x, rows["mean"], rows["high"] - rows["mean"], color=_COLORS.get(role, f"C{i}"), ls=style, marker="o",
-                ms=3, lw=1.2, capsize=2, label=label,
-            )  # fmt: skip
-    fractions = sorted(summary["fraction_pct"].unique())
-    axis.set_xscale("log")
-    axis.set_xticks(fractions, [f"{fraction:g}" for fraction in fractions])
-    axis.minorticks_off()
+            panel.plot(rows[axis], rows["mean"], color=color, ls=style, marker="o", ms=3, lw=1.2, label=label)
+            panel.fill_between(rows[axis], rows["low"], rows["high"], color=color, alpha=0.12, lw=0)
+    budgets = sorted(summary[axis].unique())
+    panel.set_xscale("log")
+    panel.set_xticks(budgets, [f"{budget:g}" for budget in budgets])
+    panel.minorticks_off()

@@ -5,14 +5,26 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from naslib_archlock.audit.attacks import ATTACKS
-from naslib_archlock.audit.audit_results import FIGURES, by_role, chosen_attacks, compare, mean_interval, summarise
+from naslib_archlock.audit.audit_results import (
+    IMAGES,
+    STEPS,
+    along,
+    by_role,
+    chosen_attacks,
+    compare,
+    mean_interval,
+    names_of_figures,
+    summarise,
+)
+
+ATTACKS = ("linear probe", "fine-tuning", "scratch")
+FIGURES = [*ATTACKS, "transfer", "gain"]
 
 
 def rows(arch: str, seed: int, figures: dict[tuple[str, float], tuple[float, float]]) -> list[dict[str, object]]:
     """Rows from ``(attack, learning rate) -> (val, test)``; attacks without figures have 10 and 10."""
     full = {(name, 0.1): (10.0, 10.0) for name in ATTACKS} | figures
-    place = {"target": "t", "arch": arch, "fraction_pct": 100.0, "seed": seed}
+    place = {"target": "t", "arch": arch, "fraction_pct": 100.0, "steps_pct": 100.0, "seed": seed}
     return [
         {**place, "attack": name, "learning_rate": rate, "val": val, "test": test}
         for (name, rate), (val, test) in full.items()
@@ -32,12 +44,17 @@ BY_HAND = pd.DataFrame(
 
 def test_the_attacker_chooses_by_validation():
     chosen = chosen_attacks(BY_HAND).set_index(["arch", "seed"])
-    assert list(chosen.columns) == ["target", "fraction_pct", *FIGURES]
+    assert list(chosen.columns) == ["target", "fraction_pct", "steps_pct", *FIGURES]
     first = chosen.loc[("a", 0)]
     assert (first["fine-tuning"], first["scratch"], first["transfer"], first["gain"]) == (40, 35, 40, 5)
     second = chosen.loc[("a", 1)]
     assert (second["linear probe"], second["transfer"], second["gain"]) == (66, 66, 56)
     assert chosen.loc[("b", 0)]["gain"] == 10 - 75
+
+
+def test_figures_are_what_is_not_a_place():
+    chosen = chosen_attacks(BY_HAND)
+    assert names_of_figures(chosen) == names_of_figures(by_role(chosen, {"t": {"found": ["a"]}})) == FIGURES
 
 
 def test_a_role_of_several_cells_is_their_mean_and_seeds_are_compared_in_pairs():
@@ -49,10 +66,16 @@ def test_a_role_of_several_cells_is_their_mean_and_seeds_are_compared_in_pairs()
     assert compare(figures, "found", "scheme S").empty
 
 
+def test_a_learning_curve_has_the_largest_other_budget():
+    grid = pd.DataFrame([(1, 100), (10, 100), (10, 30)], columns=[IMAGES, STEPS])
+    assert along(grid, IMAGES).to_numpy().tolist() == [[1, 100], [10, 100]]
+    assert along(grid, STEPS).to_numpy().tolist() == [[10, 100], [10, 30]]
+
+
 def test_the_summary_has_an_interval_for_every_figure():
     figures = by_role(chosen_attacks(BY_HAND), {"t": {"found": ["a"]}})
     summary = summarise(figures).set_index("figure")
-    assert list(summary.index) == list(FIGURES)
+    assert list(summary.index) == FIGURES
     assert summary.loc["transfer", "mean"] == 53
     low, high = stats.t.interval(0.95, 1, 53, 26 / 2)  # the two values are 26 apart, so the standard error is 13
     assert summary.loc["transfer", ["low", "high"]].tolist() == pytest.approx([low, high])

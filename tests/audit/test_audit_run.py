@@ -12,11 +12,11 @@ from naslib_archlock.audit.audit_run import run_audit
 from naslib_archlock.compute.parts import LocalProcesses
 from naslib_archlock.config.load import load_config
 from naslib_archlock.config.sections import Config
-from naslib_archlock.errors import ConfigError, OutputError
+from naslib_archlock.errors import ConfigError, OutputError, UnknownNameError
 
 QUICK = (
     "search_space", "digits", "dataset", "digit", "audit.epochs", "1", "audit.seeds", "2", "audit.fractions", "10",
-    "audit.learning_rates", "0.03,0.1",
+    "audit.step_fractions", "100", "audit.learning_rates", "0.03,0.1",
 )  # fmt: skip
 CELL, SAME, OTHER = (3, 0, 0, 1, 0, 0), (0, 0, 0, 1, 0, 0), (2, 0, 0, 2, 0, 0)
 
@@ -37,10 +37,23 @@ def test_every_attack_is_made_at_every_rate_for_every_seed(tmp_path):
     assert np.isfinite(attacks[["val", "test"]]).all(axis=None)
 
 
+def test_fewer_steps_go_with_the_largest_number_of_images(tmp_path):
+    config = quick("audit.fractions", "1,10", "audit.step_fractions", "20,50", "audit.attacks", "BitFit,BitFit")
+    _, attacks = audit(tmp_path, config, rotation=[CELL])
+    budgets = attacks[["fraction_pct", "steps_pct"]].drop_duplicates().to_numpy().tolist()
+    assert budgets == [[1, 50], [10, 50], [10, 20]]
+    assert list(attacks["attack"].unique()) == ["BitFit", "scratch"]
+
+
+def test_an_unknown_attack_is_refused(tmp_path):
+    with pytest.raises(UnknownNameError, match="unknown attack 'LoRa'.*did you mean 'LoRA'"):
+        audit(tmp_path, quick("audit.attacks", "LoRa"), rotation=[CELL])
+
+
 def test_cells_of_one_function_are_attacked_once(tmp_path):
     _, attacks = audit(tmp_path, quick(), rotation=[CELL, SAME])
     assert attacks["arch"].nunique() == 1
-    assert len(list(tmp_path.glob("*-0-10.json"))) == 1
+    assert len(list(tmp_path.glob("*-0-10-100.json"))) == 1
 
 
 @pytest.mark.slow
@@ -102,7 +115,7 @@ def test_folders_of_images_are_audited(tmp_path, digit_images):
     on_source, attacks = run_audit(config, {target: [(3, 2, 1, 3, 1, 2)]}, tmp_path, LocalProcesses(1))
     assert on_source["test"].min() > 40  # there are five classes
     means = attacks.groupby("attack")["test"].mean()
-    assert means["probe, then all"] > means["scratch"]
+    assert means["probe then all"] > means["scratch"]
     assert set(attacks["target"]) == {"high"}
 
 
@@ -113,6 +126,8 @@ def test_folders_of_images_are_audited(tmp_path, digit_images):
         ("audit.fractions", "0,10", "different numbers above 0 and up to 100"),
         ("audit.fractions", "nan", "different numbers above 0"),
         ("audit.learning_rates", "0.1,0.1", "different numbers"),
+        ("audit.step_fractions", "0", "audit.step_fractions='0' must be different numbers above 0 and up to 100"),
+        ("audit.attacks", ",", "audit.attacks is empty: name at least one attack"),
         ("audit.widths", "16,x", "audit.widths='16,x' must be 1 to 16 widths"),
         ("audit.sedes", "3", "unknown key audit.sedes; did you mean 'seeds'"),
     ],

@@ -10,6 +10,7 @@ from naslib_archlock.commands.main import main
 
 QUICK = [
     "audit.epochs", "1", "audit.seeds", "2", "audit.fractions", "10,100", "audit.learning_rates", "0.03",
+    "audit.step_fractions", "50,100",
     "archlock.target", "rotation,edges", "search.epochs", "30", "archlock.source_queries", "30",
 ]  # fmt: skip
 
@@ -34,12 +35,16 @@ def test_a_search_is_made_and_audited_and_the_same_again(tmp_path, capsys, monke
     assert json.loads(as_json) == written
     assert written["targets"] == ["rotation", "edges"]
     assert set(written["cells"]) == {"found", "scheme S", "random"}
-    assert len(written["summary"]) == 2 * 3 * 2 * 6  # targets, roles, fractions, figures
+    assert len(written["summary"]) == 2 * 3 * 3 * 6  # targets, roles, budgets, figures
     with (out / "attacks.csv").open() as f:
         assert {row["attack"] for row in csv.DictReader(f)} == {
-            "linear probe", "probe, then all", "fine-tuning", "scratch",
+            "linear probe", "probe then all", "fine-tuning", "scratch",
         }  # fmt: skip
-    assert (out / "audit.png").read_bytes().startswith(b"\x89PNG")
+    assert {(row["over"], row["role"]) for row in written["costs"]} == {
+        (over, role) for over in ("images", "steps") for role in written["cells"]
+    }
+    for picture in ("audit.png", "audit_steps.png"):
+        assert (out / picture).read_bytes().startswith(b"\x89PNG")
 
     before = files_in(out)
     monkeypatch.setattr("naslib_archlock.commands.make_run.prepare", None)  # the search exists

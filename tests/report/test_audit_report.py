@@ -5,8 +5,8 @@ import pandas as pd
 import pytest
 
 from naslib_archlock.audit.attacked_cells import FOUND, RANDOM, S
-from naslib_archlock.audit.audit_results import FIGURES
-from naslib_archlock.report.audit_report import LIMIT, audit_picture, audit_text, findings
+from naslib_archlock.audit.audit_results import STEPS
+from naslib_archlock.report.audit_report import LIMIT, audit_picture, audit_text, cost_findings, findings
 
 # What the attacker gets of each role, in each of three seeds.
 LESS, MORE, UNCLEAR = (10.0, 11.0, 12.0), (50.0, 51.0, 52.0), (10.0, 50.0, 90.0)
@@ -14,12 +14,11 @@ MIDDLE = (30.0, 31.0, 32.0)
 
 
 def figures_of(*targets: str, **transfer: tuple[float, ...]) -> pd.DataFrame:
-    """Figures where every attack gets ``transfer``, and training from scratch 5 less."""
+    """Figures where every attack gets ``transfer`` with 1% of the images and with all, and scratch 5 less."""
     names = {"found": FOUND, "s": S, "random": RANDOM}
     rows = [
-        {"target": target, "role": names[role], "fraction_pct": fraction, "seed": seed}
-        | dict.fromkeys(FIGURES, value)
-        | {"scratch": value - 5, "gain": 5.0}
+        {"target": target, "role": names[role], "fraction_pct": fraction, "steps_pct": 100.0, "seed": seed}
+        | {"fine-tuning": value, "transfer": value, "scratch": value - 5, "gain": 5.0}
         for target in targets
         for role, values in transfer.items()
         for fraction in (1.0, 100.0)
@@ -74,6 +73,53 @@ def test_the_text_has_a_row_for_each_target_and_number_of_images():
     assert "over 3 seeds" in " ".join(lines)
     assert LIMIT in " ".join(lines)
     assert max(map(len, lines)) <= 100
+
+
+def learning(found: tuple[float, ...], s: tuple[float, ...], axis: str = "fraction_pct") -> pd.DataFrame:
+    """Learning curves over 1, 10 and 100%, the same for two seeds; scratch gets 50 with everything."""
+    other = "steps_pct" if axis == "fraction_pct" else "fraction_pct"
+    return pd.DataFrame(
+        [
+            {"target": "edges", "role": role, axis: budget, other: 100.0, "seed": seed}
+            | {"transfer": value, "scratch": 50.0, "gain": 0.0}
+            for role, values in ((FOUND, found), (S, s))
+            for budget, value in zip((1.0, 10.0, 100.0), values)
+            for seed in (0, 1)
+        ]
+    )
+
+
+def test_the_cost_of_the_lock_is_said():
+    figures = learning(found=(0, 0, 50), s=(0, 50, 90))
+    (text,) = cost_findings(figures)
+    assert text == (
+        "The lock costs the attacker 10.00 [10.00, 10.00] times the images of scheme S (mean of 1 of 1 targets)."
+    )
+    (row,) = [line for line in audit_text(figures, on_source(FOUND, S), "digit").splitlines() if " images " in line
+              and line.startswith("edges")]  # fmt: skip
+    assert row.split()[2:] == ["12.5", "±", "0.0", "47.5", "±", "0.0", "100%", "10%"]
+
+
+def test_the_cost_in_steps_is_said_in_steps():
+    (text,) = cost_findings(learning(found=(0, 0, 50), s=(0, 50, 90), axis=STEPS))
+    assert "10.00 [10.00, 10.00] times the steps of scheme S" in text
+
+
+def test_a_lock_that_is_never_overcome_costs_at_least_so_much():
+    figures = learning(found=(0, 0, 40), s=(0, 50, 90))
+    (text,) = cost_findings(figures)
+    assert "costs the attacker at least 10.00 [10.00, 10.00] times" in text
+    assert "never" in audit_text(figures, on_source(FOUND, S), "digit")
+
+
+def test_where_the_weights_are_worth_nothing_there_is_nothing_to_lock():
+    (text,) = cost_findings(learning(found=(0, 0, 40), s=(0, 10, 45)))
+    assert "there is nothing to lock" in text
+
+
+def test_with_one_budget_nothing_is_said_of_costs():
+    figures = learning(found=(0, 0, 50), s=(0, 50, 90))
+    assert cost_findings(figures[figures["fraction_pct"] == 100]) == []
 
 
 def test_one_seed_has_no_interval():
