@@ -21,7 +21,7 @@ import numpy as np
 import torch
 
 from experiments.common import add_worker_options, interval, parallel, show, workers, write_results
-from naslib_archlock.audit.attacks import ATTACKS, SCRATCH, attack
+from naslib_archlock.audit.attacks import SCRATCH, Release, attack
 from naslib_archlock.compute.threads import single_threaded
 from naslib_archlock.networks.fit import FitSettings, fit, scores
 from naslib_archlock.report.text import table
@@ -31,6 +31,7 @@ from naslib_archlock.tasks.labelled_images import LabelledImages
 HERE = Path(__file__).parent
 N_SOURCE, N_TARGET, N_VAL, N_TEST = 20_000, 5_000, 1_000, 4_000
 N_IMAGES = (10, 50)
+NAMES = ("linear probe", "probe then all", "fine-tuning", SCRATCH)
 RATES = (0.03, 0.1)
 SEEDS = (0, 1, 2)
 CELLS: dict[str, Cell] = {"all 3x3": (3, 3, 3, 3, 3, 3), "residual": (3, 3, 3, 1, 3, 1)}
@@ -96,23 +97,22 @@ def measure(folder: Path, source: Task, cell: str, widths: str) -> dict[str, Any
     with single_threaded():
         splits = splits_of(folder, source, True)
         network = fit(CELLS[cell], splits["train"], replace(SOURCE, widths=WIDTHS[widths]), SEEDS)
-        body, on_source = dict(network.body.state_dict()), scores(network, splits["test"])
+        release, on_source = Release(CELLS[cell], network.state_dict(), splits), scores(network, splits["test"])
         found: dict[str, Any] = {"source": on_source, "targets": {}}
         for target in PAIRS[source]:
             of_target = splits_of(folder, target, False)
-            order = np.stack([of_target["train"].balanced_order(np.random.default_rng([s, 1])) for s in SEEDS])
-            found["targets"][name_of(target)] = {
-                str(n): attacked(CELLS[cell], body, of_target, order[:, :n], widths) for n in N_IMAGES
-            }
+            found["targets"][name_of(target)] = {str(n): attacked(release, of_target, n, widths) for n in N_IMAGES}
     return found
 
 
-def attacked(cell: Cell, body: Any, splits: Any, rows: np.ndarray, widths: str) -> dict[str, list[float]]:
+def attacked(
+    release: Release, target: Mapping[str, LabelledImages], n_images: int, widths: str
+) -> dict[str, list[float]]:
     """Attack -> test figures of the learning rate with the best validation figure, a list over seeds."""
     best = {}
-    for name in ATTACKS:
+    for name in NAMES:
         settings = [replace(ATTACK, widths=WIDTHS[widths], learning_rate=rate) for rate in RATES]
-        figures = [attack(name, cell, body, splits, rows, s, SEEDS) for s in settings]
+        figures = [attack(name, release, target, 100 * n_images / len(target["train"]), s, SEEDS) for s in settings]
         chosen = np.argmax([f["val"] for f in figures], axis=0)
         best[name] = [figures[rate]["test"][seed] for seed, rate in enumerate(chosen)]
         best[f"{name}, val"] = [figures[rate]["val"][seed] for seed, rate in enumerate(chosen)]
@@ -121,7 +121,7 @@ def attacked(cell: Cell, body: Any, splits: Any, rows: np.ndarray, widths: str) 
 
 def transfer_and_scratch(figures: Mapping[str, list[float]]) -> tuple[np.ndarray, np.ndarray]:
     """The test figures of the best attack by validation, and those from scratch, over seeds."""
-    names = [name for name in ATTACKS if name != SCRATCH]
+    names = NAMES[:-1]
     chosen = np.argmax([figures[f"{name}, val"] for name in names], axis=0)
     return np.array([figures[names[i]][seed] for seed, i in enumerate(chosen)]), np.array(figures[SCRATCH])
 

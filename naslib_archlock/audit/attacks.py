@@ -10,16 +10,17 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
 from torch import Tensor, nn
+from torch.nn.functional import cross_entropy
 from torch.nn.utils import parametrize
 
-from ..errors import ConfigError
+from ..errors import ConfigError, unknown
 from ..networks.cell_network import CellNetwork
-from ..networks.fit import STRONG, FitSettings, imitate, initial_network, scores, train
+from ..networks.fit import STRONG, CopyLoss, FitSettings, imitate, initial_network, outputs_of, scores, train
 from ..spaces.cells import Cell
 from ..tasks.labelled_images import LabelledImages
 
@@ -28,43 +29,74 @@ _IMAGES, _TRAINING = 1, 2
 
 
 @dataclass(frozen=True)
-class Attacker:
-    """What an attacker has besides the released network.
+class Release:
+    """Networks that were trained on a source, side by side, one for each seed.
 
     Attributes:
-        splits: of the target. The attacker may train on ``rows`` of ``train``.
-        rows: the images that each copy may use, ``copies x n``.
+        cell: canonical.
+        weights: ``state_dict`` of the networks, their heads included.
+        source: the splits of the source.
+    """
+
+    cell: Cell
+    weights: Mapping[str, Tensor]
+    source: Mapping[str, LabelledImages]
+
+    def part(self, name: str) -> dict[str, Tensor]:
+        """The ``state_dict`` of ``body`` or ``head``."""
+        return {key[len(name) + 1 :]: value for key, value in self.weights.items() if key.startswith(f"{name}.")}
+
+
+@dataclass(frozen=True)
+class Attacker:
+    """What an attacker has.
+
+    Attributes:
+        release: the released networks.
+        target: the splits of the target. The attacker may train on ``rows`` of ``train``.
+        rows, source_rows: the images of target and source that each copy may use, ``copies x n`` each.
         settings: its learning rate is the attacker's.
         n_steps: the optimizer steps of one training.
         generators: of each copy.
     """
 
-    splits: Mapping[str, LabelledImages]
+    release: Release
+    target: Mapping[str, LabelledImages]
     rows: np.ndarray
+    source_rows: np.ndarray
     settings: FitSettings
     n_steps: int
     generators: Sequence[np.random.Generator]
 
     def new_network(self, cell: Cell) -> CellNetwork:
         """An untrained network of a cell for the target."""
-        return initial_network(cell, self.splits["train"], self.settings, self.generators)
+        return initial_network(cell, self.target["train"], self.settings, self.generators)
+
+    def use_released_head(self, network: CellNetwork) -> None:
+        """Give a network the released head; source and target must have the same classes."""
+        network.head.load_state_dict(self.release.part("head"))
 
     def train(
         self,
         network: CellNetwork,
         part: nn.Module | None = None,
+        *,
         parameters: Sequence[nn.Parameter] | None = None,
+        loss: CopyLoss | None = None,
         times: int = 1,
     ) -> None:
-        """Train ``part`` of a network, or all of it, for ``times`` as many steps (``networks.fit.train``)."""
-        train(
-            network, part or network, self.splits["train"], self.rows, self.settings, times * self.n_steps,
-            self.generators, parameters,
-        )  # fmt: skip
+        """Train a network, or ``part`` of it, on the target (``networks.fit.train``), for ``times`` as many steps."""
+        data, n_steps = self.target["train"], times * self.n_steps
+        train(network, part or network, data, self.rows, self.settings, n_steps, self.generators, parameters, loss)
+
+    def train_on_source(self, network: CellNetwork, part: nn.Module, data: LabelledImages | None = None) -> None:
+        """Train ``part`` of a network on the source. Args: data: in place of its training images, as many."""
+        data = data or self.release.source["train"]
+        train(network, part, data, self.source_rows, self.settings, self.n_steps, self.generators)
 
     def imitate(self, student: CellNetwork, teacher: CellNetwork) -> None:
-        """Train a student to give the features of a teacher, on the attacker's images."""
-        imitate(student, teacher, self.splits["train"], self.rows, self.settings, self.n_steps, self.generators)
+        """Train a student to give the features of a teacher, on the attacker's images of the target."""
+        imitate(student, teacher, self.target["train"], self.rows, self.settings, self.n_steps, self.generators)
 
 
 class Attack(ABC):
@@ -73,10 +105,12 @@ class Attack(ABC):
     Attributes:
         name: in configs and results.
         summary: what it does and who proposed it, in a line.
+        needs_same_classes: whether it uses the released head on the target.
     """
 
     name: str
     summary: str
+    needs_same_classes = False
 
     @abstractmethod
     def run(self, released: CellNetwork, attacker: Attacker) -> CellNetwork:
@@ -86,6 +120,9 @@ class Attack(ABC):
             released: has the released weights in its body, and a new head for the target; it may be changed.
             attacker: has images and trains.
         """
+
+
+# -- with labelled images of the target --------------------------------------------------------------------------------
 
 
 class LinearProbe(Attack):
@@ -186,18 +223,133 @@ class Scratch(Attack):
         return released
 
 
+class DirectProbe(Attack):
+    name = "direct probe"
+    summary = "trains the released head further (direct-FC of NTLBench)"
+    needs_same_classes = True
+
+    def run(self, released: CellNetwork, attacker: Attacker) -> CellNetwork:
+        attacker.use_released_head(released)
+        attacker.train(released, released.head)
+        return released
+
+
+class DirectFineTuning(Attack):
+    name = "direct fine-tuning"
+    summary = "trains everything further, the released head included (direct-all of NTLBench)"
+    needs_same_classes = True
+
+    def run(self, released: CellNetwork, attacker: Attacker) -> CellNetwork:
+        attacker.use_released_head(released)
+        attacker.train(released)
+        return released
+
+
+# -- with images of the source -----------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class SourceTraining(Attack):
+    """Trains on images of the source, and uses the network on the target as it is: this can undo a weight-level lock.
+
+    Attributes:
+        trains_all: everything is trained; otherwise the head alone.
+        has_new_head: the head starts anew.
+        shifts: the images get noise and another contrast, so that more than the source is learnt.
+    """
+
+    name: str
+    summary: str
+    trains_all: bool
+    has_new_head: bool
+    shifts: bool = False
+    needs_same_classes = True
+
+    def run(self, released: CellNetwork, attacker: Attacker) -> CellNetwork:
+        if not self.has_new_head:
+            attacker.use_released_head(released)
+        data = _shifted(attacker.release.source["train"], attacker.generators[0]) if self.shifts else None
+        attacker.train_on_source(released, released if self.trains_all else released.head, data)
+        return released
+
+
+def _shifted(data: LabelledImages, rng: np.random.Generator) -> LabelledImages:
+    """The task with images of another contrast and brightness, and with noise."""
+    shape = (len(data), 1, 1, 1)
+    contrast, offset = rng.uniform(0.4, 1.6, shape), rng.uniform(-0.3, 0.3, shape)
+    noise = rng.uniform(0, 0.2, shape) * rng.standard_normal(tuple(data.images.shape))
+    images = data.images * data.images.new_tensor(contrast) + data.images.new_tensor(offset + noise)
+    return replace(data, images=images)
+
+
+# -- with unlabelled images of the target ------------------------------------------------------------------------------
+
+
+class InformationMaximisation(Attack):
+    name = "information maximisation"
+    summary = "trains the body on sure and varied predictions, without labels (SHOT-IM, Liang et al., ICML 2020)"
+    needs_same_classes = True
+
+    def run(self, released: CellNetwork, attacker: Attacker) -> CellNetwork:
+        attacker.use_released_head(released)
+        attacker.train(released, released.body, loss=lambda copy, outputs, rows: _unsure(outputs))
+        return released
+
+
+def _unsure(outputs: Tensor) -> Tensor:
+    """The mean entropy of predictions, minus the entropy of their mean."""
+    probability = outputs.softmax(dim=1)
+    return _entropy(probability).mean() - _entropy(probability.mean(dim=0, keepdim=True)).sum()
+
+
+def _entropy(probability: Tensor) -> Tensor:
+    return -(probability * torch.log(probability + 1e-8)).sum(dim=1)
+
+
+class PseudoLabels(Attack):
+    name = "pseudo-labels"
+    summary = "trains everything on what the released network predicts (Lee, ICML workshop 2013)"
+    needs_same_classes = True
+
+    def run(self, released: CellNetwork, attacker: Attacker) -> CellNetwork:
+        attacker.use_released_head(released)
+        released.to(attacker.target["train"].images.device).eval()
+        labels = [outputs.argmax(dim=1) for outputs in outputs_of(released, attacker.target["train"])]
+        attacker.train(released, loss=lambda copy, outputs, rows: cross_entropy(outputs, labels[copy][rows]))
+        return released
+
+
+# ----------------------------------------------------------------------------------------------------------------------
+
 SCRATCH = Scratch.name  # gets random weights in place of the released ones, and is part of every audit
-_KNOWN: tuple[type[Attack], ...] = (
-    LinearProbe,
-    ProbeThenAll,
-    FineTuning,
-    LongFineTuning,
-    BitFit,
-    LoRA,
-    Distillation,
-    Scratch,
+_KNOWN: tuple[Attack, ...] = (
+    LinearProbe(),
+    ProbeThenAll(),
+    FineTuning(),
+    LongFineTuning(),
+    BitFit(),
+    LoRA(),
+    Distillation(),
+    DirectProbe(),
+    DirectFineTuning(),
+    SourceTraining("source probe", "initFC-FC of NTLBench on the source", trains_all=False, has_new_head=True),
+    SourceTraining("source fine-tuning", "initFC-all of NTLBench on the source", trains_all=True, has_new_head=True),
+    SourceTraining("source direct probe", "direct-FC of NTLBench on the source", trains_all=False, has_new_head=False),
+    SourceTraining(
+        "source direct fine-tuning", "direct-all of NTLBench on the source", trains_all=True, has_new_head=False
+    ),
+    SourceTraining(
+        "source shifts",
+        "trains everything on shifted images of the source (the idea of TransNTL, Hong et al., CVPR 2024)",
+        trains_all=True,
+        has_new_head=False,
+        shifts=True,
+    ),
+    InformationMaximisation(),
+    PseudoLabels(),
+    Scratch(),
 )
-ATTACKS: dict[str, Attack] = {kind.name: kind() for kind in _KNOWN}
+ATTACKS: dict[str, Attack] = {attack.name: attack for attack in _KNOWN}
 
 
 def register_attack(attack: Attack) -> None:
@@ -207,6 +359,17 @@ def register_attack(attack: Attack) -> None:
     if not attack.name.strip() or "," in attack.name:
         raise ConfigError(f"the name of an attack must be a text without commas, not {attack.name!r}")
     ATTACKS[attack.name] = attack
+
+
+def possible_attacks(names: Sequence[str], source: LabelledImages, target: LabelledImages) -> list[str]:
+    """The attacks of these names that can be made: some need a target with the classes of the source.
+
+    Raises: UnknownNameError.
+    """
+    for name in names:
+        if name not in ATTACKS:
+            raise unknown("attack", name, ATTACKS, "audit.attacks")
+    return [name for name in names if source.has_classes_of(target) or not ATTACKS[name].needs_same_classes]
 
 
 def drawn_images(data: LabelledImages, fraction_pct: float, seeds: Sequence[int]) -> np.ndarray:
@@ -225,10 +388,9 @@ def drawn_images(data: LabelledImages, fraction_pct: float, seeds: Sequence[int]
 
 def attack(
     name: str,
-    cell: Cell,
-    body: Mapping[str, Tensor],
-    splits: Mapping[str, LabelledImages],
-    rows: np.ndarray,
+    release: Release,
+    target: Mapping[str, LabelledImages],
+    fraction_pct: float,
     settings: FitSettings,
     seeds: Sequence[int],
     steps_pct: float = 100.0,
@@ -237,19 +399,23 @@ def attack(
 
     Args:
         name: one of ``ATTACKS``.
-        body: ``state_dict`` of ``CellNetwork.body``, of as many copies as there are seeds.
-        splits: of the target.
-        rows: the images of ``train`` that each copy may use, ``seeds x n``.
+        release: as many networks as there are seeds.
+        target: the splits of the target.
+        fraction_pct: the share of the training images that the attacker has, of the target and of the source.
         settings: its learning rate is the attacker's.
-        steps_pct: the steps of a training, in % of those of a training on all images.
+        steps_pct: the steps of a training, in % of those of a training on all images of the target.
     Returns:
-        the target's metric of each copy on ``val`` and ``test``, in % (``LabelledImages.score``).
+        the target's metric of each network on ``val`` and ``test``, in % (``LabelledImages.score``).
+    Raises:
+        ConfigError: if the share is not one image.
     """
-    n_steps = max(1, round(settings.n_steps(len(splits["train"])) * steps_pct / 100))
+    data, source = target["train"], release.source["train"]
+    rows, source_rows = (drawn_images(images, fraction_pct, seeds) for images in (data, source))
+    n_steps = max(1, round(settings.n_steps(len(data)) * steps_pct / 100))
     generators = [np.random.default_rng([seed, _TRAINING]) for seed in seeds]
-    attacker = Attacker(splits, rows, settings, n_steps, generators)
-    network = attacker.new_network(cell)
+    attacker = Attacker(release, target, rows, source_rows, settings, n_steps, generators)
+    network = attacker.new_network(release.cell)
     if name != SCRATCH:
-        network.body.load_state_dict(dict(body))
+        network.body.load_state_dict(release.part("body"))
     network = ATTACKS[name].run(network, attacker)
-    return {split: scores(network, splits[split]) for split in ("val", "test")}
+    return {split: scores(network, target[split]) for split in ("val", "test")}

@@ -26,7 +26,7 @@ from ..tasks.names import is_image_folder, task_name
 def splits_of(config: Config, task: str) -> Mapping[str, LabelledImages]:
     """``train``, ``val`` and ``test`` of a digits task, a folder of images, or a data set that NASLib loads.
 
-    The digits tasks have splits of their own; others are split by class into 60, 20 and 20%, as in training candidates.
+    The digits tasks have splits of their own; others are split by class, as the protocol says.
 
     Raises:
         ConfigError: for a task of TransNAS-Bench-101.
@@ -37,7 +37,7 @@ def splits_of(config: Config, task: str) -> Mapping[str, LabelledImages]:
         images = read_image_folder(
             Path(task), section.image_size, section.max_images, config.seed, section.skip_unreadable
         )
-        return split_for_training(images, config.seed)
+        return split_for_training(images, config.seed, config.audit.rules.split)
     if get_space(config.search_space).is_embedded:
         return digits_task(task)
     if task in TRANSBENCH101_MICRO.tasks and config.search_space != "nasbench201":
@@ -45,7 +45,7 @@ def splits_of(config: Config, task: str) -> Mapping[str, LabelledImages]:
             f"the images of TransNAS-Bench-101's task {task} (Taskonomy) cannot be read here; give folders of images "
             "as dataset and archlock.target"
         )
-    return split_for_training(naslib().read_dataset(task, section.max_images), config.seed)
+    return split_for_training(naslib().read_dataset(task, section.max_images), config.seed, config.audit.rules.split)
 
 
 @lru_cache(maxsize=2)

@@ -10,21 +10,20 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
-from torch import Tensor
 
 from ..compute.devices import find_device
 from ..compute.parts import Workers, compute_parts
 from ..compute.threads import single_threaded
 from ..compute.versions import library_versions
 from ..config.sections import Config
-from ..errors import ConfigError, unknown
+from ..errors import ConfigError
 from ..networks.fit import FitSettings, fit, scores
 from ..spaces.cells import Cell
 from ..spaces.known import get_space
 from ..spaces.space import SearchSpace
 from ..tasks.labelled_images import LabelledImages, digest_of
 from ..tasks.names import task_name
-from .attacks import ATTACKS, SCRATCH, attack, drawn_images
+from .attacks import SCRATCH, Release, attack, drawn_images, possible_attacks
 from .audit_images import fit_settings, learning_settings, splits_of, splits_on
 
 _VERSION = 3  # raise it when the same settings give other figures than before
@@ -118,6 +117,8 @@ def _settings(config: Config, targets: Sequence[str], device: str) -> dict[str, 
     """
     n_stages = len(fit_settings(config).widths)
     channels = splits_of(config, config.dataset)["train"].images.shape[1]
+    for target in targets:
+        attacks_on(config, target)
     digests = {}
     for task in (config.dataset, *targets):
         splits = splits_of(config, task)
@@ -127,7 +128,7 @@ def _settings(config: Config, targets: Sequence[str], device: str) -> dict[str, 
                 f"images of {task_name(task)} have {splits['train'].images.shape[1]} channels, and those of the source "
                 f"{task_name(config.dataset)} {channels}: its weights cannot be used on them"
             )
-        for fraction in config.audit.fraction_list if task in targets else ():
+        for fraction in config.audit.fraction_list:
             drawn_images(splits["train"], fraction, [0])  # an error must come now, not after hours
         digests[task_name(task)] = digest_of(*splits.values())
     return {
@@ -135,7 +136,7 @@ def _settings(config: Config, targets: Sequence[str], device: str) -> dict[str, 
         "source": task_name(config.dataset),
         "targets": [task_name(target) for target in targets],  # the names of parts hold the positions of targets
         "learning_rates": config.audit.learning_rate_list,
-        "attacks": _attacks(config),
+        "attacks": [*config.audit.attack_list, SCRATCH],
         "seeds": config.audit.seeds,
         "seed": config.seed,
         "device": device.partition(":")[0],
@@ -144,12 +145,35 @@ def _settings(config: Config, targets: Sequence[str], device: str) -> dict[str, 
     }
 
 
-def _attacks(config: Config) -> list[str]:
-    """The names of the attacks, and of training from scratch. Raises: UnknownNameError."""
-    for name in config.audit.attack_list:
-        if name not in ATTACKS:
-            raise unknown("attack", name, ATTACKS, "audit.attacks")
-    return list(dict.fromkeys([*config.audit.attack_list, SCRATCH]))
+def attacks_on(config: Config, target: str) -> list[str]:
+    """The attacks to make on a target; training from scratch is the last.
+
+    Raises:
+        UnknownNameError: if there is no such attack.
+        ConfigError: if none can be made on the target.
+    """
+    source, images = (splits_of(config, task)["train"] for task in (config.dataset, target))
+    possible = possible_attacks(config.audit.attack_list, source, images)
+    if not set(possible) - {SCRATCH}:
+        raise ConfigError(
+            f"audit.attacks: {', '.join(config.audit.attack_list)} need a target with the classes of the source, and "
+            f"those of {task_name(target)} are not known to be the classes of {task_name(config.dataset)}; name other "
+            "attacks, such as fine-tuning"
+        )
+    return list(dict.fromkeys([*possible, SCRATCH]))
+
+
+def notes_on_attacks(config: Config, targets: Sequence[str]) -> list[str]:
+    """A sentence for each target on the attacks that cannot be made on it, if there are any."""
+    notes = []
+    for target in targets:
+        left_out = [name for name in config.audit.attack_list if name not in attacks_on(config, target)]
+        if left_out:
+            notes.append(
+                f"Not made on {task_name(target)}: {', '.join(left_out)}. They use the released head, and its classes "
+                f"are not known to be those of {task_name(config.dataset)}."
+            )
+    return notes
 
 
 def _check_stages(n_stages: int, images: LabelledImages, task: str) -> None:
@@ -171,29 +195,28 @@ def _attacked(
     """The figures of a released network on the source, and of all attacks on it with a part of a target's images."""
     cell = get_space(config.search_space).network_cell(cell)
     with _one_thread_on_cpu(device):
-        body, on_source = _released(config, device, settings, cell)
-        splits = splits_on(config, target, device)
-        rows = drawn_images(splits_of(config, target)["train"], fraction, _seeds(config))
+        release, on_source = _released(config, device, settings, cell)
+        splits, seeds = splits_on(config, target, device), _seeds(config)
+        of_attacker = replace(settings, has_momentum=config.audit.rules.has_momentum)
         attacks = [
             {
                 "attack": name,
                 "learning_rate": rate,
-                **attack(name, cell, body, splits, rows, replace(settings, learning_rate=rate), _seeds(config), steps),
+                **attack(name, release, splits, fraction, replace(of_attacker, learning_rate=rate), seeds, steps),
             }
-            for name in _attacks(config)
+            for name in attacks_on(config, target)
             for rate in config.audit.learning_rate_list
         ]
     return {"source": on_source, "attacks": attacks}
 
 
 @lru_cache(maxsize=1)
-def _released(
-    config: Config, device: str, settings: FitSettings, cell: Cell
-) -> tuple[dict[str, Tensor], dict[str, list[float]]]:
-    """The weights before the head of networks that were trained on the source, and their figures there."""
+def _released(config: Config, device: str, settings: FitSettings, cell: Cell) -> tuple[Release, dict[str, list[float]]]:
+    """Networks that were trained on the source, and their figures there."""
     splits = splits_on(config, config.dataset, device)
     network = fit(cell, splits["train"], settings, _seeds(config))
-    return network.body.state_dict(), {split: scores(network, splits[split]) for split in ("val", "test")}
+    on_source = {split: scores(network, splits[split]) for split in ("val", "test")}
+    return Release(cell, network.state_dict(), splits), on_source
 
 
 def _seeds(config: Config) -> list[int]:

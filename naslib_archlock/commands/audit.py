@@ -70,7 +70,7 @@ def _audit(
     from ..audit.attacked_cells import S, cells_to_attack
     from ..audit.audit_images import notes_on_noise, notes_on_untrained
     from ..audit.audit_results import IMAGES, STEPS, by_role, chosen_attacks, summarise
-    from ..audit.audit_run import archs_of, run_audit
+    from ..audit.audit_run import archs_of, notes_on_attacks, run_audit
     from ..compute.devices import find_device
     from ..compute.parts import LocalProcesses
     from ..report.audit_report import audit_picture, audit_text
@@ -101,7 +101,8 @@ def _audit(
                 [curves(figures, axis, S).assign(over=over) for axis, over in ((IMAGES, "images"), (STEPS, "steps"))]
             )
         ),
-        "notes": notes_on_noise(config, targets)
+        "notes": notes_on_attacks(config, targets)
+        + notes_on_noise(config, targets)
         + notes_on_untrained(config, dict(source_figures.groupby("role", sort=False)["test"].mean())),
     }
     write_text(out / "attacks.csv", attacks.to_csv(index=False, lineterminator="\n"))

@@ -8,6 +8,40 @@ from ..errors import ConfigError
 from ..ranker.train_settings import parse_widths
 from .keys import Role, check_values, key, split_list
 
+OWN, NTLBENCH = "own", "ntlbench"
+
+
+@dataclass(frozen=True)
+class Protocol:
+    """What an audit does where the config does not say otherwise.
+
+    Attributes:
+        attacks, fractions, step_fractions: as in ``AuditSection``.
+        has_momentum: whether the attacker trains by SGD with momentum 0.9, and not by AdamW.
+        split: the shares of images to train, to validate and to test on, where the images are not split already.
+    """
+
+    attacks: str
+    fractions: str
+    step_fractions: str
+    has_momentum: bool
+    split: tuple[float, float, float]
+
+
+PROTOCOLS = {
+    OWN: Protocol("linear probe,probe then all,fine-tuning", "1,3,10,30,100", "10,30,100", False, (0.6, 0.2, 0.2)),
+    # "Toward Robust Non-Transferable Learning: A Survey and Benchmark", arXiv 2502.13593: four fine-tunings on the
+    # target, five on the source, and adaptations to unlabelled images of the target
+    NTLBENCH: Protocol(
+        "linear probe,fine-tuning,direct probe,direct fine-tuning,source probe,source fine-tuning,source direct probe,"
+        "source direct fine-tuning,source shifts,information maximisation,pseudo-labels",
+        "10",
+        "100",
+        True,
+        (0.8, 0.1, 0.1),
+    ),
+}
+
 
 @dataclass(frozen=True)
 class AuditSection:
@@ -16,6 +50,13 @@ class AuditSection:
     An empty text, and 0 epochs, leave the choice to the audit, which knows the images.
     """
 
+    protocol: str = key(
+        OWN,
+        "What is done where other keys are empty: `own`, curves over images and steps; or `ntlbench`, the attacks of "
+        "NTLBench with 10% of the images, by SGD with momentum, on images that are split 8:1:1.",
+        Role.AUDIT,
+        choices=tuple(PROTOCOLS),
+    )
     seeds: int = key(
         5,
         "The networks of every cell. Each starts from another seed and is attacked by itself.",
@@ -31,19 +72,22 @@ class AuditSection:
         high=100,
     )
     fractions: str = key(
-        "1,3,10,30,100",
-        "The shares of the target's training images that the attacker has, in % (up to 100), separated by commas.",
+        "",
+        "The shares of the training images that the attacker has, in % (up to 100), separated by commas. "
+        "Empty means 1,3,10,30,100, and 10 in the protocol `ntlbench`.",
         Role.AUDIT,
     )
     step_fractions: str = key(
-        "10,30,100",
+        "",
         "The shares of the optimizer steps that the attacker makes, in % (up to 100), separated by commas. "
-        "The largest share goes with every number of images, the others with the largest number alone.",
+        "The largest share goes with every number of images, the others with the largest number alone. "
+        "Empty means 10,30,100, and 100 in the protocol `ntlbench`.",
         Role.AUDIT,
     )
     attacks: str = key(
-        "linear probe,probe then all,fine-tuning",
-        "The attacks on the weights, separated by commas. Training from scratch is always added. Others: "
+        "",
+        "The attacks on the weights, separated by commas. Empty means those of the protocol, which is `linear probe`, "
+        "`probe then all` and `fine-tuning` for `own`. Training from scratch is always added. Others: "
         "`long fine-tuning`, `BitFit`, `LoRA`, `distillation`, and what `register_attack` added.",
         Role.AUDIT,
     )
@@ -74,8 +118,9 @@ class AuditSection:
 
     def __post_init__(self) -> None:
         check_values(self, "audit.")
-        _numbers("fractions", self.fractions, 100)
-        _numbers("step_fractions", self.step_fractions, 100)
+        rules = self.rules
+        _numbers("fractions", self.fractions or rules.fractions, 100)
+        _numbers("step_fractions", self.step_fractions or rules.step_fractions, 100)
         _numbers("learning_rates", self.learning_rates, 1)
         if not self.attack_list:
             raise ConfigError("audit.attacks is empty: name at least one attack, such as fine-tuning")
@@ -83,19 +128,24 @@ class AuditSection:
             parse_widths("audit.widths", self.widths)
 
     @property
+    def rules(self) -> Protocol:
+        """The protocol."""
+        return PROTOCOLS[self.protocol]
+
+    @property
     def fraction_list(self) -> tuple[float, ...]:
         """The fractions in %, ascending."""
-        return _numbers("fractions", self.fractions, 100)
+        return _numbers("fractions", self.fractions or self.rules.fractions, 100)
 
     @property
     def step_fraction_list(self) -> tuple[float, ...]:
         """The shares of steps in %, ascending."""
-        return _numbers("step_fractions", self.step_fractions, 100)
+        return _numbers("step_fractions", self.step_fractions or self.rules.step_fractions, 100)
 
     @property
     def attack_list(self) -> tuple[str, ...]:
         """The names of the attacks on the weights, each once."""
-        return tuple(dict.fromkeys(split_list(self.attacks)))
+        return tuple(dict.fromkeys(split_list(self.attacks or self.rules.attacks)))
 
     @property
     def learning_rate_list(self) -> tuple[float, ...]:

@@ -18,6 +18,9 @@ from ..tasks.labelled_images import LabelledImages
 from .cell_network import CellNetwork, network_for
 
 _SCORED_AT_ONCE = 1000  # images: more would fill the memory
+# A loss of one copy, from its number, its outputs, and the rows of its images.
+CopyLoss = Callable[[int, Tensor, Tensor], Tensor]
+
 STRONG = (CONV_3X3,) * N_SLOTS  # a cell that learns what small networks can learn
 _LEARNT = 90.0  # % of the training images
 _MOST_STEPS = 1200
@@ -28,6 +31,7 @@ class FitSettings:
     """AdamW with decoupled weight decay, on a one-cycle schedule.
 
     Attributes:
+        has_momentum: SGD with momentum 0.9 takes the place of AdamW.
         min_steps: optimizer steps at least, however few the images; with 0, the epochs alone count.
         widths, cells_per_stage: of the network.
     """
@@ -39,6 +43,7 @@ class FitSettings:
     widths: tuple[int, ...] = (8, 16)
     cells_per_stage: int = 1
     min_steps: int = 0
+    has_momentum: bool = False
 
     def n_steps(self, n_images: int) -> int:
         """Optimizer steps of a training on so many images; an epoch leaves out what fills no batch."""
@@ -83,6 +88,7 @@ def train(
     n_steps: int,
     generators: Sequence[np.random.Generator],
     parameters: Sequence[nn.Parameter] | None = None,
+    loss: CopyLoss | None = None,
 ) -> None:
     """Train ``part``, the network itself or a module of it; the rest stays as it is, its normalisation included.
 
@@ -91,11 +97,14 @@ def train(
         rows: the images that each copy trains on, ``copies x n``.
         generators: of each copy, for the order of its images.
         parameters: those of ``part`` that change; all of them by default.
+        loss: in place of the loss of the task.
     """
     network.to(data.images.device, memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch lacks it
 
     def loss_of(batch: Tensor) -> list[Tensor]:
         outputs = per_copy(network(_side_by_side([data.images[of_copy] for of_copy in batch])), len(batch))
+        if loss is not None:
+            return [loss(copy, o, of_copy) for copy, (o, of_copy) in enumerate(zip(outputs, batch))]
         return [data.loss(o, data.targets[of_copy]) for o, of_copy in zip(outputs, batch)]
 
     network.eval().requires_grad_(False)
@@ -145,7 +154,12 @@ def _minimise(
     """Minimise the loss of each copy on its batch, ``loss_of``, over ``parameters``."""
     for parameter in parameters:
         parameter.requires_grad_(True)
-    optimizer = torch.optim.AdamW(parameters, lr=settings.learning_rate, weight_decay=settings.weight_decay)
+    rate, decay = settings.learning_rate, settings.weight_decay
+    optimizer: torch.optim.Optimizer
+    if settings.has_momentum:
+        optimizer = torch.optim.SGD(parameters, lr=rate, momentum=0.9, weight_decay=decay)
+    else:
+        optimizer = torch.optim.AdamW(parameters, lr=rate, weight_decay=decay)
     schedule = torch.optim.lr_scheduler.OneCycleLR(
         optimizer, settings.learning_rate, total_steps=n_steps, cycle_momentum=False
     )
@@ -200,13 +214,18 @@ def per_copy(outputs: Tensor, copies: int) -> tuple[Tensor, ...]:
     return outputs.chunk(copies, dim=1)
 
 
-@torch.no_grad()
 def scores(network: CellNetwork, data: LabelledImages) -> list[float]:
     """The metric of each copy on all images, in % (``LabelledImages.score``)."""
+    return [data.score(outputs) for outputs in outputs_of(network, data)]
+
+
+@torch.no_grad()
+def outputs_of(network: CellNetwork, data: LabelledImages) -> tuple[Tensor, ...]:
+    """The outputs of each copy for all images."""
     outputs = torch.cat(
         [network(_side_by_side([images] * network.copies)) for images in data.images.split(_SCORED_AT_ONCE)]
     )
-    return [data.score(part) for part in per_copy(outputs, network.copies)]
+    return per_copy(outputs, network.copies)
 
 
 def fit_and_score(

@@ -100,7 +100,7 @@ def read_image_folder(
             stacklevel=2,
         )
     images = torch.from_numpy(pixels).permute(0, 3, 1, 2).to(torch.float32, memory_format=torch.contiguous_format)
-    return LabelledImages(name, images.div_(255), torch.from_numpy(labels), len(names))
+    return LabelledImages(name, images.div_(255), torch.from_numpy(labels), len(names), tuple(names))
 
 
 def class_subset(data: LabelledImages, n_classes: int, rng: np.random.Generator) -> LabelledImages:
@@ -167,21 +167,24 @@ def stratified_split(
     return {split: data.take(torch.from_numpy(rng.permutation(np.concatenate(rows)))) for split, rows in parts.items()}
 
 
-def split_for_training(data: LabelledImages, seed: int) -> dict[str, LabelledImages]:
+def split_for_training(
+    data: LabelledImages, seed: int, fractions: Sequence[float] = FRACTIONS
+) -> dict[str, LabelledImages]:
     """The ``stratified_split`` on which networks are trained and tested; none is too small to measure anything.
 
     Args:
         data: the task to split.
         seed: decides which images go where.
+        fractions: as in ``stratified_split``.
     Raises: ImageError: if the task cannot be split, or ``val`` or ``test`` would have fewer than ``FEWEST`` images.
     """
-    splits = stratified_split(data, rng=stream(seed, "split"))
+    splits = stratified_split(data, rng=stream(seed, "split"), fractions=fractions)
     n_val, n_test = len(splits["val"]), len(splits["test"])
     if min(n_val, n_test) < FEWEST:
         raise ImageError(
             f"{data.name} has too few images to train, validate and test on: {len(data)}, of which {n_val} would "
             f"validate and {n_test} test; {FEWEST} are needed for each, as one image of {FEWEST} is {100 / FEWEST:g} "
-            f"points: give {round(FEWEST / min(FRACTIONS))} or more, better hundreds"
+            f"points: give {round(FEWEST / min(fractions))} or more, better hundreds"
         )
     return splits
 

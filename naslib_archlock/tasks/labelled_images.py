@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -22,12 +22,14 @@ class LabelledImages:
         targets: ``n`` class numbers, int64 (classification); ``n x outputs`` float32 (regression); or
             ``n x channels x height x width`` float32 (dense).
         n_classes: the number of classes, 0 if the targets are numbers.
+        classes: the names of the classes, where they are known.
     """
 
     name: str
     images: Tensor
     targets: Tensor
     n_classes: int
+    classes: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         return len(self.images)
@@ -48,11 +50,15 @@ class LabelledImages:
 
     def take(self, rows: Tensor) -> LabelledImages:
         """The same task with only the images at ``rows``."""
-        return LabelledImages(self.name, self.images[rows], self.targets[rows], self.n_classes)
+        return replace(self, images=self.images[rows], targets=self.targets[rows])
 
     def to(self, device: str) -> LabelledImages:
         """The same task with images and targets on a device of torch."""
-        return LabelledImages(self.name, self.images.to(device), self.targets.to(device), self.n_classes)
+        return replace(self, images=self.images.to(device), targets=self.targets.to(device))
+
+    def has_classes_of(self, other: LabelledImages) -> bool:
+        """Whether both tasks are known to have the same classes, so that a head for one can be used on the other."""
+        return self.classes == other.classes != ()
 
     def balanced_order(self, rng: np.random.Generator) -> np.ndarray:
         """A random order of the images in which the classes take turns.
@@ -65,7 +71,7 @@ class LabelledImages:
         order = rng.permutation(len(self))
         if not self.is_classification:
             return order
-        labels = self.targets.numpy()[order]
+        labels = self.targets.cpu().numpy()[order]
         turn = np.empty(len(order), dtype=np.int64)  # the number of images of its class that come before it
         for label in np.unique(labels):
             turn[labels == label] = np.arange((labels == label).sum())

@@ -1,14 +1,16 @@
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
+from PIL import Image
 
 from naslib_archlock.audit import audit_run
 from naslib_archlock.audit.audit_images import notes_on_noise, notes_on_untrained, splits_of
-from naslib_archlock.audit.audit_run import run_audit
+from naslib_archlock.audit.audit_run import notes_on_attacks, run_audit
 from naslib_archlock.compute.parts import LocalProcesses
 from naslib_archlock.config.load import load_config
 from naslib_archlock.config.sections import Config
@@ -43,6 +45,41 @@ def test_fewer_steps_go_with_the_largest_number_of_images(tmp_path):
     budgets = attacks[["fraction_pct", "steps_pct"]].drop_duplicates().to_numpy().tolist()
     assert budgets == [[1, 50], [10, 50], [10, 20]]
     assert list(attacks["attack"].unique()) == ["BitFit", "scratch"]
+
+
+def test_the_protocol_of_the_field_on_folders_with_the_same_classes(tmp_path, digit_images):
+    """The digits in other colours are another domain with the same classes."""
+    source = digit_images["low"]
+    target = tmp_path / "dark"
+    shutil.copytree(source, target)
+    for path in target.rglob("*.png"):
+        Image.fromarray(255 - np.asarray(Image.open(path))).save(path)
+    config = load_config(
+        None,
+        [
+            "search_space", "transbench101_micro", "dataset", str(source), "archlock.image_size", "8", "audit.seeds",
+            "1", "audit.learning_rates", "0.03", "audit.epochs", "1", "audit.widths", "8,16", "audit.protocol",
+            "ntlbench",
+        ],
+    )  # fmt: skip
+    n_images = len(list(source.rglob("*.png")))
+    assert len(splits_of(config, str(source))["train"]) == pytest.approx(0.8 * n_images, abs=5)
+    _, attacks = run_audit(config, {str(target): [CELL]}, tmp_path / "out", LocalProcesses(1))
+    assert list(attacks["attack"]) == [*config.audit.attack_list, "scratch"]
+    assert set(attacks["fraction_pct"]) == {10}
+    assert notes_on_attacks(config, [str(target)]) == []
+
+
+def test_attacks_that_need_the_classes_of_the_source_are_left_out_and_named(tmp_path):
+    config = quick("audit.attacks", "fine-tuning,direct probe")
+    _, attacks = audit(tmp_path, config, rotation=[CELL])
+    assert list(attacks["attack"].unique()) == ["fine-tuning", "scratch"]
+    assert notes_on_attacks(config, ["rotation"]) == [
+        "Not made on rotation: direct probe. They use the released head, and its classes are not known to be those of "
+        "digit."
+    ]
+    with pytest.raises(ConfigError, match="direct probe need a target with the classes of the source"):
+        audit(tmp_path, quick("audit.attacks", "direct probe"), rotation=[CELL])
 
 
 def test_an_unknown_attack_is_refused(tmp_path):

@@ -2,9 +2,9 @@ from __future__ import annotations
 
 import pytest
 
-from naslib_archlock.config.audit_section import AuditSection
+from naslib_archlock.config.audit_section import PROTOCOLS, AuditSection
 from naslib_archlock.config.load import load_config
-from naslib_archlock.errors import ConfigError
+from naslib_archlock.errors import ConfigError, UnknownNameError
 
 
 def test_lists_are_read_in_ascending_order():
@@ -16,7 +16,26 @@ def test_lists_are_read_in_ascending_order():
     assert load_config(None, ["audit.fractions", "10,1"]).audit.fraction_list == (1.0, 10.0)
 
 
-@pytest.mark.parametrize("text", ["0,10", "101", "nan", "inf", "1,1", "", "1,,2", "some", "-1"])
+def test_a_protocol_decides_what_is_left_empty():
+    own, field = AuditSection(), AuditSection(protocol="ntlbench")
+    assert own.attack_list == ("linear probe", "probe then all", "fine-tuning")
+    assert (own.fraction_list, own.step_fraction_list) == ((1, 3, 10, 30, 100), (10, 30, 100))
+    assert len(field.attack_list) == 4 + 5 + 2
+    assert (field.fraction_list, field.step_fraction_list) == ((10,), (100,))
+    assert (own.rules.has_momentum, field.rules.has_momentum) == (False, True)
+    assert sum(field.rules.split) == pytest.approx(1)
+    assert AuditSection(protocol="ntlbench", fractions="5", attacks="LoRA").attack_list == ("LoRA",)
+    with pytest.raises(UnknownNameError, match="audit.protocol.*did you mean 'ntlbench'"):
+        AuditSection(protocol="ntlbech")
+
+
+def test_every_attack_of_a_protocol_is_known():
+    attacks = pytest.importorskip("naslib_archlock.audit.attacks")
+    for protocol in PROTOCOLS:
+        assert set(AuditSection(protocol=protocol).attack_list) <= set(attacks.ATTACKS)
+
+
+@pytest.mark.parametrize("text", ["0,10", "101", "nan", "inf", "1,1", ",", "1,,2", "some", "-1"])
 def test_fractions_are_different_percentages(text):
     message = r"^audit\.fractions=.* must be different numbers above 0 and up to 100, with commas$"
     with pytest.raises(ConfigError, match=message):

@@ -6,7 +6,18 @@ import numpy as np
 import pytest
 import torch
 
-from naslib_archlock.networks.fit import FitSettings, fit, fit_and_score, per_copy, scores, until_learnt
+from naslib_archlock.networks.fit import (
+    FitSettings,
+    fit,
+    fit_and_score,
+    imitate,
+    initial_network,
+    outputs_of,
+    per_copy,
+    scores,
+    train,
+    until_learnt,
+)
 from naslib_archlock.tasks.digits_tasks import digits_task
 from naslib_archlock.tasks.labelled_images import LabelledImages
 
@@ -71,6 +82,44 @@ def test_every_split_is_scored_for_every_seed():
 def test_fewer_images_than_a_batch_are_one_batch():
     network = fit(CELL, few("digit", 10), FitSettings(epochs=1), (0,))
     assert np.isfinite(scores(network, few("digit", 10))).all()
+
+
+def test_a_part_can_be_trained_in_some_of_its_parameters_alone():
+    data, generators = few("digit"), [np.random.default_rng(0)]
+    network = initial_network((3, 2, 1, 3, 1, 2), data, FitSettings(), generators)
+    before = {name: value.clone() for name, value in network.named_parameters()}
+    train(network, network, data, np.arange(100)[None], FitSettings(), 3, generators, [network.head.bias])
+    assert {name for name, value in network.named_parameters() if not torch.equal(value, before[name])} == {"head.bias"}
+
+
+@pytest.mark.parametrize("has_momentum", [False, True])
+def test_both_optimizers_learn_by_any_loss(has_momentum):
+    """This loss asks copy 0 for class 1 and copy 1 for class 2, whatever the image shows."""
+    data, generators = few("digit"), [np.random.default_rng(seed) for seed in (0, 1)]
+    settings = FitSettings(has_momentum=has_momentum)
+    network = initial_network((3, 2, 1, 3, 1, 2), data, settings, generators)
+    rows = np.tile(np.arange(100), (2, 1))
+    train(network, network, data, rows, settings, 30, generators, loss=lambda copy, o, _: -o[:, copy + 1].mean())
+    assert [set(outputs.argmax(dim=1).tolist()) for outputs in outputs_of(network, data)] == [{1}, {2}]
+
+
+def test_a_student_learns_the_features_of_its_teacher_and_the_teacher_stays():
+    data, generators = few("digit"), [np.random.default_rng(seed) for seed in (0, 1)]
+    teacher = fit((3, 2, 1, 3, 1, 2), data, FitSettings(), (0, 1))
+    student = initial_network((3,) * 6, data, FitSettings(), generators)
+    kept = {name: value.clone() for name, value in teacher.state_dict().items()}
+    head = student.head.weight.clone()
+
+    def distance() -> float:
+        images = data.images.repeat(1, 2, 1, 1)
+        with torch.no_grad():
+            return float((student.eval().body(images) - teacher.eval().body(images)).square().mean())
+
+    before = distance()
+    imitate(student, teacher, data, np.tile(np.arange(100), (2, 1)), FitSettings(), 40, generators)
+    assert distance() < 0.6 * before
+    assert all(torch.equal(kept[name], value) for name, value in teacher.state_dict().items())
+    assert torch.equal(head, student.head.weight)
 
 
 def test_outputs_are_cut_into_copies():

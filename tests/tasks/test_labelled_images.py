@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -110,3 +111,10 @@ def test_scores_are_summed_up_in_double_precision():
     exact = targets.double()
     expected = 100 * (1 - 0.25)  # half of the deviation remains, so a quarter of the variance
     assert task.score(exact.mean(0) + (exact - exact.mean(0)) / 2) == pytest.approx(expected)
+
+
+def test_tasks_have_the_same_classes_if_their_names_are_known_to_be_the_same():
+    cats, dogs, unknown = (replace(classes(0, 1), classes=names) for names in (("a", "b"), ("a", "c"), ()))
+    assert cats.has_classes_of(cats.take(torch.tensor([0])))
+    assert not cats.has_classes_of(dogs)
+    assert not unknown.has_classes_of(unknown)
