@@ -41,7 +41,7 @@ from .fitness import Fitness
 from .surrogate import Kernel, SourceModel, inputs
 
 SHARE_FOR_BEST = 0.75
-_N_RANDOM = 20  # the number of random look-ups before the first model
+_LEAST_RANDOM, _MOST_RANDOM = 10, 20  # a tenth of the look-ups are random ones before the first model, within these
 _BATCH = 5  # one model chooses this many look-ups, and each has another function
 _REFIT = 1.5  # the kernel is fitted again when the number of look-ups has grown by this factor
 _BISECTIONS = 40  # they find a number to a trillionth of the interval that it lies in
@@ -89,7 +89,8 @@ class BayesianSearch(Search):
         self._row = {tuple(arch): row for row, arch in enumerate(self._archs.tolist())}
         self._by_function = np.argsort(self._function, kind="stable")
         _, first_of_function = np.unique(self._function, return_index=True)
-        self._start = rng.permutation(first_of_function)[:_N_RANDOM].tolist()
+        n_random = min(max(oracle.max_queries // 10, _LEAST_RANDOM), _MOST_RANDOM)
+        self._start = rng.permutation(first_of_function)[:n_random].tolist()
         self._source = SourceModel(inputs(space))
         self._plan: tuple[int, list[int]] = (-1, [])
         self._fitted: tuple[int, Kernel] | None = None

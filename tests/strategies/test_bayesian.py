@@ -22,8 +22,8 @@ from naslib_archlock.strategies.bayesian import SHARE_FOR_BEST, BayesianSearch, 
 from naslib_archlock.strategies.fitness import ExpectedFitness
 
 SPACE = TRANSBENCH101_MICRO
-N_START = bayesian._N_RANDOM
-QUERIES = 3 * N_START  # the random start, then the queries for the best source, then the queries for the lock
+N_START = bayesian._LEAST_RANDOM
+QUERIES = 60  # the random start, then the queries for the best source, then the queries for the lock
 seeds = st.integers(0, 2**16)
 budgets = st.sampled_from([0.0, 0.5, 2.0, 10.0, 100.0])
 SIGNS = st.sampled_from([1.0, -1.0])  # the sign of the metric: accuracies, and room_layout's negative loss
@@ -165,6 +165,11 @@ def test_every_function_may_be_in_the_start():
     first = [World(0).search(1, seed) for seed in range(300)]
     functions = {int(function_of(SMALL, np.array([run(s, 1).history[0].arch]))[0]) for s in first}
     assert functions == set(range(30))
+
+
+@pytest.mark.parametrize(("queries", "n_random"), [(5, 10), (20, 10), (100, 10), (150, 15), (200, 20), (1000, 20)])
+def test_a_tenth_of_the_look_ups_are_random_at_first(queries, n_random):
+    assert len(World(0, space=SPACE).search(queries)._start) == n_random
 
 
 @pytest.mark.parametrize("queries", [1, 3, N_START - 1, N_START])
