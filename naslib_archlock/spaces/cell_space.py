@@ -40,6 +40,9 @@ TRANSBENCH101_MICRO_NOTATION = Notation(
 )
 
 
+_DESCRIPTORS = ("conv_1x1", "skip", "pool", "log_weights", "depth", "least_depth", "receptive_field", "identity_path")
+
+
 class CellSpace(SearchSpace):
     """Canonical cells over the first ``n_codes`` ops."""
 
@@ -101,6 +104,10 @@ class CellSpace(SearchSpace):
     def distinct(self) -> np.ndarray:
         """The connected canonical representatives: 4,659 with pooling, 870 without."""
         return _distinct_cells(self.n_codes)
+
+    def descriptors(self, archs: Any) -> np.ndarray:
+        """The features that say most about accuracy, and the encoding of the wiring."""
+        return np.hstack([self.features(archs, _DESCRIPTORS), self.encode(archs)])
 
     def _features(self, archs: Any, names: tuple[str, ...]) -> np.ndarray:
         return f.features(archs, names)

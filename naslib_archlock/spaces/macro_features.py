@@ -60,6 +60,16 @@ def macro_flops(modules: np.ndarray) -> np.ndarray:
     return np.asarray((2 * _weights_of_modules(modules) * _shapes(modules).side ** 2).sum(axis=1))
 
 
+def macro_shapes(modules: np.ndarray) -> np.ndarray:
+    """The shape of the features after each module of ``n x 6`` architectures, and the number of modules, ``n x 13``.
+
+    Channels and sides are binary logarithms, so a module changes each by at most 1.
+    """
+    shapes = _shapes(modules)
+    n_modules = (modules > 0).sum(axis=1)
+    return np.column_stack([np.log2(shapes.channels_out), np.log2(shapes.side), n_modules])
+
+
 # Name -> feature of ``n x 6`` architectures, ``n`` numbers.
 TABLE: dict[str, Callable[[np.ndarray], np.ndarray]] = {
     "log_weights": lambda modules: np.log(macro_weights(modules)),

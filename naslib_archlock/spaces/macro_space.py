@@ -87,6 +87,10 @@ class MacroSpace(SearchSpace):
         ]
         return [a for a in changed if self._is_valid(a)]
 
+    def descriptors(self, archs: Any) -> np.ndarray:
+        """The channels and the resolution after each module, and the number of modules."""
+        return f.macro_shapes(np.asarray(archs))
+
     def _features(self, archs: Any, names: tuple[str, ...]) -> np.ndarray:
         modules = np.asarray(archs)
         return np.stack([f.TABLE[name](modules).astype(np.float64) for name in names], axis=1)

@@ -135,6 +135,15 @@ class SearchSpace(ABC):
         """The one-hot encodings of ``n x 6`` codes, ``n x encoding_dim`` float32; alike in all spaces of the family."""
         return c.one_hot(archs)
 
+    def descriptors(self, archs: Any) -> np.ndarray:
+        """What a model of accuracies learns from: architectures with like descriptors have like accuracies.
+
+        Args:
+            archs: ``n x 6`` codes.
+        Returns: ``n x d`` float64, different for different functions. Unless a space knows better, the encodings.
+        """
+        return self.encode(archs).astype(np.float64)
+
     # -- abilities -----------------------------------------------------------------------------------------------------
 
     def has_features(self, names: Iterable[str]) -> bool:

@@ -42,7 +42,6 @@ from scipy.spatial.distance import cdist, pdist, squareform
 from ..compute.threads import single_threaded_blas
 from ..spaces.space import SearchSpace
 
-_FEATURES = ("conv_1x1", "skip", "pool", "log_weights", "depth", "least_depth", "receptive_field", "identity_path")
 _LENGTH_SCALES, _NOISES = (0.5, 100.0), (1e-4, 1.0)
 _NOISE_AT_FIRST = 0.1
 _JITTER = 1e-10  # added to the noise
@@ -53,15 +52,8 @@ _BLOCK, _LEARNT_ANEW = 5, 250  # look-ups: so many are learnt at once; after so 
 
 
 def inputs(space: SearchSpace) -> np.ndarray:
-    """The features and one-hot encodings of ``space.distinct()``, standardised, ``m x d``.
-
-    Constant columns are dropped. A space without these features has only the encodings; a few of them make it harder to
-    find the best network of TransNAS-Bench-101 macro.
-    """
-    cells = space.distinct()
-    columns = space.encode(cells)
-    if space.has_features(_FEATURES):
-        columns = np.hstack([space.features(cells, _FEATURES), columns])
+    """The descriptors of ``space.distinct()``, standardised, ``m x d``; constant columns are dropped."""
+    columns = space.descriptors(space.distinct())
     columns = columns[:, columns.std(axis=0) > 0]
     return np.asarray((columns - columns.mean(axis=0)) / columns.std(axis=0))
 

@@ -49,9 +49,11 @@ def test_cells_are_known_by_structure_and_by_edge():
     assert inputs(TRANSBENCH101_MICRO).shape[1] < n_varying  # this space has no pooling
 
 
-def test_macro_architectures_are_known_by_module():
+def test_macro_architectures_are_known_by_the_shapes_after_each_module():
     archs = TRANSBENCH101_MACRO.distinct()
-    assert inputs(TRANSBENCH101_MACRO).shape[1] == (one_hot(archs).std(axis=0) > 0).sum()
+    one = np.flatnonzero((archs == (1, 4, 2, 3, 0, 0)).all(axis=1))
+    assert TRANSBENCH101_MACRO.descriptors(archs[one]).tolist() == [[6, 7, 8, 8, 8, 8, 6, 5, 5, 4, 4, 4, 4]]
+    assert inputs(TRANSBENCH101_MACRO).shape[1] == 13
 
 
 # -- the process -------------------------------------------------------------------------------------------------------
