@@ -35,7 +35,7 @@ NAMES = ("linear probe", "probe then all", "fine-tuning", SCRATCH)
 RATES = (0.03, 0.1)
 SEEDS = (0, 1, 2)
 CELLS: dict[str, Cell] = {"residual": (3, 3, 3, 1, 3, 1)}
-WIDTHS = {"8-16": (8, 16), "16-32": (16, 32)}
+WIDTHS = {"8-16": (8, 16)}
 SOURCE = FitSettings(epochs=10)
 ATTACK = FitSettings(epochs=3)  # 150 steps, whatever the number of images
 
