@@ -39,7 +39,6 @@ from naslib_archlock.store.files import write_bytes, write_text
 HERE = Path(__file__).parent
 CEILING = "ceiling"
 ROLES = (FOUND, S, RANDOM, CEILING)
-RATES = "0.03,0.1"  # two of the default's three learning rates; attackers nearly always choose one of these
 
 
 def audit_source(source: str, seeds: int, args: argparse.Namespace) -> pd.DataFrame:
@@ -48,8 +47,12 @@ def audit_source(source: str, seeds: int, args: argparse.Namespace) -> pd.DataFr
     ``source`` is the source, and ``benchmark`` is the test metric in the benchmark's table.
     """
     config = load_config(
-        None, ["search_space", "digits", "dataset", source, "audit.seeds", str(seeds), "audit.learning_rates", RATES]
-    )
+        None,
+        [
+            "search_space", "digits", "dataset", source, "audit.seeds", str(seeds), "audit.fractions", "1,10,100",
+            "audit.step_fractions", "100",
+        ],
+    )  # fmt: skip
     benchmark = open_benchmark(config)
     targets = [task for task in DIGITS.tasks if task != source]
     of_source = cells_of_source(config, benchmark)
