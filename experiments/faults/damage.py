@@ -225,10 +225,10 @@ def _trained_network(base: Path, images: Path) -> Kind:
     figures: dict[str, Any] = {}
 
     class Benchmark(TrainedBenchmark):
-        def _measured(self, task: str, cell: Any) -> Any:
+        def _measured(self, task: str, cell: Any, pretrained_on: str | None) -> Any:
             calls.append(task)
             if not figures:  # the first call is enough
-                figures.update(measured(self, task, cell))
+                figures.update(measured(self, task, cell, pretrained_on))
             return figures
 
     benchmark = Benchmark(TRANSBENCH101_MICRO, [str(images)], 12, 0, False, 0, quick)

@@ -7,10 +7,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
+from torch import Tensor
+
 from ..compute.threads import single_threaded
 from ..compute.versions import library_versions
 from ..errors import ConfigError, unknown
-from ..networks.fit import FitSettings, fit_and_score, until_learnt
+from ..networks.fit import FitSettings, fine_tune, fit, scores, until_learnt
 from ..spaces.cells import Cell
 from ..spaces.space import SearchSpace
 from ..store.digests import digest
@@ -26,12 +28,18 @@ from .benchmark import Benchmark
 FIT = FitSettings(epochs=12, widths=(16, 32, 64), min_steps=100)
 
 
+FINE_TUNING_RATES = (0.03, 0.1)
+
+
 class TrainedBenchmark(Benchmark):
     """Top-1 accuracy in % of a small network of the cell (``networks``), trained from scratch on a folder of images.
 
     Each folder is one task. It is split by class into 60% for training, 20% for validation and 20% for testing, and it
     is read when the first accuracy on it is looked up. Cells that compute the same function share one network. All
     networks of a task get the same number of steps, with which a strong cell learns it (``networks.fit.until_learnt``).
+
+    A network can also be fine-tuned (``pretrained_on``): it is trained on another folder, and then all its weights are
+    trained on the task's training images with a new head, at two learning rates; the better one by validation counts.
     """
 
     def __init__(
@@ -72,7 +80,9 @@ class TrainedBenchmark(Benchmark):
         self._splits: dict[str, Mapping[str, LabelledImages]] = {}
         self._digests: dict[str, str] = {}
         self._settings_of: dict[str, FitSettings] = {}
-        self._metrics: dict[tuple[str, Cell], dict[str, list[float]]] = {}
+        self.fine_tuned_from = {task: tuple(other for other in folders if other != task) for task in folders}
+        self._metrics: dict[tuple[str, Cell, str | None], dict[str, list[float]]] = {}
+        self._bodies: dict[tuple[str, Cell], Mapping[str, Tensor]] = {}  # of networks trained here, by task
         self._folder: Path | None = None
 
     @property
@@ -98,36 +108,53 @@ class TrainedBenchmark(Benchmark):
         self.check_task(task, pretrained_on)
         if split not in SPLITS:
             raise unknown("split", split, SPLITS)
-        key = (task, tuple(self.space.representatives([arch])[0].tolist()))
+        key = (task, tuple(self.space.representatives([arch])[0].tolist()), pretrained_on)
         if key not in self._metrics:
             self._metrics[key] = self._cached(*key)
         return self._metrics[key][split][0]
 
-    def _cached(self, task: str, cell: Cell) -> dict[str, list[float]]:
+    def _cached(self, task: str, cell: Cell, pretrained_on: str | None) -> dict[str, list[float]]:
         """The accuracies of a network by split: from the cache folder, or from training it now."""
         if self._folder is None:
-            return self._measured(task, cell)
-        settings = digest(
-            {
-                "arch": self.space.to_str(cell),
-                "images": self.digest(task),
-                "settings": asdict(self._settings),
-                "seed": self._seed,
-                "versions": library_versions(),
-            }
-        )
+            return self._measured(task, cell, pretrained_on)
+        made_from = {
+            "arch": self.space.to_str(cell),
+            "images": self.digest(task),
+            "settings": asdict(self._settings),
+            "seed": self._seed,
+            "versions": library_versions(),
+        }
+        if pretrained_on:
+            made_from["pretrained_on"], made_from["learning_rates"] = self.digest(pretrained_on), FINE_TUNING_RATES
+        settings = digest(made_from)
         kept, name = KeptResults(self._folder), f"{''.join(map(str, cell))}_{settings[:16]}"
         found = kept.read({name: settings})
         if name not in found:
             make_folder(self._folder)
-            found[name] = kept.keep(name, settings, self._measured(task, cell))
+            found[name] = kept.keep(name, settings, self._measured(task, cell, pretrained_on))
         figures: dict[str, list[float]] = found[name]
         return figures
 
-    def _measured(self, task: str, cell: Cell) -> dict[str, list[float]]:
-        images = self._images(task)
-        print(f"training {self.space.to_str(cell)} on {task_name(task)}", file=sys.stderr)  # the user waits seconds
-        return fit_and_score(self.space.network_cell(cell), images, self._learning(task), [self._seed])[0]
+    def _measured(self, task: str, cell: Cell, pretrained_on: str | None) -> dict[str, list[float]]:
+        images, settings, canonical = self._images(task), self._learning(task), self.space.network_cell(cell)
+        how = f", then on {task_name(task)}" if pretrained_on else ""
+        where = task_name(pretrained_on or task)
+        print(f"training {self.space.to_str(cell)} on {where}{how}", file=sys.stderr)  # the user waits seconds
+        with single_threaded():  # the networks are small
+            if pretrained_on:
+                body = self._body(pretrained_on, cell)
+                return fine_tune(canonical, body, images, settings, [self._seed], FINE_TUNING_RATES)
+            network = fit(canonical, images["train"], settings, [self._seed])
+            self._bodies[task, cell] = network.body.state_dict()
+            return {split: scores(network, data) for split, data in images.items()}
+
+    def _body(self, task: str, cell: Cell) -> Mapping[str, Tensor]:
+        """The weights before the head of a network that was trained on a task: it may have been in another process."""
+        if (task, cell) not in self._bodies:
+            data, settings = self._images(task)["train"], self._learning(task)
+            network = fit(self.space.network_cell(cell), data, settings, [self._seed])
+            self._bodies[task, cell] = network.body.state_dict()
+        return self._bodies[task, cell]
 
     def _learning(self, task: str) -> FitSettings:
         """The settings with the steps that the task needs; its first network has to wait for them."""

@@ -28,6 +28,7 @@ from .audit_section import AuditSection
 from .keys import Role, check_values, key, keys_of, names_with, split_list
 
 ALL = "all"  # a target: all tasks but the source
+SCRATCH, TRANSFER = "scratch", "transfer"  # what the networks start from whose target accuracy is looked up
 LEAKS = "true_target_accuracy"  # a last choice that looks at what no owner has
 _MOST = 1_000_000  # steps, queries, members: no search space has more than 15,625 cells
 _MOST_CELLS = 870  # the smallest cell space has so many connected cells that compute different functions
@@ -81,6 +82,14 @@ class ArchLockSection:
         "What scheme `tu` expects of a target is the same for all.",
         Role.LOCK,
         choices=(MEAN, WORST),
+    )
+    lock_on: str = key(
+        SCRATCH,
+        "The networks whose target accuracy is queried: trained from `scratch` on the target, or trained on the source "
+        "and then fine-tuned on the target (`transfer`), as an attacker would who has the released weights. "
+        "`transfer` needs `target_queries`, and folders of images or a table with columns `SOURCE>TASK/SPLIT`.",
+        Role.LOCK,
+        choices=(SCRATCH, TRANSFER),
     )
     target_queries: int = key(
         0,
@@ -467,11 +476,21 @@ class Config:
                 f"archlock.target_queries {section.target_queries} looks at accuracies on the target, which scheme "
                 f"{section.scheme} must not see; use scheme tk, or leave it out"
             )
+        if section.lock_on == TRANSFER and not section.target_queries:
+            raise ConfigError(
+                f"archlock.lock_on {TRANSFER} is about queries of target accuracy, and none may be made: give a number "
+                "of archlock.target_queries with scheme tk"
+            )
         if 0 < section.target_queries < len(section.targets):
             raise ConfigError(
                 f"archlock.target_queries {section.target_queries} is too few for {len(section.targets)} targets: an "
                 "architecture takes a query for each"
             )
+
+    @property
+    def pretrained_on(self) -> str | None:
+        """The task that the networks of target queries are trained on first; None if they start from scratch."""
+        return self.dataset if self.archlock.lock_on == TRANSFER else None
 
     @property
     def search_settings(self) -> SearchSettings:

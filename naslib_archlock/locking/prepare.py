@@ -19,7 +19,7 @@ import numpy as np
 from ..benchmarks.benchmark import Benchmark
 from ..benchmarks.tabular import tabular_benchmark
 from ..compute.seeding import stream
-from ..config.sections import ALL, LEAKS, ArchLockSection, Config
+from ..config.sections import ALL, LEAKS, SCRATCH, ArchLockSection, Config
 from ..errors import ConfigError, shown
 from ..spaces.known import get_space
 from ..strategies.base import Search
@@ -81,6 +81,9 @@ def checked(config: Config, benchmark: Benchmark) -> Benchmark:
     for task in (config.dataset, *config.archlock.targets):
         benchmark.check_task(task)
         warn_of_folder(task)
+    if config.pretrained_on:
+        for task in report_targets(config, benchmark.tasks):
+            benchmark.check_task(task, config.pretrained_on)
     return benchmark
 
 
@@ -142,7 +145,8 @@ def prepare(
 def search_on_source_alone(config: Config, benchmark: Benchmark, search: Search) -> Search:
     """Prepare the search under scheme S in the setting of another search, which that is compared with."""
     strategy, scheme = strategy_of(config, benchmark), get_scheme("s")
-    config = replace(config, archlock=replace(config.archlock, scheme="s", final_pick="fittest", target_queries=0))
+    of_s = replace(config.archlock, scheme="s", final_pick="fittest", target_queries=0, lock_on=SCRATCH)
+    config = replace(config, archlock=of_s)
     view = scheme.view(benchmark, config.dataset, report_targets(config, benchmark.tasks), config)
     return new_search(config, scheme, strategy, view, search.fitness.on_source_alone())
 

@@ -146,7 +146,8 @@ def measure(
     """Return what was chosen after a search, and its accuracies: None where no network was to be trained.
 
     A benchmark that knows all accuracies also gives rank percentiles and lock scores. Where it is known on how many
-    images an accuracy was measured, ``intervals`` holds its 95% interval.
+    images an accuracy was measured, ``intervals`` holds its 95% interval. With ``archlock.lock_on transfer``,
+    ``fine_tuned`` holds the test accuracy on each target of the network that was trained on the source first.
 
     Args:
         scales: of lock scores, by target (``_scales``).
@@ -174,6 +175,10 @@ def measure(
         percentiles = [of_target.target_percentile for of_target in scored.values()]
         return float(over(percentiles)) if percentiles else None
 
+    fine_tuned = {
+        task_name(task): benchmark.accuracy(best.arch, task=task, split="test", pretrained_on=config.pretrained_on)
+        for task in (targets if config.pretrained_on else ())
+    }
     intervals = {
         "source_val": interval(config.dataset, "val"),
         "source_test": interval(config.dataset, "test"),
@@ -187,6 +192,7 @@ def measure(
         "source_val": accuracy(config.dataset, "val"),
         "source_test": accuracy(config.dataset, "test"),
         "targets": {task_name(task): accuracy(task, "test") for task in targets},
+        **({"fine_tuned": fine_tuned} if fine_tuned else {}),
         "source_percentile": percentile("val"),
         "source_test_percentile": percentile("test"),
         "target_percentiles": {task: of_target.target_percentile for task, of_target in scored.items()},

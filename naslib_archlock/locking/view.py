@@ -55,6 +55,7 @@ class View:
     ) -> None:
         self._benchmark = benchmark
         self.space, self.source, self.targets = benchmark.space, source, tuple(targets)
+        self._pretrained_on = config.pretrained_on
         self.further_tasks = tuple(further_tasks)
         self.is_tabular = benchmark.is_tabular
         self.knowledge = Knowledge(
@@ -81,7 +82,10 @@ class View:
                 f"archlock.target_queries {max_queries} is more than there are accuracies: {self.space.name} has "
                 f"{len(self.space.all())} architectures, and {len(self.targets)} x so many is {n_figures}"
             )
-        look_ups = {task: partial(self._benchmark.accuracy, task=task, split="val") for task in self.targets}
+        look_ups = {
+            task: partial(self._benchmark.accuracy, task=task, split="val", pretrained_on=self._pretrained_on)
+            for task in self.targets
+        }
         return TargetOracle(look_ups, max_queries)
 
     def validation_accuracies(self, task: str) -> np.ndarray:

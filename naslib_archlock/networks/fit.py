@@ -21,6 +21,7 @@ _SCORED_AT_ONCE = 1000  # images: more would fill the memory
 # A loss of one copy, from its number, its outputs, and the rows of its images.
 CopyLoss = Callable[[int, Tensor, Tensor], Tensor]
 
+_FINE_TUNING = 1  # the stream of random numbers of a seed; training from scratch uses the seed itself
 STRONG = (CONV_3X3,) * N_SLOTS  # a cell that learns what small networks can learn
 _LEARNT = 90.0  # % of the training images
 _MOST_STEPS = 1200
@@ -112,6 +113,36 @@ def train(
     trained = list(part.parameters() if parameters is None else parameters)
     _minimise(loss_of, trained, _batches(rows, settings.batch_size, n_steps, generators), settings, n_steps)
     network.eval()
+
+
+def fine_tune(
+    cell: Cell,
+    body: Mapping[str, Tensor],
+    splits: Mapping[str, LabelledImages],
+    settings: FitSettings,
+    seeds: Sequence[int],
+    learning_rates: Sequence[float],
+) -> dict[str, list[float]]:
+    """Train all weights of networks on another task than they were trained on, with a new head.
+
+    Args:
+        body: ``state_dict`` of the body of trained networks, one for each seed.
+        splits: of the new task.
+        learning_rates: each is tried, and the one with the best validation figure counts, for each seed by itself.
+    Returns:
+        split -> the metric of each network, in %.
+    """
+    data, found = splits["train"], []
+    rows = np.tile(np.arange(len(data)), (len(seeds), 1))
+    for rate in learning_rates:
+        generators = [np.random.default_rng([seed, _FINE_TUNING]) for seed in seeds]
+        network = initial_network(cell, data, settings, generators)
+        network.body.load_state_dict(dict(body))
+        at_rate = replace(settings, learning_rate=rate)
+        train(network, network, data, rows, at_rate, settings.n_steps(len(data)), generators)
+        found.append({split: scores(network, images) for split, images in splits.items()})
+    best = np.argmax([figures["val"] for figures in found], axis=0)
+    return {split: [found[rate][split][copy] for copy, rate in enumerate(best)] for split in splits}
 
 
 def imitate(

@@ -67,9 +67,23 @@ def _measured(result: Mapping[str, Any], meaning: str) -> list[str]:
         ["difference", *differences],
     ]
     if not any(of_found):
-        return [table(rows), *_percentiles(result), textwrap.fill(meaning, _WIDTH)]
+        return [table(rows), *_fine_tuned(result), *_percentiles(result), textwrap.fill(meaning, _WIDTH)]
     across = [list(row) for row in zip(*rows)]  # with intervals, the columns of several tasks do not fit a line
-    return [table(across), _INTERVALS, textwrap.fill(meaning, _WIDTH)]
+    return [table(across), _INTERVALS, *_fine_tuned(result), textwrap.fill(meaning, _WIDTH)]
+
+
+def _fine_tuned(result: Mapping[str, Any]) -> list[str]:
+    """The figures of networks that were trained on the source first, where the search looked these up."""
+    if "fine_tuned" not in result:
+        return []
+    found, reference = result["fine_tuned"], result["s"]["fine_tuned"]
+    rows = [
+        [f"trained on {result['source']}, then on", *(f"{task} test" for task in found)],
+        [f"found ({result['scheme']})", *(_number(x, x) for x in found.values())],
+        ["scheme S finds", *(_number(x, x) for x in reference.values())],
+        ["difference", *(_number(found[task] - reference[task], found[task], sign="+") for task in found)],
+    ]
+    return [table(rows)]
 
 
 def _percentiles(result: Mapping[str, Any]) -> list[str]:

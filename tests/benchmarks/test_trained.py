@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from naslib_archlock.benchmarks import trained
 from naslib_archlock.benchmarks.trained import TrainedBenchmark
 from naslib_archlock.errors import ConfigError, ImageError, UnknownNameError
 from naslib_archlock.networks.fit import FitSettings
@@ -46,16 +47,47 @@ def test_it_keeps_the_contract_of_benchmarks(stripes):
 
 
 def test_equal_functions_are_trained_once_and_the_same_again(stripes, monkeypatch):
-    from naslib_archlock.benchmarks import trained
-
     calls = []
-    real = trained.fit_and_score
-    monkeypatch.setattr(trained, "fit_and_score", lambda *args: calls.append(args) or real(*args))
+    real = trained.fit
+    monkeypatch.setattr(trained, "fit", lambda *args: calls.append(args) or real(*args))
     benchmark = benchmark_of(stripes)
     first = benchmark.accuracy((3, 0, 0, 1, 0, 0), task=str(stripes), split="val")  # the first edge is dead
     assert benchmark.accuracy((0, 0, 0, 1, 0, 0), task=str(stripes), split="val") == first
     assert len(calls) == 1
     assert benchmark_of(stripes).accuracy((0, 0, 0, 1, 0, 0), task=str(stripes), split="val") == first
+
+
+def test_a_network_is_trained_on_the_source_and_then_fine_tuned(stripes, tmp_path, monkeypatch):
+    """Weights that know the stripes help with stripes of half the contrast."""
+    faint = tmp_path / "faint"
+    for path in stripes.rglob("*.png"):
+        (faint / path.parent.name).mkdir(parents=True, exist_ok=True)
+        Image.fromarray(np.asarray(Image.open(path)) // 2).save(faint / path.parent.name / path.name)
+    source, target = str(stripes), str(faint)
+    benchmark = benchmark_of(stripes, faint)
+    assert benchmark.fine_tuned_from == {source: (target,), target: (source,)}
+    benchmark.accuracy(CELL, task=source, split="val")
+    calls = []
+    real = trained.fit
+    monkeypatch.setattr(trained, "fit", lambda *args: calls.append(args) or real(*args))
+    tuned = benchmark.accuracy(CELL, task=target, split="test", pretrained_on=source)
+    assert calls == []  # the network of the source is there
+    assert tuned > 80
+    alone = benchmark_of(stripes, faint)
+    assert alone.accuracy(CELL, task=target, split="test", pretrained_on=source) == tuned
+    assert len(calls) == 1
+
+
+def test_fine_tuned_figures_are_kept_apart_from_those_from_scratch(stripes, tmp_path):
+    (tmp_path / "other").symlink_to(stripes, target_is_directory=True)
+    source, target = str(stripes), str(tmp_path / "other")
+    figures = []
+    for _ in range(2):
+        benchmark = benchmark_of(stripes, Path(target), settings=FitSettings(epochs=1, batch_size=16, widths=(8, 16)))
+        benchmark.cache_in(tmp_path / "kept")
+        figures.append([benchmark.accuracy(CELL, task=target, split="val", pretrained_on=s) for s in (source, None)])
+    assert figures[0] == figures[1]
+    assert len(list((tmp_path / "kept").iterdir())) == 2
 
 
 def test_a_target_is_not_read_before_it_is_asked_for(stripes, tmp_path):

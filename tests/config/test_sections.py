@@ -182,6 +182,7 @@ archlock:
   scheme: tk
   target: cifar100
   targets_by: mean
+  lock_on: scratch
   target_queries: 0
   trade_off: 0.5
   source_budget_pct: 2.0

@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from experiments.toy import write_tables
 from naslib_archlock.benchmarks.benchmark import Benchmark
 from naslib_archlock.commands import main as cli
 from naslib_archlock.config.load import load_config
@@ -377,6 +378,28 @@ def test_a_counted_look_up_shows_one_accuracy_of_the_target_and_nothing_else(set
     tables = setting.not_looked_up("target", original.looked_up_on_targets, setting.target)
     assert follow(setting.config(tables, "tk", "bayesian", *TARGET_QUERIES)) == original
     assert follow(setting.config(setting.target_accuracies, "tk", "bayesian", *TARGET_QUERIES)) != original
+
+
+def test_look_ups_after_training_on_the_source_show_nothing_else(tmp_path, rewrite_tables):
+    """Only the fine-tuned validation figures that were looked up leave a trace."""
+    write_tables(tmp_path / "made", fine_tuned=True)
+    setting = Setting(
+        "transbench101_micro", "class_scene", "normal", tmp_path / "made", tmp_path / "copies", rewrite_tables
+    )
+    keys = (*TARGET_QUERIES, "archlock.lock_on", "transfer")
+    original = follow(setting.config(setting.original, "tk", "bayesian", *keys))
+    assert len(original.looked_up_on_targets) == 6
+
+    def with_noise(*columns: str) -> Any:
+        tables = setting.copy(
+            str(columns).replace("/", "-"), change_column=lambda n, v: noise(n, v) if n in columns else v
+        )
+        return follow(setting.config(tables, "tk", "bayesian", *keys))
+
+    target = setting.target
+    assert with_noise(*(f"{target}/{split}" for split in ("train", "val", "test"))) == original
+    assert with_noise(f"{setting.source}>{target}/test", f"{setting.source}>{target}/train") == original
+    assert with_noise(f"{setting.source}>{target}/val") != original
 
 
 @pytest.mark.parametrize(("scheme", "strategy"), [*BAYESIAN_SEARCHES, *((scheme, "evolution") for scheme in SCHEMES)])

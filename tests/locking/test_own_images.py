@@ -211,6 +211,18 @@ def test_a_target_that_is_no_folder(digit_images, tmp_path, capsys):
     assert "must be one, too" in capsys.readouterr().err
 
 
+def test_a_look_up_can_be_of_a_network_that_was_trained_on_the_source_first(digit_images, tmp_path, capsys):
+    keys = ["--train-top", "3", "archlock.scheme", "tk", "archlock.target", str(digit_images["shapes"])]
+    keys += ["archlock.target_queries", "2", "archlock.source_budget_pct", "100", "archlock.lock_on", "transfer"]
+    assert main(search(tmp_path, digit_images["low"], *keys)) == 0
+    out, prose = capsys.readouterr()
+    result = json.loads(out)
+    assert result["target_queries"] == 2
+    assert list(result["fine_tuned"]) == list(result["s"]["fine_tuned"]) == ["shapes"]
+    assert prose.count("on low, then on shapes") >= 2
+    assert "trained on low, then on" in prose
+
+
 def test_a_look_up_of_a_target_trains_a_network_on_it(digit_images, tmp_path, capsys):
     keys = ["--train-top", "3", "archlock.scheme", "tk", "archlock.target", str(digit_images["shapes"])]
     keys += ["archlock.target_queries", "2", "archlock.source_budget_pct", "100"]  # all three lie within the budget

@@ -147,6 +147,14 @@ def test_accuracies_on_a_target_are_looked_up_by_the_bayesian_strategy_alone(toy
     assert run(toy_config(*keys)).search.target_queries == 5
 
 
+def test_look_ups_after_training_on_the_source_need_look_ups_and_such_figures(toy_config):
+    transfer = ("archlock.scheme", "tk", "archlock.lock_on", "transfer")
+    with pytest.raises(ConfigError, match="lock_on transfer is about queries of target accuracy, and none may be made"):
+        toy_config(*transfer)
+    with pytest.raises(UnknownNameError, match="has no figures of networks pretrained on.*SOURCE>TASK/SPLIT"):
+        run(toy_config(*transfer, "archlock.target_queries", "5"))
+
+
 def test_a_named_ranker_is_not_left_out_without_a_word(toy_config, toy_ranker_file):
     ranker = ("archlock.ranker", str(toy_ranker_file))
     for keys in (
