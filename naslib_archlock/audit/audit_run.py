@@ -137,6 +137,7 @@ def _settings(config: Config, targets: Sequence[str], device: str) -> dict[str, 
         "targets": [task_name(target) for target in targets],  # the names of parts hold the positions of targets
         "learning_rates": config.audit.learning_rate_list,
         "attacks": [*config.audit.attack_list, SCRATCH],
+        "has_momentum": config.audit.rules.has_momentum,
         "seeds": config.audit.seeds,
         "seed": config.seed,
         "device": device.partition(":")[0],

@@ -88,12 +88,12 @@ class AuditSection:
         "",
         "The attacks on the weights, separated by commas. Empty means those of the protocol, which is `linear probe`, "
         "`probe then all` and `fine-tuning` for `own`. Training from scratch is always added. Others: "
-        "`long fine-tuning`, `BitFit`, `LoRA`, `distillation`, and what `register_attack` added.",
+        "`long fine-tuning`, `BitFit`, `LoRA`, `distillation`, those of `ntlbench`, and what `register_attack` added.",
         Role.AUDIT,
     )
     learning_rates: str = key(
         "0.03,0.1",
-        "The learning rates of AdamW that the attacker tries (up to 1), separated by commas. "
+        "The learning rates that the attacker tries (up to 1), separated by commas. "
         "The attacker keeps the one with the best validation accuracy.",
         Role.AUDIT,
     )

@@ -186,8 +186,8 @@ class OpIndexSpace(Graph):
 class MacroOpIndexSpace(OpIndexSpace):
     """``OpIndexSpace`` for transbench101_macro.
 
-    NASLib's ``mutate`` and ``get_nbhd`` fail there: they compare a list with 0 to find the modules that are present.
-    So both use the neighbours of this package's space.
+    NASLib's ``mutate`` fails there: it compares a list with 0 to find the modules that are present. Its ``get_nbhd``
+    draws the modules in a random order. Here, both use the neighbours of this package's space.
     """
 
     def mutate(self, parent: OpIndexSpace, dataset_api: Any = None) -> None:

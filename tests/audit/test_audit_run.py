@@ -70,6 +70,16 @@ def test_the_protocol_of_the_field_on_folders_with_the_same_classes(tmp_path, di
     assert notes_on_attacks(config, [str(target)]) == []
 
 
+def test_parts_of_another_protocol_are_not_taken(tmp_path):
+    keys = ("audit.attacks", "fine-tuning", "audit.learning_rates", "0.03")
+    own = audit(tmp_path / "own", quick(*keys), rotation=[CELL])[1]
+    field = audit(tmp_path / "field", quick(*keys, "audit.protocol", "ntlbench"), rotation=[CELL])[1]
+    assert list(own["attack"]) == list(field["attack"])
+    assert not np.allclose(own["test"], field["test"])  # another optimizer
+    with pytest.raises(OutputError, match="parts of work with other settings"):
+        audit(tmp_path / "own", quick(*keys, "audit.protocol", "ntlbench"), rotation=[CELL])
+
+
 def test_attacks_that_need_the_classes_of_the_source_are_left_out_and_named(tmp_path):
     config = quick("audit.attacks", "fine-tuning,direct probe")
     _, attacks = audit(tmp_path, config, rotation=[CELL])
