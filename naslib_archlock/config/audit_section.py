@@ -29,7 +29,7 @@ class Protocol:
 
 
 PROTOCOLS = {
-    OWN: Protocol("linear probe,probe then all,fine-tuning", "1,3,10,30,100", "10,30,100", False, (0.6, 0.2, 0.2)),
+    OWN: Protocol("linear probe,probe then all,fine-tuning", "1,5,20,100", "10,30,100", False, (0.6, 0.2, 0.2)),
     # "Toward Robust Non-Transferable Learning: A Survey and Benchmark", arXiv 2502.13593: four fine-tunings on the
     # target, five on the source, and adaptations to unlabelled images of the target
     NTLBENCH: Protocol(
@@ -74,7 +74,7 @@ class AuditSection:
     fractions: str = key(
         "",
         "The shares of the training images that the attacker has, in % (up to 100), separated by commas. "
-        "Empty means 1,3,10,30,100, and 10 in the protocol `ntlbench`.",
+        "Empty means 1,5,20,100, and 10 in the protocol `ntlbench`.",
         Role.AUDIT,
     )
     step_fractions: str = key(

@@ -19,7 +19,7 @@ def test_lists_are_read_in_ascending_order():
 def test_a_protocol_decides_what_is_left_empty():
     own, field = AuditSection(), AuditSection(protocol="ntlbench")
     assert own.attack_list == ("linear probe", "probe then all", "fine-tuning")
-    assert (own.fraction_list, own.step_fraction_list) == ((1, 3, 10, 30, 100), (10, 30, 100))
+    assert (own.fraction_list, own.step_fraction_list) == ((1, 5, 20, 100), (10, 30, 100))
     assert len(field.attack_list) == 4 + 5 + 2
     assert (field.fraction_list, field.step_fraction_list) == ((10,), (100,))
     assert (own.rules.has_momentum, field.rules.has_momentum) == (False, True)
