@@ -166,7 +166,7 @@ def audit_picture(figures: pd.DataFrame, axis: str = IMAGES) -> bytes:
     for panel in panels[len(targets) :]:
         panel.remove()
     figure.legend(
-        *panels[0].get_legend_handles_labels(), loc="outside upper center", ncols=3, frameon=False, fontsize=8
+        *panels[0].get_legend_handles_labels(), loc="outside upper center", ncols=n_columns, frameon=False, fontsize=8
     )
     return png(figure)
 

@@ -12,7 +12,6 @@ import numpy as np
 from ..benchmarks.benchmark import Benchmark
 from ..errors import StudyError, nearest, unknown
 from ..spaces.cells import Cell
-from ..spaces.known import SPACES
 from ..spaces.space import SearchSpace
 
 N_PICKS = 5
@@ -70,7 +69,6 @@ class Kind:
         uses_target, uses_budget: whether its picks depend on them. A method that uses neither is run once for a source,
             and its picks are scored for all targets and budgets.
         is_random: whether its picks depend on the seed; otherwise one seed is enough.
-        spaces: the search spaces that it works on.
         options: name -> allowed values, for each option that it needs.
     """
 
@@ -80,7 +78,6 @@ class Kind:
     uses_target: bool = True
     uses_budget: bool = True
     is_random: bool = True
-    spaces: Collection[str] = tuple(SPACES)
     options: Mapping[str, Collection[str]] = field(default_factory=dict)
 
     def check_options(self, options: Mapping[str, Any]) -> None:

@@ -30,7 +30,7 @@ from ..locking.prepare import prepare, run, strategy_of
 from ..locking.schemes import SCHEMES, get_scheme
 from ..ranker.ranker import Ranker
 from ..spaces.cells import Cell
-from ..spaces.known import SPACES, get_space
+from ..spaces.known import get_space
 from ..store.digests import digest
 from ..store.files import make_folder
 from ..strategies.strategy import RANKS
@@ -219,7 +219,6 @@ def _pick_with(load: Callable[[], Callable[[Job], Picks]], job: Job) -> Picks:
 # ----------------------------------------------------------------------------------------------------------------------
 
 _KNOWS = "knows every source accuracy"
-_WITH_COSTS = tuple(name for name, space in SPACES.items() if space.has_costs)
 
 ARCHLOCK = ArchLock("archlock", "the search of this package", _pick_by_search)
 
@@ -244,7 +243,6 @@ _ALL = (
             partial(_pick_by_source, rule),
             uses_target=False,
             is_random=False,
-            spaces=_WITH_COSTS if rule.startswith("fewest") else tuple(SPACES),
         )
         for rule, about in _BY_SOURCE.items()
     ),

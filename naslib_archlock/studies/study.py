@@ -127,18 +127,12 @@ class Study:
         first: dict[str, str] = {}
         for label, method in self.methods.items():
             try:
-                kind = method.kind
-                kind.check_options(method.options)
+                method.kind.check_options(method.options)
             except ArchLockError as err:
                 raise StudyError(f"method {shown(label)}: {err}") from err
             same = first.setdefault(repr((method.kind_name, sorted(method.options.items()))), label)
             if same != label:
                 raise StudyError(f"methods {shown(same)} and {shown(label)} are the same; leave one out")
-            for space in self.spaces:
-                if space not in kind.spaces:
-                    raise StudyError(
-                        f"method {shown(label)}: {kind.name} works on {', '.join(kind.spaces)}, not on {space}"
-                    )
 
     def resolved(self, tasks: Mapping[str, Sequence[str]]) -> Study:
         """The same study with ``all`` spelt out. Args: tasks: search space -> the tasks that its benchmark has.

@@ -77,7 +77,7 @@ def test_scheme_s_has_nothing_found_to_compare(tmp_path, capsys):
 @pytest.mark.parametrize(
     ("more", "message"),
     [
-        (["audit.fractions", "0.01"], "0.01% of the 1000 training images of rotation is not one image"),
+        (["audit.fractions", "0.01"], "0.01% of the 1000 training images of digit is not one image"),
         (["audit.seeds", "many"], "audit.seeds must be of type int, not 'many'"),
         (["archlock.target", "rotatoin"], "unknown task 'rotatoin'"),
         (["search_space", "transbench101_micro", "dataset", "class_scene", "archlock.target", "normal"], "Taskonomy"),

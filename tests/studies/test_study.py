@@ -15,6 +15,7 @@ from naslib_archlock.errors import ArchLockError, StudyError
 from naslib_archlock.spaces.known import DIGITS, SPACES
 from naslib_archlock.studies.methods import KINDS
 from naslib_archlock.studies.study import Method, Pair, Run, Study, load_study, study_from
+from naslib_archlock.studies.two_stage import TwoStage
 
 YAML = """
 name: small
@@ -121,7 +122,7 @@ def test_what_may_be_left_out():
         ("{method: random}", "3", "method 'random' must hold keys and values, not 3"),
         ("{method: random}", "{method: naslib}", "method naslib needs the option optimizer: one of rs, re"),
         ("{method: random}", "{method: naslib, optimizer: r}", "unknown optimizer 'r' in method naslib; known: rs"),
-        ("{method: random}", "{method: naslib, optimizer: re}", "naslib works on nasbench201, transbench101_micro, "),
+        ("{method: random}", "{method: two_stage}", "two_stage needs the option target_queries: a whole number from 1"),
         ("  random:", "  no:", "the key False must be text, not False; put it in quotes"),
         ("  random:", "  ' x':", "must be text on one line, without blanks around it"),
     ],
@@ -202,7 +203,8 @@ PAIRS = st.lists(
 ).map(tuple)
 METHODS = st.sampled_from(
     [("archlock", {"scheme": "s"}), ("archlock", {"scheme": "tu", "trade_off": 1.0}), ("archlock", {}),
-     *((name, {}) for name in KINDS if not KINDS[name].options and name != "archlock")]
+     *((name, {"target_queries": 5} if isinstance(KINDS[name], TwoStage) else {})
+       for name in KINDS if not KINDS[name].options and name != "archlock")]
 )  # fmt: skip
 
 
