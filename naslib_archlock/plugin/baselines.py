@@ -191,7 +191,8 @@ class MacroOpIndexSpace(OpIndexSpace):
     """
 
     def mutate(self, parent: OpIndexSpace, dataset_api: Any = None) -> None:
-        self.op_indices = np.array(random.choice(parent._neighbours()))
+        neighbour = random.choice(parent._neighbours())  # nosec B311  # NASLib draws from this generator
+        self.op_indices = np.array(neighbour)
 
     def get_nbhd(self, dataset_api: Any = None) -> list[torch.nn.Module]:
         return self._as_modules(self._neighbours())
