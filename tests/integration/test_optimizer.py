@@ -116,7 +116,7 @@ def test_search_and_evaluation(strategy, scheme, space, make_run, all_tasks_rank
     assert final is not run.optimizer.search_space
 
 
-@pytest.mark.parametrize(("strategy", "n_newcomers"), [("evolution", 10), ("bayesian", 20)])
+@pytest.mark.parametrize(("strategy", "n_newcomers"), [("evolution", 10), ("bayesian", 10)])
 def test_schemes_find_different_cells(strategy, n_newcomers, make_run):
     """Both evaluate the same newcomers, because their draw does not depend on the scheme; the fitness does."""
     runs = {
