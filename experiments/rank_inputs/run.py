@@ -81,14 +81,11 @@ def ranks_of(tables: str, space: str, voters: str, scheme: str, hidden: str) -> 
     benchmark = benchmark_of(space, tables)
     pairs = [pair for pair in itertools.permutations(benchmark.tasks, 2) if hidden in ("", pair[1])]
     found, ranker = {}, None
+    rules, overrides = get_scheme(scheme), ["archlock.scheme", scheme, "archlock.strategy", "evolution"]
+    if VOTERS[voters]:
+        overrides += ["archlock.proxies", VOTERS[voters]]
     for pair in pairs:
-        config = config_for(tables, space, pair, "archlock.scheme", scheme, "archlock.strategy", "evolution")
-        if VOTERS[voters]:
-            config = config_for(
-                tables, space, pair, "archlock.scheme", scheme, "archlock.strategy", "evolution",
-                "archlock.proxies", VOTERS[voters],
-            )  # fmt: skip
-        rules = get_scheme(scheme)
+        config = config_for(tables, space, pair, *overrides)
         ranker = ranker or find_ranker(
             config, Knowledge(config, rules.hidden(config.archlock.targets), benchmark.tasks)
         )
@@ -139,17 +136,21 @@ class RankedModel:
             for population in populations(benchmark, weights[other])
         ]
 
-    def predict(self, pair: Pair, inputs: Sequence[int]) -> np.ndarray:
-        """The predictions for every architecture of ``space.all()``. Args: inputs: the columns of ranks to use."""
-        space = self._benchmark.space
+    def coefficients(self, inputs: Sequence[int]) -> np.ndarray:
+        """The ridge regression, fitted on the other benchmarks. Args: inputs: the columns of ranks to use."""
         gram, label = _RIDGE * np.eye(len(self._used) + len(inputs)), 0.0
         for population, ranks in self._taught:
             x = np.hstack([population.columns[:, self._used], ranks[:, inputs]])
             x = x - x.mean(axis=0)
             gram = gram + x.T @ x / len(x)
             label = label + x.T @ (population.label - population.label.mean()) / len(x)
+        return np.asarray(np.linalg.solve(gram, label))
+
+    def predict(self, pair: Pair, inputs: Sequence[int], coefficients: np.ndarray) -> np.ndarray:
+        """The predictions for every architecture of ``space.all()``. Args: coefficients: for these inputs."""
+        space = self._benchmark.space
         columns = np.hstack([self._own_columns(pair), rank_columns(self._ranks[pair])[:, inputs]])
-        of_function = columns @ np.linalg.solve(gram, label)
+        of_function = columns @ coefficients
         names = space.index(space.distinct())
         found = np.full(len(space.all()), np.inf)  # an architecture that connects nothing is no lock
         name = space.index(space.representatives(space.all()))
@@ -188,15 +189,27 @@ def gains_of_inputs(benchmarks: Mapping[str, Benchmark], weights: Any, ranks: An
         of_spaces = {space: ranks[space, voters, scheme] for space in benchmarks}
         models = {space: RankedModel(space, scheme, benchmarks, weights, of_spaces) for space in benchmarks}
         places = [(space, pair) for space, b in benchmarks.items() for pair in itertools.permutations(b.tasks, 2)]
-        without = [judge(benchmarks[space], pair, models[space].predict(pair, [])) for space, pair in places]
+        without = _judged(models, benchmarks, places, [])
         for name, inputs in INPUTS.items():
-            found = [judge(benchmarks[space], pair, models[space].predict(pair, inputs)) for space, pair in places]
-            gains = np.subtract(found, without)
+            gains = _judged(models, benchmarks, places, inputs) - without
             yield {
                 "scheme": scheme.upper(), "voters": voters, "input": name,
                 "lock_score": interval(gains[:, 0].tolist()),
                 "correlation": interval(gains[~np.isnan(gains[:, 1]), 1].tolist()),
             }  # fmt: skip
+
+
+def _judged(
+    models: Mapping[str, RankedModel],
+    benchmarks: Mapping[str, Benchmark],
+    places: Sequence[tuple[str, Pair]],
+    inputs: Sequence[int],
+) -> np.ndarray:
+    """What ``judge`` says of the models with these inputs, ``places x 2``."""
+    fitted = {space: model.coefficients(inputs) for space, model in models.items()}
+    return np.array(
+        [judge(benchmarks[space], pair, models[space].predict(pair, inputs, fitted[space])) for space, pair in places]
+    )
 
 
 # -- as the first look-ups ---------------------------------------------------------------------------------------------

@@ -1,7 +1,7 @@
 """Attacks on a released network: an adversary has its weights, and some labelled images of a task of their own.
 
-Each attack is a small class, and ``ATTACKS`` holds them by name. An attack of one's own is added by
-``register_attack``; the key ``audit.attacks`` then knows its name.
+Each attack is a small object, and ``ATTACKS`` holds them by name. An attack of one's own is a class that
+``register_attack`` adds; the key ``audit.attacks`` then knows its name.
 
 The networks of several seeds are trained and attacked side by side (``fit``); each seed draws its own images.
 """
@@ -125,40 +125,30 @@ class Attack(ABC):
 # -- with labelled images of the target --------------------------------------------------------------------------------
 
 
-class LinearProbe(Attack):
-    name = "linear probe"
-    summary = "trains a new head on the frozen features"
+HEAD, ALL = "head", "all"
+
+
+@dataclass(frozen=True)
+class TargetTraining(Attack):
+    """Trains on labelled images of the target.
+
+    Attributes:
+        parts: what is trained, one after the other: ``HEAD`` or ``ALL``.
+        times: how many times as many steps each training takes.
+        needs_same_classes: whether the head is the released one; otherwise it starts anew.
+    """
+
+    name: str
+    summary: str
+    parts: tuple[str, ...]
+    times: int = 1
+    needs_same_classes: bool = False
 
     def run(self, released: CellNetwork, attacker: Attacker) -> CellNetwork:
-        attacker.train(released, released.head)
-        return released
-
-
-class ProbeThenAll(Attack):
-    name = "probe then all"
-    summary = "trains the head first, and then everything (Kumar et al., ICLR 2022)"
-
-    def run(self, released: CellNetwork, attacker: Attacker) -> CellNetwork:
-        attacker.train(released, released.head)
-        attacker.train(released)
-        return released
-
-
-class FineTuning(Attack):
-    name = "fine-tuning"
-    summary = "trains everything"
-
-    def run(self, released: CellNetwork, attacker: Attacker) -> CellNetwork:
-        attacker.train(released)
-        return released
-
-
-class LongFineTuning(Attack):
-    name = "long fine-tuning"
-    summary = "trains everything for four times as many steps"
-
-    def run(self, released: CellNetwork, attacker: Attacker) -> CellNetwork:
-        attacker.train(released, times=4)
+        if self.needs_same_classes:
+            attacker.use_released_head(released)
+        for part in self.parts:
+            attacker.train(released, released.head if part == HEAD else released, times=self.times)
         return released
 
 
@@ -212,37 +202,6 @@ class Distillation(Attack):
         attacker.imitate(student, released)
         attacker.train(student)
         return student
-
-
-class Scratch(Attack):
-    name = "scratch"
-    summary = "trains the same architecture from random weights: what the attacker can do without the release"
-
-    def run(self, released: CellNetwork, attacker: Attacker) -> CellNetwork:
-        attacker.train(released)
-        return released
-
-
-class DirectProbe(Attack):
-    name = "direct probe"
-    summary = "trains the released head further (direct-FC of NTLBench)"
-    needs_same_classes = True
-
-    def run(self, released: CellNetwork, attacker: Attacker) -> CellNetwork:
-        attacker.use_released_head(released)
-        attacker.train(released, released.head)
-        return released
-
-
-class DirectFineTuning(Attack):
-    name = "direct fine-tuning"
-    summary = "trains everything further, the released head included (direct-all of NTLBench)"
-    needs_same_classes = True
-
-    def run(self, released: CellNetwork, attacker: Attacker) -> CellNetwork:
-        attacker.use_released_head(released)
-        attacker.train(released)
-        return released
 
 
 # -- with images of the source -----------------------------------------------------------------------------------------
@@ -321,17 +280,29 @@ class PseudoLabels(Attack):
 
 # ----------------------------------------------------------------------------------------------------------------------
 
-SCRATCH = Scratch.name  # gets random weights in place of the released ones, and is part of every audit
+SCRATCH = "scratch"  # gets random weights in place of the released ones, and is part of every audit
 _KNOWN: tuple[Attack, ...] = (
-    LinearProbe(),
-    ProbeThenAll(),
-    FineTuning(),
-    LongFineTuning(),
+    TargetTraining("linear probe", "trains a new head on the frozen features", (HEAD,)),
+    TargetTraining(
+        "probe then all", "trains the head first, and then everything (Kumar et al., ICLR 2022)", (HEAD, ALL)
+    ),
+    TargetTraining("fine-tuning", "trains everything", (ALL,)),
+    TargetTraining("long fine-tuning", "trains everything for four times as many steps", (ALL,), times=4),
     BitFit(),
     LoRA(),
     Distillation(),
-    DirectProbe(),
-    DirectFineTuning(),
+    TargetTraining(
+        "direct probe",
+        "trains the released head further (direct-FC of NTLBench)",
+        (HEAD,),
+        needs_same_classes=True,
+    ),
+    TargetTraining(
+        "direct fine-tuning",
+        "trains everything further, the released head included (direct-all of NTLBench)",
+        (ALL,),
+        needs_same_classes=True,
+    ),
     SourceTraining("source probe", "initFC-FC of NTLBench on the source", trains_all=False, has_new_head=True),
     SourceTraining("source fine-tuning", "initFC-all of NTLBench on the source", trains_all=True, has_new_head=True),
     SourceTraining("source direct probe", "direct-FC of NTLBench on the source", trains_all=False, has_new_head=False),
@@ -347,14 +318,19 @@ _KNOWN: tuple[Attack, ...] = (
     ),
     InformationMaximisation(),
     PseudoLabels(),
-    Scratch(),
+    TargetTraining(
+        SCRATCH,
+        "trains the same architecture from random weights: what the attacker can do without the release",
+        (ALL,),
+    ),
 )
 ATTACKS: dict[str, Attack] = {attack.name: attack for attack in _KNOWN}
 
 
 def register_attack(attack: Attack) -> None:
     """Make an attack known by its name. Raises: ConfigError: if another attack has this name, or it has a comma."""
-    if attack.name in ATTACKS and type(ATTACKS[attack.name]) is not type(attack):
+    known = ATTACKS.get(attack.name, attack)
+    if (type(known), vars(known)) != (type(attack), vars(attack)):
         raise ConfigError(f"there is an attack {attack.name} already; choose another name")
     if not attack.name.strip() or "," in attack.name:
         raise ConfigError(f"the name of an attack must be a text without commas, not {attack.name!r}")

@@ -12,6 +12,7 @@ from torch import Tensor
 from ..compute.threads import single_threaded
 from ..compute.versions import library_versions
 from ..errors import ConfigError, unknown
+from ..networks.cell_network import CellNetwork
 from ..networks.fit import FitSettings, fine_tune, fit, scores, until_learnt
 from ..spaces.cells import Cell
 from ..spaces.space import SearchSpace
@@ -136,25 +137,29 @@ class TrainedBenchmark(Benchmark):
         return figures
 
     def _measured(self, task: str, cell: Cell, pretrained_on: str | None) -> dict[str, list[float]]:
-        images, settings, canonical = self._images(task), self._learning(task), self.space.network_cell(cell)
+        images = self._images(task)
         how = f", then on {task_name(task)}" if pretrained_on else ""
         where = task_name(pretrained_on or task)
         print(f"training {self.space.to_str(cell)} on {where}{how}", file=sys.stderr)  # the user waits seconds
         with single_threaded():  # the networks are small
             if pretrained_on:
                 body = self._body(pretrained_on, cell)
+                canonical, settings = self.space.network_cell(cell), self._learning(task)
                 return fine_tune(canonical, body, images, settings, [self._seed], FINE_TUNING_RATES)
-            network = fit(canonical, images["train"], settings, [self._seed])
-            self._bodies[task, cell] = network.body.state_dict()
+            network = self._fit(task, cell)
             return {split: scores(network, data) for split, data in images.items()}
 
     def _body(self, task: str, cell: Cell) -> Mapping[str, Tensor]:
         """The weights before the head of a network that was trained on a task: it may have been in another process."""
         if (task, cell) not in self._bodies:
-            data, settings = self._images(task)["train"], self._learning(task)
-            network = fit(self.space.network_cell(cell), data, settings, [self._seed])
-            self._bodies[task, cell] = network.body.state_dict()
+            self._fit(task, cell)
         return self._bodies[task, cell]
+
+    def _fit(self, task: str, cell: Cell) -> CellNetwork:
+        data, settings = self._images(task)["train"], self._learning(task)
+        network = fit(self.space.network_cell(cell), data, settings, [self._seed])
+        self._bodies[task, cell] = network.body.state_dict()
+        return network
 
     def _learning(self, task: str) -> FitSettings:
         """The settings with the steps that the task needs; its first network has to wait for them."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -56,6 +57,10 @@ class Job:
     tables: str
     options: Mapping[str, Any]
     rankers: Path
+
+    def generator(self, *place: object) -> np.random.Generator:
+        """A generator of the seed and a place, so that a mean over places is one over independent draws."""
+        return np.random.default_rng([self.seed, zlib.crc32(" ".join(map(str, place)).encode())])
 
 
 @dataclass(frozen=True)

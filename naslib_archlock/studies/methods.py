@@ -6,14 +6,11 @@ accuracy of every architecture, and ``ceiling`` and ``oracle`` know the target's
 
 from __future__ import annotations
 
-import zlib
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
-
-import numpy as np
 
 from ..benchmarks.lock_score import SOURCE_RULES, TARGET_RULES, LockScale, WithinBudget
 from ..benchmarks.naslib_provider import naslib
@@ -174,9 +171,7 @@ def _pick_by_target(rule: str, job: Job) -> Picks:
 
 def _pick_at_random(job: Job) -> Picks:
     known = _within_budget(job)
-    # Each source and budget has a draw of its own, so that a mean over them is one over independent draws.
-    where = zlib.crc32(f"{job.source} {job.budget_pct}".encode())
-    return Picks(known.random(N_PICKS, np.random.default_rng([job.seed, where])), len(known.archs))
+    return Picks(known.random(N_PICKS, job.generator(job.source, job.budget_pct)), len(known.archs))
 
 
 def _within_budget(job: Job) -> WithinBudget:

@@ -6,11 +6,8 @@ architectures within the budget are looked up on the target, and the lowest accu
 
 from __future__ import annotations
 
-import zlib
 from collections.abc import Callable, Mapping
 from typing import Any
-
-import numpy as np
 
 from ..benchmarks.source_oracle import budget_floor
 from ..errors import StudyError, shown
@@ -41,7 +38,7 @@ def pick(first_stage: Callable[[Job], Mapping[Cell, float]], job: Job) -> Picks:
     source = first_stage(job)
     floor = budget_floor(max(source.values()), job.budget_pct)
     within = [arch for arch in source if source[arch] >= floor]
-    rows = _generator(job).permutation(len(within))[: job.options["target_queries"]]
+    rows = job.generator(job.source, job.target).permutation(len(within))[: job.options["target_queries"]]
     accuracy = {within[row]: job.benchmark.accuracy(within[row], task=job.target, split="val") for row in rows.tolist()}
     best_first = sorted(accuracy, key=lambda arch: accuracy[arch])
     return Picks(first_distinct(job.benchmark.space, best_first), len(source), len(accuracy))
@@ -51,13 +48,8 @@ def random_search(job: Job) -> Mapping[Cell, float]:
     """The source accuracies of random architectures that compute different functions."""
     space = job.benchmark.space
     n_archs = min(job.source_queries, len(space.distinct()))
-    archs = space.sample(n_archs, _generator(job))
+    archs = space.sample(n_archs, job.generator(job.source, job.target))
     oracle = job.benchmark.source_oracle(job.source, n_archs)
     for arch in archs:
         oracle.validation_accuracy(arch)
     return oracle.known
-
-
-def _generator(job: Job) -> np.random.Generator:
-    """Each pair of tasks has draws of its own, so that a mean over pairs is one over independent draws."""
-    return np.random.default_rng([job.seed, zlib.crc32(f"{job.source} {job.target}".encode())])
