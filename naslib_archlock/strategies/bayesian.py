@@ -3,9 +3,9 @@
 The method is expected improvement with constraints (Gardner et al., "Bayesian optimization with inequality
 constraints", ICML 2014). A Gaussian process (``surrogate``) learns the source accuracy from the look-ups so far.
 
-1. The first ``SHARE_FOR_BEST`` of the look-ups search for the highest source accuracy: each goes to the architecture
+1. The first look-ups, ``share_for_best`` of them, search for the highest source accuracy: each goes to the architecture
    with the highest expected improvement. The source budget is measured from the best architecture, so a search that
-   misses it may choose an architecture outside the budget.
+   misses it may choose an architecture outside the budget. The smaller the budget, the less it may miss.
 2. The other look-ups search for the lock: each goes to the architecture with the highest expected gain in fitness. This
    is the gain, times the probability that the architecture lies within the budget.
 
@@ -40,12 +40,21 @@ from .base import Evaluated, Search, SearchSettings
 from .fitness import Fitness
 from .surrogate import Kernel, SourceModel, inputs
 
-SHARE_FOR_BEST = 0.75
+_LEAST_FOR_BEST = 0.75  # the least ``share_for_best``
+_SPENT_PER_PCT = 0.05  # each % of source budget leaves this share of the look-ups for the lock
 _LEAST_RANDOM, _MOST_RANDOM = 10, 20  # a tenth of the look-ups are random ones before the first model, within these
 _BATCH = 5  # one model chooses this many look-ups, and each has another function
 _REFIT = 1.5  # the kernel is fitted again when the number of look-ups has grown by this factor
 _BISECTIONS = 40  # they find a number to a trillionth of the interval that it lies in
 _LEAST_PCT = 1.0  # the least width of ``_Scale``, in % of the best accuracy
+
+
+def share_for_best(budget_pct: float) -> float:
+    """The share of the look-ups that search for the best source accuracy: 90% at a budget of 2%, 75% from 5% on.
+
+    ``experiments/quality_log.md`` holds what was measured. Args: budget_pct: the source budget, in % of the accuracy.
+    """
+    return max(1.0 - _SPENT_PER_PCT * budget_pct, _LEAST_FOR_BEST)
 
 
 class SourceBelief(NamedTuple):
@@ -151,12 +160,21 @@ class BayesianSearch(Search):
         """The rows to look up next; they depend on the first ``n`` look-ups alone, so a resumed search repeats them."""
         belief = self._belief(n)
         gain = expected_improvement(belief.mean, belief.std, best=0.0)
-        if n >= SHARE_FOR_BEST * self.oracle.max_queries:
+        if n >= self._n_for_best():
             lock_gain = self._lock_gain(belief, n)
             if lock_gain.any():  # otherwise only the source accuracy can still improve
                 gain = lock_gain
         pending = np.array([self._row[arch] for arch in self._pending], dtype=np.int64)
         return self._unknown_by_gain(gain, np.concatenate([self._told[:n], pending]))
+
+    def _n_for_best(self) -> float:
+        """The number of look-ups that search for the best source accuracy; at least one plan is left for the lock.
+
+        A budget in percentiles is not measured from the best, so it needs the fewest.
+        """
+        by_percentile = bool(self.settings.source_budget_percentile)
+        share = _LEAST_FOR_BEST if by_percentile else share_for_best(self.settings.source_budget_pct)
+        return min(share * self.oracle.max_queries, self.oracle.max_queries - _BATCH)
 
     def _belief(self, n: int) -> SourceBelief:
         """What the first ``n`` look-ups say of the source accuracies."""

@@ -9,7 +9,7 @@ accuracies, ``archlock.target_queries`` of them, and each is counted. It is expe
   Machine Learning", 2006, section 2.7), and without look-ups the mean is the expectation of ``target_model``;
 * it has the length scale that the source accuracy was fitted with.
 
-The first ``SHARE_FOR_BEST`` of the source look-ups search for the best source accuracy. After that, target look-ups are
+The first source look-ups, ``share_for_best`` of them, search for the best source accuracy. After that, target look-ups are
 spread evenly over the remaining source look-ups. Each goes to an architecture that is known to lie within the budget:
 the one with the lowest mean minus standard deviation. Source look-ups go to the highest probability to lie within the
 budget, times the expected improvement on the target. The choice is the lowest target accuracy within the budget.
@@ -37,7 +37,7 @@ from ..compute.threads import single_threaded_blas
 from ..spaces.cells import Cell
 from ..spaces.space import SearchSpace
 from .base import Evaluated, SearchSettings
-from .bayesian import SHARE_FOR_BEST, BayesianSearch, SourceBelief, expected_improvement
+from .bayesian import BayesianSearch, SourceBelief, expected_improvement
 from .fitness import Fitness, fit_to_targets
 from .surrogate import SourceModel
 
@@ -82,7 +82,7 @@ class TargetSearch(BayesianSearch):
         return evaluated
 
     def _lock_gain(self, belief: SourceBelief, n: int) -> np.ndarray:
-        first = SHARE_FOR_BEST * self.oracle.max_queries
+        first = self._n_for_best()
         share = (n + 1 - first) / max(self.oracle.max_queries - first, 1)
         self._look_up_targets(int(np.ceil(min(share, 1) * self.targets.max_archs)), belief, n)
         mean, std = self._target_posterior(belief, n)

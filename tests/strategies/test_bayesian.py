@@ -18,7 +18,7 @@ from naslib_archlock.spaces.known import TRANSBENCH101_MACRO, TRANSBENCH101_MICR
 from naslib_archlock.spaces.space import SearchSpace
 from naslib_archlock.strategies import bayesian, surrogate
 from naslib_archlock.strategies.base import SearchSettings
-from naslib_archlock.strategies.bayesian import SHARE_FOR_BEST, BayesianSearch, _Scale, expected_improvement
+from naslib_archlock.strategies.bayesian import BayesianSearch, _Scale, expected_improvement, share_for_best
 from naslib_archlock.strategies.fitness import ExpectedFitness
 
 SPACE = TRANSBENCH101_MICRO
@@ -273,14 +273,19 @@ def test_with_all_to_give_away_the_fittest_of_all_is_found():
     assert run(landscape.search(120, budget=100.0), 120).best().fitness == fittest
 
 
-def test_at_first_it_looks_for_accuracy_alone():
+@pytest.mark.parametrize("budget", [1.0, 2.0, 5.0, 20.0])
+def test_at_first_it_looks_for_accuracy_alone(budget):
     """Searches with opposite fitness take the same path until the share of queries for the best is used."""
     one, other = Landscape(1), Landscape(1)
     other.fitness = -other.fitness
-    paths = [[e.arch for e in run(world.search(80, budget=5.0), 80).history] for world in (one, other)]
+    paths = [[e.arch for e in run(world.search(80, budget=budget), 80).history] for world in (one, other)]
     parted = next(i for i, (a, b) in enumerate(zip(*paths)) if a != b)
-    n_first = int(np.ceil(SHARE_FOR_BEST * 80))
+    n_first = min(int(np.ceil(share_for_best(budget) * 80)), 80 - bayesian._BATCH)
     assert n_first <= parted < n_first + 2 * bayesian._BATCH
+
+
+def test_a_smaller_budget_leaves_more_look_ups_for_the_best():
+    assert [share_for_best(pct) for pct in (0.0, 2.0, 5.0, 50.0)] == pytest.approx([1.0, 0.9, 0.75, 0.75])
 
 
 def test_a_fitness_that_is_the_same_for_all_leaves_a_search_for_accuracy():
@@ -289,7 +294,7 @@ def test_a_fitness_that_is_the_same_for_all_leaves_a_search_for_accuracy():
     landscape.fitness = np.zeros(len(landscape.fitness))
     search = run(landscape.search(80, budget=0.0), 80)
     assert search.best().source_val == max(search.oracle.known.values())
-    later = [e.source_val for e in search.history[int(SHARE_FOR_BEST * 80) :]]
+    later = [e.source_val for e in search.history[int(0.75 * 80) :]]
     assert np.median(later) > np.median([e.source_val for e in search.history[:N_START]])
 
 

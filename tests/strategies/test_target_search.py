@@ -12,11 +12,12 @@ from naslib_archlock.spaces.cells import Cell
 from naslib_archlock.spaces.features import features
 from naslib_archlock.strategies import target_search
 from naslib_archlock.strategies.base import SearchSettings
-from naslib_archlock.strategies.bayesian import SHARE_FOR_BEST, BayesianSearch
+from naslib_archlock.strategies.bayesian import BayesianSearch, share_for_best
 from naslib_archlock.strategies.fitness import ExpectedFitness
 from naslib_archlock.strategies.target_search import TargetSearch
 
 QUERIES, TARGET_QUERIES = 60, 12
+N_FOR_BEST = share_for_best(2.0) * QUERIES  # at the budget of ``target_search`` below
 
 
 class TwoTasks(Landscape):
@@ -69,13 +70,13 @@ def test_each_look_up_is_counted_made_once_and_lies_within_the_budget(n_targets)
     # the budget is that of the best source accuracy at the time, which may have risen later
     assert min(search.oracle.known[arch] for arch in search.targets.known) >= 0.9 * search.oracle.best
     first = next(i for i, arch in enumerate(search.oracle.known) if arch in search.targets.known)
-    assert first < SHARE_FOR_BEST * QUERIES  # what the source search found is looked up first
+    assert first < N_FOR_BEST  # what the source search found is looked up first
 
 
 def test_no_target_is_looked_up_before_the_best_source_accuracy_was_searched_for():
     world = TwoTasks()
     search = world.target_search()
-    for _ in range(int(SHARE_FOR_BEST * QUERIES)):
+    for _ in range(int(N_FOR_BEST)):
         search.step()
         assert not world.asked_of_target
     run(search)
