@@ -135,7 +135,7 @@ def main() -> None:
     picks: dict[str, dict[str, list[float]]] = {}  # space -> predictor -> lock score of each pair, mean over budgets
     for benchmark in benchmarks:
         name = benchmark.space.name
-        others = [b for b in benchmarks if b is not benchmark and knows_further_tasks(b.space)]
+        others = [b for b in benchmarks if b.space.images != benchmark.space.images and knows_further_tasks(b.space)]
         predictors = Predictors(benchmark, others, args.tables)
         pairs = list(itertools.permutations(benchmark.tasks, 2))
         rows = [

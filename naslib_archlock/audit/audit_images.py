@@ -16,7 +16,7 @@ from ..config.sections import Config
 from ..errors import ConfigError
 from ..networks.fit import FitSettings, until_learnt
 from ..spaces.known import TRANSBENCH101_MICRO, get_space
-from ..tasks.digits_tasks import digits_task
+from ..tasks.embedded import embedded_task
 from ..tasks.image_folder import read_image_folder, split_for_training
 from ..tasks.labelled_images import LabelledImages
 from ..tasks.names import is_image_folder, task_name
@@ -39,7 +39,7 @@ def splits_of(config: Config, task: str) -> Mapping[str, LabelledImages]:
         )
         return split_for_training(images, config.seed, config.audit.rules.split)
     if get_space(config.search_space).is_embedded:
-        return digits_task(task)
+        return embedded_task(task)
     if task in TRANSBENCH101_MICRO.tasks and config.search_space != "nasbench201":
         raise ConfigError(
             f"the images of TransNAS-Bench-101's task {task} (Taskonomy) cannot be read here; give folders of images "

@@ -56,7 +56,8 @@ class Benchmark(ABC):
                 ``fine_tuned_from[task]``; None for a network trained from scratch on ``task``.
 
         Raises:
-            UnknownNameError: If the benchmark lacks the task, the split or the fine-tuned networks.
+            UnknownNameError: If the benchmark lacks the task, the split or the fine-tuned networks. Some architectures
+                may have none.
         """
 
     def accuracies(self, task: str, split: str, pretrained_on: str | None = None) -> np.ndarray:
@@ -68,7 +69,7 @@ class Benchmark(ABC):
             pretrained_on: As in ``accuracy``.
 
         Returns:
-            ``n`` numbers in the order of ``space.all()``, read-only.
+            ``n`` numbers in the order of ``space.all()``, read-only; NaN where a fine-tuned network is lacking.
 
         Raises:
             UnknownNameError: As ``accuracy`` does.

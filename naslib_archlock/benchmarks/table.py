@@ -23,7 +23,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ..errors import CellError, TableError, named, shown, unknown
+from ..errors import CellError, TableError, UnknownNameError, named, shown, unknown
 from ..spaces.cells import N_SLOTS, Cell
 from ..spaces.space import SearchSpace
 from ..store.cache import KeptOf
@@ -55,6 +55,7 @@ class TableBenchmark(Benchmark):
         columns: dict[str, np.ndarray],
         where: str,
         notes: tuple[str, ...] = (),
+        has_gaps: bool = False,
     ) -> None:
         """Check a table.
 
@@ -64,6 +65,7 @@ class TableBenchmark(Benchmark):
             columns: ``TASK/SPLIT`` or ``SOURCE>TASK/SPLIT`` -> ``n`` accuracies.
             where: What error messages call the table.
             notes: Caveats that are printed with its figures.
+            has_gaps: Whether figures of fine-tuned networks may be missing (NaN). To look one up is an error.
 
         Raises:
             TableError: If an architecture is missing or occurs twice, a figure is not finite, ``val`` or ``test`` is
@@ -103,7 +105,8 @@ class TableBenchmark(Benchmark):
                         f"{where}: task {name} needs a column {name}/{split}; add it, or leave out the others of {name}"
                     )
         for name, values in columns.items():
-            bad = np.flatnonzero(~np.isfinite(values))
+            may_lack = has_gaps and FINE_TUNED in name
+            bad = np.flatnonzero(~(np.isfinite(values) | (np.isnan(values) & may_lack)))
             if len(bad):
                 raise TableError(f"{where}: column {name} is not a number for {_text(space, cells[bad[0]])}")
 
@@ -139,7 +142,14 @@ class TableBenchmark(Benchmark):
         return self._notes
 
     def accuracy(self, arch: Cell, *, task: str, split: str, pretrained_on: str | None = None) -> float:
-        return float(self._column(task, split, pretrained_on)[self._row[self.space.index(arch)[0]]])
+        figure = float(self._column(task, split, pretrained_on)[self._row[self.space.index(arch)[0]]])
+        if np.isnan(figure):
+            raise UnknownNameError(
+                f"the {self.space.name} benchmark has no figure of {self.space.to_str(arch)}, trained on "
+                f"{pretrained_on} and then on {task}; its notes say which it has ({'; '.join(self.notes)}). Use a "
+                "smaller source budget, or more source look-ups"
+            )
+        return figure
 
     def _column_of_all(self, task: str, split: str, pretrained_on: str | None) -> np.ndarray:
         if type(self).accuracy is not TableBenchmark.accuracy:  # a subclass answers in its own way

@@ -85,9 +85,10 @@ class ArchLockSection:
     )
     lock_on: str = key(
         SCRATCH,
-        "The networks whose target accuracy is queried: trained from `scratch` on the target, or trained on the source "
-        "and then fine-tuned on the target (`transfer`), as an attacker would who has the released weights. "
-        "`transfer` needs `target_queries`, and folders of images or a table with columns `SOURCE>TASK/SPLIT`.",
+        "The networks whose target accuracy is to be low: trained from `scratch` on the target, or trained on the "
+        "source and then fine-tuned on the target (`transfer`), as an attacker would who has the released weights. The "
+        "target model then learns from the embedded transfer benchmark, and `target_queries` are about fine-tuned "
+        "networks. `transfer` needs folders of images or a table with columns `SOURCE>TASK/SPLIT`.",
         Role.LOCK,
         choices=(SCRATCH, TRANSFER),
     )
@@ -476,10 +477,10 @@ class Config:
                 f"archlock.target_queries {section.target_queries} looks at accuracies on the target, which scheme "
                 f"{section.scheme} must not see; use scheme tk, or leave it out"
             )
-        if section.lock_on == TRANSFER and not section.target_queries:
+        if section.lock_on == TRANSFER and section.scheme == "s":
             raise ConfigError(
-                f"archlock.lock_on {TRANSFER} is about queries of target accuracy, and none may be made: give a number "
-                "of archlock.target_queries with scheme tk"
+                f"archlock.lock_on {TRANSFER} says what a lock is against, and scheme s makes none; use tu or tk, or "
+                "leave it out"
             )
         if 0 < section.target_queries < len(section.targets):
             raise ConfigError(

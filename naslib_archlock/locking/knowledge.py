@@ -262,7 +262,8 @@ def zero_cost_files(config: Config) -> list[Path]:
         return [Path(part) for part in split_list(config.archlock.zero_cost)]
     space = get_space(config.search_space)
     if space.is_embedded and not config.archlock.tables:
-        return [data.checked_path(f"{zero_cost_file_name(space)}.gz")]
+        packed = f"{zero_cost_file_name(space)}.gz"
+        return [data.checked_path(packed)] if packed in data.published() else []
     folder = Path(config.archlock.tables) if config.archlock.tables else naslib().data_folder()
     found = [find_zero_cost(folder, other) for other in SPACES.values() if other.family == space.family]
     paths = [path for path in found if path is not None]

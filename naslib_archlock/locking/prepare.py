@@ -19,7 +19,7 @@ import numpy as np
 from ..benchmarks.benchmark import Benchmark
 from ..benchmarks.tabular import tabular_benchmark
 from ..compute.seeding import stream
-from ..config.sections import ALL, LEAKS, SCRATCH, ArchLockSection, Config
+from ..config.sections import ALL, LEAKS, SCRATCH, TRANSFER, ArchLockSection, Config
 from ..errors import ConfigError, shown
 from ..spaces.known import get_space
 from ..strategies.base import Search
@@ -186,7 +186,8 @@ def strategy_of(config: Config, benchmark: Benchmark) -> Strategy:
 
 def _usual_strategy(section: ArchLockSection, benchmark: Benchmark) -> str:
     """Return the name of the strategy to use where the configuration names none."""
-    if (section.target_queries or section.source_budget_percentile) and not section.ranker:
+    needs_model = section.target_queries or section.source_budget_percentile or section.lock_on == TRANSFER
+    if needs_model and not section.ranker:
         return "bayesian"
     if not benchmark.is_tabular:
         # a look-up means to train a network: all candidates are ranked before the first is trained
@@ -209,6 +210,11 @@ def _check_usable(strategy: Strategy, config: Config, benchmark: Benchmark) -> N
         raise ConfigError(
             f"archlock.strategy {strategy.name} cannot keep to archlock.source_budget_percentile, as it predicts no "
             "accuracies; use bayesian, or archlock.source_budget_pct"
+        )
+    if config.pretrained_on and strategy.fitness != EXPECTED:
+        raise ConfigError(
+            f"archlock.strategy {strategy.name} goes by a ranker, which knows nothing of fine-tuned networks; use "
+            "bayesian, or leave archlock.lock_on out"
         )
     if config.archlock.targets_by == WORST and strategy.joins_targets:
         raise ConfigError(

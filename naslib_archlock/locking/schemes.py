@@ -29,7 +29,7 @@ from ..embedding.simulate import simulate_targets
 from ..errors import EmbeddingError, unknown
 from ..strategies.fitness import fit_to_targets
 from ..strategies.rank_fitness import Combine, bad_on_targets, good_on_source
-from ..strategies.target_model import TargetModel, knows_further_tasks, other_tasks, percentiles
+from ..strategies.target_model import TargetModel, knows_further_tasks, other_tasks, percentiles, transfer_moments
 from ..tasks.names import HiddenTasks, task_key, task_name
 from .view import View
 
@@ -143,8 +143,8 @@ class TargetKnown(Scheme):
 
         Of several targets, their mean counts, or the one that an architecture is expected to fit best.
         """
-        if not (view.further_tasks and knows_further_tasks(view.space)):
-            return _expected_without_further_tasks(view)
+        if config.pretrained_on or not (view.further_tasks and knows_further_tasks(view.space)):
+            return _expected_without_further_tasks(view, config)
         from ..proxies.similarity import similarity_weights
 
         # one further task needs no weight, and so no scores
@@ -171,8 +171,8 @@ class TargetUnknown(Scheme):
 
     def expected_fitness(self, view: View, config: Config) -> np.ndarray:
         """Further tasks count alike."""
-        if not view.further_tasks:
-            return _expected_without_further_tasks(view)
+        if config.pretrained_on or not view.further_tasks:
+            return _expected_without_further_tasks(view, config)
         (expected,) = _expected_fit(view, [dict.fromkeys(view.further_tasks, 1.0)])
         return -expected
 
@@ -183,8 +183,10 @@ def _all_but(benchmark: Benchmark, source: str, targets: Sequence[str]) -> tuple
     return tuple(task for task in benchmark.tasks if task_key(task) != task_key(source) and task not in of_targets)
 
 
-def _expected_without_further_tasks(view: View) -> np.ndarray:
-    model = TargetModel(view.space, knows_other_tasks=False, targets=view.targets)
+def _expected_without_further_tasks(view: View, config: Config) -> np.ndarray:
+    """Accuracies on further tasks are of networks from scratch, so they do not tell of fine-tuned ones."""
+    learnt_from = transfer_moments(view.space, (view.source, *view.targets)) if config.pretrained_on else None
+    model = TargetModel(view.space, knows_other_tasks=False, targets=view.targets, learnt_from=learnt_from)
     return -model.predict(view.space.distinct())
 
 

@@ -1,10 +1,10 @@
 """The search spaces that this package knows.
 
 ``nasbench201``, ``transbench101_micro`` and ``digits`` hold canonical cells (``cells``). The cells of the last two are
-those cells of the first that never pool, so all three belong to the family ``cell`` and share rankers.
-``transbench101_macro`` is a family of its own. NASLib has all of these spaces but ``digits``, the space of the embedded
-benchmark. Each task of a known benchmark states its metric here (``metrics``), and the order of the tasks is the order
-in which they are written.
+those cells of the first that never pool, and ``digits_domains`` is a sample of them, so all belong to the family
+``cell`` and share rankers. ``transbench101_macro`` is a family of its own. NASLib has all of these but ``digits`` and
+``digits_domains``, the spaces of the embedded benchmarks. Each task of a known benchmark states its metric here
+(``metrics``), and the order of the tasks is the order in which they are written.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from ..errors import unknown
 from . import metrics as m
 from .cell_space import NASBENCH201_NOTATION, TRANSBENCH101_MICRO_NOTATION, CellSpace
 from .macro_space import MacroSpace
+from .sampled_cell_space import SampledCellSpace
 from .space import SearchSpace
 
 _TNB_METRICS = {
@@ -29,9 +30,10 @@ NASBENCH201 = CellSpace(
     5,
     NASBENCH201_NOTATION,
     {**dict.fromkeys(("cifar10", "cifar100", "ImageNet16-120"), m.TOP_1), "ninapro": m.ANY},
+    images="NAS-Bench-201",
     shares_images=False,
 )
-TRANSBENCH101_MICRO = CellSpace("transbench101_micro", 4, TRANSBENCH101_MICRO_NOTATION, _TNB_METRICS)
+TRANSBENCH101_MICRO = CellSpace("transbench101_micro", 4, TRANSBENCH101_MICRO_NOTATION, _TNB_METRICS, "Taskonomy")
 TRANSBENCH101_MACRO = MacroSpace(_TNB_METRICS)
 NASLIB_SPACES: tuple[SearchSpace, ...] = (NASBENCH201, TRANSBENCH101_MICRO, TRANSBENCH101_MACRO)
 # It writes its cells as NAS-Bench-201 does, because a TransNAS string also names the skeleton of that benchmark.
@@ -43,10 +45,21 @@ DIGITS = CellSpace(
         **dict.fromkeys(("digit", "rotation", "jigsaw"), m.TOP_1),
         **dict.fromkeys(("noise", "autoencoder", "edges"), m.EXPLAINED_VARIANCE),
     },
+    images="scikit-learn's digits",
     naslib_network="nasbench201",
     is_embedded=True,
 )
-SPACES: dict[str, SearchSpace] = {space.name: space for space in (*NASLIB_SPACES, DIGITS)}
+# The transfer benchmark: training and attacking a network costs much more than training one.
+DIGITS_DOMAINS = SampledCellSpace(
+    "digits_domains",
+    4,
+    NASBENCH201_NOTATION,
+    dict.fromkeys(("plain", "noisy", "faint", "outline", "bold"), m.TOP_1),
+    images=DIGITS.images,
+    n_functions=160,
+    seed=160,
+)
+SPACES: dict[str, SearchSpace] = {space.name: space for space in (*NASLIB_SPACES, DIGITS, DIGITS_DOMAINS)}
 
 
 def get_space(name: str) -> SearchSpace:

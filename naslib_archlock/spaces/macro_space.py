@@ -29,6 +29,7 @@ class MacroSpace(SearchSpace):
     family = "macro"
     n_codes = 5
     shares_images = True
+    images = "Taskonomy"
     feature_names = tuple(f.TABLE)
     has_costs = True
     _STRING = re.compile(r"64-([1-4]{4,6})-basic")

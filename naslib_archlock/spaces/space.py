@@ -34,7 +34,8 @@ class SearchSpace(ABC):
         n_codes: each of the six codes of an architecture lies in ``[0, n_codes)``.
         metrics: task -> what its figures are, for the tasks of the space's benchmark; a table may hold fewer.
         shares_images: whether these are tasks on the same images.
-        is_embedded: whether the package holds the benchmark, its images and their zero-cost scores.
+        images: what the images of the tasks are called; spaces whose tasks are on the same images have the same name.
+        is_embedded: whether the package holds the benchmark and its images.
         naslib_network: NASLib's search space whose networks, for images of any size, these architectures describe; an
             empty string if NASLib has none.
         feature_names: the features that can be asked for; none by default.
@@ -47,6 +48,7 @@ class SearchSpace(ABC):
     n_codes: int
     metrics: Mapping[str, Metric]
     shares_images: bool
+    images: str
     is_embedded: bool = False
     naslib_network: str = ""
     feature_names: tuple[str, ...] = ()

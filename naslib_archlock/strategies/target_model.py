@@ -14,6 +14,9 @@ Which of the cells within a source budget are worst on another task? The answer 
 The networks of a space without cells have only a few of the features. Of these, the regression uses ``SHARED``: in
 cells, weights and FLOPs rise together, so what either says without the other does not carry over.
 
+For a lock against fine-tuned networks, the labels are of networks that were trained on source' and fine-tuned on
+target', from the embedded transfer benchmark (``transfer_moments``).
+
 The package keeps only the second moments of each benchmark's populations (``data/target_moments.json``), so a search
 needs no table of another benchmark. ``experiments/target_model`` computes that file.
 
@@ -35,7 +38,7 @@ from __future__ import annotations
 
 import itertools
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -44,11 +47,12 @@ import numpy as np
 
 from .. import data
 from ..benchmarks.benchmark import Benchmark
+from ..benchmarks.domains_benchmark import domains_benchmark
 from ..benchmarks.source_oracle import budget_floor
 from ..compute.threads import single_threaded_blas
-from ..errors import ConfigError
+from ..errors import ConfigError, shown
 from ..spaces.features import FEATURES
-from ..spaces.known import NASBENCH201
+from ..spaces.known import NASBENCH201, SPACES
 from ..spaces.space import SearchSpace
 from ..tasks.names import HiddenTasks, same_task, task_name, whole_task
 
@@ -118,12 +122,16 @@ class Population:
     label: np.ndarray
 
 
-def populations(benchmark: Benchmark, weights: Mapping[tuple[str, str], float]) -> Iterator[Population]:
+def populations(
+    benchmark: Benchmark, weights: Mapping[tuple[str, str], float], of_transfer: bool = False
+) -> Iterator[Population]:
     """Yield the populations of all ordered pairs of a benchmark's tasks.
 
     Args:
         benchmark: the accuracies.
         weights: (task, target) -> the weight of a further task in ``other_tasks`` for that target.
+        of_transfer: whether labels are of networks that were trained on the source and fine-tuned on the target, as
+            far as the benchmark has them.
     """
     space, archs = benchmark.space, benchmark.space.distinct()
     row = np.searchsorted(space.index(space.all()), space.index(archs))
@@ -132,8 +140,11 @@ def populations(benchmark: Benchmark, weights: Mapping[tuple[str, str], float]) 
     for source, target in itertools.permutations(benchmark.tasks, 2):
         others = {t: weights[t, target] for t in benchmark.tasks if t not in (source, target)}
         columns = scaled_columns(space, archs, other_tasks(percentile, others))
-        rows = _within_budget(accuracy[source])
-        yield Population(source, target, rows, columns[rows], _label(percentile[target][rows]))
+        rows, of_target = _within_budget(accuracy[source]), percentile[target]
+        if of_transfer:
+            of_target = benchmark.accuracies(target, "val", pretrained_on=source)[row]
+            rows = rows[np.isfinite(of_target[rows])]
+        yield Population(source, target, rows, columns[rows], _label(of_target[rows]))
 
 
 def _label(accuracy: np.ndarray) -> np.ndarray:
@@ -146,12 +157,43 @@ def _label(accuracy: np.ndarray) -> np.ndarray:
 
 def moments(benchmark: Benchmark, weights: Mapping[tuple[str, str], float]) -> Moments:
     """The moments of all populations of a benchmark; the arguments are as in ``populations``."""
-    total = Moments(np.zeros((len(COLUMNS), len(COLUMNS))), np.zeros(len(COLUMNS)), benchmark.tasks)
-    for population in populations(benchmark, weights):
+    return _moments_of(populations(benchmark, weights), benchmark.tasks)
+
+
+def _moments_of(those: Iterable[Population], tasks: tuple[str, ...]) -> Moments:
+    total = Moments(np.zeros((len(COLUMNS), len(COLUMNS))), np.zeros(len(COLUMNS)), tasks)
+    for population in those:
         x = population.columns - population.columns.mean(axis=0)
         y = population.label - population.label.mean()
         total += Moments(x.T @ x / len(y), x.T @ y / len(y))
     return total
+
+
+def transfer_moments(space: SearchSpace, tasks: Sequence[str]) -> Moments:
+    """What the embedded transfer benchmark teaches of networks that are fine-tuned on their target.
+
+    Args:
+        space: the search space of the search.
+        tasks: the source and the targets of the search. In the space of the transfer benchmark itself, a pair that has
+            one of them teaches nothing. In another space with tasks on the same images, no pair teaches anything.
+    Raises: ConfigError: if no pair is left.
+    """
+    benchmark = domains_benchmark()
+    own: set[str] = set()
+    if space.images == benchmark.space.images:
+        own.update(tasks if space is benchmark.space else benchmark.tasks)
+    weights = dict.fromkeys(itertools.permutations(benchmark.tasks, 2), 1.0)
+    left = [
+        population
+        for population in populations(benchmark, weights, of_transfer=True)
+        if not own & {population.source, population.target}
+    ]
+    if not left:
+        raise ConfigError(
+            "no pair of the transfer benchmark is left to learn from, as each has images of the source or a target "
+            f"({shown(', '.join(tasks))}); name fewer in archlock.target, or leave out archlock.lock_on transfer"
+        )
+    return _moments_of(left, tuple(task for task in benchmark.tasks if task not in own))
 
 
 def other_tasks(percentile: Mapping[str, np.ndarray], weights: Mapping[str, float]) -> np.ndarray:
@@ -167,35 +209,30 @@ class TargetModel:
         coefficients: one for each of them.
     """
 
-    def __init__(self, space: SearchSpace, knows_other_tasks: bool, targets: Sequence[str] = ()) -> None:
+    def __init__(
+        self,
+        space: SearchSpace,
+        knows_other_tasks: bool,
+        targets: Sequence[str] = (),
+        learnt_from: Moments | None = None,
+    ) -> None:
         """Fit the regression.
 
         Args:
-            space: the search space of the cells to predict; its own benchmark is not used.
+            space: the search space of the cells to predict. Benchmarks on the images of its tasks are not used.
             knows_other_tasks: whether ``predict`` will be given percentiles of further tasks.
             targets: the tasks whose accuracies must not be seen; a benchmark that has one teaches nothing. The tasks
                 that ``space`` itself has are others than those of the same name elsewhere: they have other images.
+            learnt_from: in place of the moments of the other benchmarks.
 
         Raises:
             TableError: if the package's file of moments is missing or damaged.
             ConfigError: if no benchmark is left to learn from.
         """
         self._space = space
-        hidden = HiddenTasks(name for name in map(task_name, targets) if not same_task(whole_task(name), space.tasks))
-        taught = [
-            of_benchmark
-            for name, of_benchmark in read_moments().items()
-            if name != space.name and not any(task in hidden for task in of_benchmark.tasks)
-        ]
-        if not taught:
-            raise ConfigError(
-                f"all benchmarks that the target model learnt from have a target ({', '.join(hidden)}), whose "
-                "accuracies a search must not see; rename the target if it is another task, or choose "
-                "archlock.strategy evolution"
-            )
+        total = learnt_from or _of_other_benchmarks(space, targets)
         names = [*features_of(space), *([OTHER_TASKS] if knows_other_tasks else [])]
         self.used = [COLUMNS.index(name) for name in names]
-        total = sum(taught[1:], taught[0])
         gram, label = total.gram[np.ix_(self.used, self.used)], total.label[self.used]
         with single_threaded_blas():
             self.coefficients: np.ndarray = np.linalg.solve(gram + _RIDGE * np.eye(len(names)), label)
@@ -213,6 +250,23 @@ class TargetModel:
         columns = scaled_columns(self._space, cells, percentile)
         with single_threaded_blas():  # with two threads, some versions of OpenBLAS round differently
             return np.asarray(columns @ self.coefficients)
+
+
+def _of_other_benchmarks(space: SearchSpace, targets: Sequence[str]) -> Moments:
+    """The moments of all benchmarks that may teach; the arguments and errors are those of ``TargetModel``."""
+    hidden = HiddenTasks(name for name in map(task_name, targets) if not same_task(whole_task(name), space.tasks))
+    taught = [
+        of_benchmark
+        for name, of_benchmark in read_moments().items()
+        if SPACES[name].images != space.images and not any(task in hidden for task in of_benchmark.tasks)
+    ]
+    if not taught:
+        raise ConfigError(
+            f"all benchmarks that the target model learnt from have a target ({', '.join(hidden)}), whose "
+            "accuracies a search must not see; rename the target if it is another task, or choose "
+            "archlock.strategy evolution"
+        )
+    return sum(taught[1:], taught[0])
 
 
 def features_of(space: SearchSpace) -> tuple[str, ...]:

@@ -9,10 +9,11 @@ accuracies, ``archlock.target_queries`` of them, and each is counted. It is expe
   Machine Learning", 2006, section 2.7), and without look-ups the mean is the expectation of ``target_model``;
 * it has the length scale that the source accuracy was fitted with.
 
-The first source look-ups, ``share_for_best`` of them, search for the best source accuracy. After that, target look-ups are
-spread evenly over the remaining source look-ups. Each goes to an architecture that is known to lie within the budget:
-the one with the lowest mean minus standard deviation. Source look-ups go to the highest probability to lie within the
-budget, times the expected improvement on the target. The choice is the lowest target accuracy within the budget.
+The first source look-ups, ``share_for_best`` of them, search for the best source accuracy. After that, target look-ups
+are spread evenly over the remaining source look-ups. Each goes to an architecture that is known to lie within the
+budget: the one with the lowest mean minus standard deviation. Source look-ups go to the highest probability to lie
+within the budget, times the expected improvement on the target. The choice is the lowest target accuracy within the
+budget.
 
 The vectors and matrices of this module, beside those of ``bayesian``; ``k`` architectures were looked up on the target:
 

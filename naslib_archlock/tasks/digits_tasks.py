@@ -19,7 +19,7 @@ from ..spaces.known import DIGITS
 from .labelled_images import LabelledImages
 from .names import SPLITS
 
-_SEED = 2026
+SEED = 2026
 _CUTS = (1000, 1400)  # positions of the first image for validation and for testing
 _QUADRANTS = list(itertools.permutations(range(4)))
 _NOISE = (0.02, 0.2)  # the least and the largest standard deviation, for pixels in [0, 1]
@@ -81,6 +81,16 @@ DIGITS_TASKS = DIGITS.tasks
 
 
 @cache
+def split_digits() -> dict[str, tuple[np.ndarray, np.ndarray]]:
+    """Split -> its images, ``n x 8 x 8`` in [0, 1], and their digits, ``n``."""
+    from sklearn.datasets import load_digits
+
+    bunch = load_digits()
+    parts = np.split(np.random.default_rng(SEED).permutation(len(bunch.images)), _CUTS)
+    return {split: (bunch.images[rows] / 16, bunch.target[rows]) for split, rows in zip(SPLITS, parts)}
+
+
+@cache
 def digits_task(task: str) -> dict[str, LabelledImages]:
     """The splits ``train``, ``val`` and ``test`` of a task, whose images are ``n x 1 x 8 x 8``.
 
@@ -88,14 +98,10 @@ def digits_task(task: str) -> dict[str, LabelledImages]:
     """
     if task not in _MAKERS:
         raise unknown("task", task, DIGITS_TASKS, "the digits tasks")
-    from sklearn.datasets import load_digits
-
-    bunch = load_digits()
-    parts = np.split(np.random.default_rng(_SEED).permutation(len(bunch.images)), _CUTS)
-    rng = np.random.default_rng([_SEED, DIGITS_TASKS.index(task)])
+    rng = np.random.default_rng([SEED, DIGITS_TASKS.index(task)])
     made = {}
-    for split, rows in zip(SPLITS, parts):
-        images, targets, n_classes = _MAKERS[task](bunch.images[rows] / 16, bunch.target[rows], rng)
+    for split, (of_split, digits) in split_digits().items():
+        images, targets, n_classes = _MAKERS[task](of_split, digits, rng)
         dtype = torch.int64 if n_classes else torch.float32
         made[split] = LabelledImages(
             task,

@@ -6,19 +6,19 @@ import os.path
 from pathlib import Path
 
 from ..errors import UnknownNameError
-from .digits_tasks import DIGITS_TASKS, digits_task
+from .embedded import EMBEDDED_TASKS, embedded_task
 from .image_folder import read_image_folder
 from .labelled_images import LabelledImages
 from .names import is_image_folder, warn_of_folder
 
 
 def read_task(task: str, size: int, max_images: int, seed: int, skip_unreadable: bool) -> LabelledImages:
-    """The images of a folder, or the training images of a digits task.
+    """The images of a folder, or the training images of a task that comes with the package.
 
     All arguments but ``task`` are passed on to ``read_image_folder``; digits images always have 8 pixels a side.
 
     Args:
-        task: the path of a folder, or the name of a digits task.
+        task: the path of a folder, or the name of a digits task or domain.
         size: pixels a side.
         max_images: the largest number of images to read, 0 for all.
         seed: decides which images are read.
@@ -26,14 +26,14 @@ def read_task(task: str, size: int, max_images: int, seed: int, skip_unreadable:
     Raises:
         ImageError: if the folder or an image in it cannot be read.
         ConfigError: if ``size`` or ``max_images`` is impossible.
-        UnknownNameError: if no digits task has this name, also where a folder and a task elsewhere have it.
+        UnknownNameError: if no such task has this name, also where a folder and a task elsewhere have it.
     """
     if is_image_folder(task):
         return read_image_folder(Path(task), size, max_images, seed, skip_unreadable)
-    if task not in DIGITS_TASKS and os.path.isdir(task):
+    if task not in EMBEDDED_TASKS and os.path.isdir(task):
         raise UnknownNameError(
             f"{task} means a benchmark's task whose images do not come with it; write ./{task} for the folder of that "
             "name"
         )
     warn_of_folder(task)
-    return digits_task(task)["train"]
+    return embedded_task(task)["train"]

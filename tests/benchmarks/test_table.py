@@ -408,3 +408,22 @@ def test_a_pipe_by_the_name_of_a_table_is_not_waited_for(tmp_path):
     os.mkfifo(tmp_path / f"{SPACE.name}.csv")
     with pytest.raises(TableError, match="it is no file"):
         read_table(find_table(tmp_path, SPACE), SPACE)
+
+
+def test_fine_tuned_figures_may_lack_where_a_benchmark_says_so():
+    archs = SPACE.all()
+    columns = {
+        f"{name}/{split}": np.arange(len(archs)) / 1e4 for name in ("a", "b", "a>b") for split in ("val", "test")
+    }
+    columns["a>b/val"] = columns["a>b/test"] = np.where(np.arange(len(archs)) == 3, np.nan, columns["b/val"])
+    with pytest.raises(TableError, match="column a>b/val is not a number for"):
+        TableBenchmark(SPACE, archs, columns, "memory")
+    benchmark = TableBenchmark(SPACE, archs, columns, "memory", ("only some were fine-tuned",), has_gaps=True)
+    check_benchmark(benchmark, np.random.default_rng(0))
+    assert benchmark.accuracy(ARCHS[2], task="b", split="val", pretrained_on="a") == 2 / 1e4
+    assert np.isnan(benchmark.accuracies("b", "val", pretrained_on="a")).tolist().index(True) == 3
+    with pytest.raises(UnknownNameError, match=r"no figure of .*, trained on a and then on b; .*only some"):
+        benchmark.accuracy(ARCHS[3], task="b", split="val", pretrained_on="a")
+    columns["a/val"] = columns["a>b/val"]
+    with pytest.raises(TableError, match="column a/val is not a number for"):  # from scratch, none may lack
+        TableBenchmark(SPACE, archs, columns, "memory", has_gaps=True)

@@ -19,6 +19,7 @@ import numpy as np
 import pytest
 
 from experiments.toy import write_tables
+from naslib_archlock.benchmarks import domains_benchmark
 from naslib_archlock.benchmarks.benchmark import Benchmark
 from naslib_archlock.commands import main as cli
 from naslib_archlock.config.load import load_config
@@ -400,6 +401,24 @@ def test_look_ups_after_training_on_the_source_show_nothing_else(tmp_path, rewri
     assert with_noise(*(f"{target}/{split}" for split in ("train", "val", "test"))) == original
     assert with_noise(f"{setting.source}>{target}/test", f"{setting.source}>{target}/train") == original
     assert with_noise(f"{setting.source}>{target}/val") != original
+
+
+@pytest.mark.parametrize("scheme", ["tu", "tk"])
+def test_a_model_of_transfer_learns_from_no_pair_with_the_source_or_the_target(scheme, monkeypatch):
+    """On the transfer benchmark itself, all columns of other networks on these two domains are noise."""
+    cells, figures = domains_benchmark.read_figures()
+    rng = np.random.default_rng(0)
+    keys = ["search_space", "digits_domains", "dataset", "plain", "archlock.target", "noisy", "archlock.scheme", scheme]
+    keys += ["archlock.lock_on", "transfer", "archlock.source_queries", "60", "search.epochs", "60"]
+
+    def followed(is_noise: Callable[[str], bool]) -> Any:
+        changed = {name: rng.permuted(values, axis=0) if is_noise(name) else values for name, values in figures.items()}
+        monkeypatch.setattr(domains_benchmark, "read_figures", lambda: (cells, changed))
+        return follow_anew(load_config(None, keys))
+
+    original = followed(lambda name: False)
+    assert followed(lambda name: ("plain" in name or "noisy" in name) and not name.startswith("plain/")) == original
+    assert followed(lambda name: name.startswith("faint>bold")) != original
 
 
 @pytest.mark.parametrize(("scheme", "strategy"), [*BAYESIAN_SEARCHES, *((scheme, "evolution") for scheme in SCHEMES)])

@@ -9,6 +9,7 @@ from preparing import prepared_by, run
 from scipy.stats import rankdata
 
 from naslib_archlock.compute.seeding import stream
+from naslib_archlock.config.load import load_config
 from naslib_archlock.config.sections import Config
 from naslib_archlock.errors import ConfigError, RankerError, UnknownNameError
 from naslib_archlock.locking import knowledge
@@ -147,10 +148,14 @@ def test_accuracies_on_a_target_are_looked_up_by_the_bayesian_strategy_alone(toy
     assert run(toy_config(*keys)).search.target_queries == 5
 
 
-def test_look_ups_after_training_on_the_source_need_look_ups_and_such_figures(toy_config):
+def test_a_lock_against_fine_tuning_needs_a_lock_a_target_model_and_such_figures(toy_config):
+    with pytest.raises(ConfigError, match="lock_on transfer says what a lock is against, and scheme s makes none"):
+        toy_config("archlock.scheme", "s", "archlock.lock_on", "transfer")
     transfer = ("archlock.scheme", "tk", "archlock.lock_on", "transfer")
-    with pytest.raises(ConfigError, match="lock_on transfer is about queries of target accuracy, and none may be made"):
-        toy_config(*transfer)
+    domains = ("search_space", "digits_domains", "dataset", "plain", "archlock.target", "bold", *transfer)
+    with pytest.raises(ConfigError, match="strategy evolution goes by a ranker, which knows nothing of fine-tuned"):
+        prepared_by(load_config(None, [*domains, "archlock.strategy", "evolution"]))
+    assert isinstance(prepared_by(load_config(None, domains)).search, BayesianSearch)
     with pytest.raises(UnknownNameError, match="has no figures of networks pretrained on.*SOURCE>TASK/SPLIT"):
         run(toy_config(*transfer, "archlock.target_queries", "5"))
 

@@ -7,6 +7,7 @@ from naslib_archlock.errors import UnknownNameError
 from naslib_archlock.spaces import cells as c
 from naslib_archlock.spaces.known import (
     DIGITS,
+    DIGITS_DOMAINS,
     NASBENCH201,
     NASLIB_SPACES,
     SPACES,
@@ -22,6 +23,7 @@ def test_spaces_are_found_by_naslibs_names():
         "transbench101_micro",
         "transbench101_macro",
         "digits",
+        "digits_domains",
     ]
     with pytest.raises(UnknownNameError, match="did you mean 'nasbench201'"):
         get_space("nasbench210")
@@ -29,7 +31,7 @@ def test_spaces_are_found_by_naslibs_names():
 
 @pytest.mark.parametrize(("space", "size", "distinct"), [
     (NASBENCH201, 15_625, 4_659), (TRANSBENCH101_MICRO, 4_096, 870), (DIGITS, 4_096, 870),
-    (TRANSBENCH101_MACRO, 3_256, 3_256),
+    (TRANSBENCH101_MACRO, 3_256, 3_256), (DIGITS_DOMAINS, 813, 160),
 ], ids=lambda value: getattr(value, "name", None))  # fmt: skip
 def test_sizes(space, size, distinct):
     assert len(np.unique(c.cell_index(space.all()))) == len(space.all()) == size
@@ -45,9 +47,9 @@ def test_all_seven_transnas_tasks_are_known():
     assert set(TRANSBENCH101_MICRO.tasks) == set(TRANSBENCH101_MACRO.tasks)
 
 
-def test_one_space_comes_with_its_benchmark():
-    assert [space for space in SPACES.values() if space.is_embedded] == [DIGITS]
-    assert DIGITS not in NASLIB_SPACES
+def test_two_spaces_come_with_their_benchmark():
+    assert [space for space in SPACES.values() if space.is_embedded] == [DIGITS, DIGITS_DOMAINS]
+    assert not {DIGITS, DIGITS_DOMAINS} & set(NASLIB_SPACES)
 
 
 def test_cells_have_a_network_in_naslib():
@@ -57,4 +59,5 @@ def test_cells_have_a_network_in_naslib():
         "transbench101_micro": "transbench101_micro",
         "transbench101_macro": "",
         "digits": "nasbench201",
+        "digits_domains": "nasbench201",
     }

@@ -44,7 +44,7 @@ def test_the_index_numbers_architectures_in_their_order(space):
 def test_spaces_of_one_family_number_and_encode_alike():
     arch = (3, 0, 1, 2, 3, 1)
     cells = [space for space in EVERY_SPACE if space.family == "cell"]
-    assert len(cells) == 3
+    assert len(cells) == 4
     assert len({space.index_size for space in cells}) == len({space.encoding_dim for space in cells}) == 1
     assert len({int(space.index(arch)[0]) for space in cells}) == 1
     assert len({space.encode([arch]).tobytes() for space in cells}) == 1
@@ -101,6 +101,7 @@ def test_abilities_say_what_works(space):
 
 @given(spaces, st.integers(1, 200), seeds)
 def test_samples_are_distinct_functions_and_connected(space, n, seed):
+    n = min(n, len(space.distinct()))
     sample = space.sample(n, np.random.default_rng(seed))
     assert sample == space.sample(n, np.random.default_rng(seed))
     assert all(type(code) is int for arch in sample for code in arch)
@@ -118,7 +119,8 @@ def test_a_mutant_differs_in_one_slot_and_in_function(space, which, seed):
     arch = one_of(space, which)
     mutant = space.mutate(arch, np.random.default_rng(seed))
     assert mutant == space.mutate(arch, np.random.default_rng(seed))
-    assert sum(a != b for a, b in zip(arch, mutant)) == 1
+    if any((space.representatives([near]) != space.representatives([arch])).any() for near in space.neighbours(arch)):
+        assert sum(a != b for a, b in zip(arch, mutant)) == 1  # a space that is a sample may have no such neighbour
     assert all(type(code) is int for code in mutant)
     if space.family == "cell":
         assert c.computed_function(mutant) not in ((), c.computed_function(arch))

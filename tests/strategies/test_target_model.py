@@ -16,12 +16,13 @@ from sklearn.linear_model import Ridge
 from naslib_archlock import data
 from naslib_archlock.benchmarks.benchmark import Benchmark
 from naslib_archlock.benchmarks.digits_benchmark import digits_benchmark
+from naslib_archlock.benchmarks.domains_benchmark import domains_benchmark
 from naslib_archlock.benchmarks.source_oracle import budget_floor
 from naslib_archlock.benchmarks.table import TableBenchmark, find_table, read_table
 from naslib_archlock.errors import ConfigError, TableError
 from naslib_archlock.spaces.cells import cell_index
 from naslib_archlock.spaces.features import FEATURES, features
-from naslib_archlock.spaces.known import DIGITS, NASBENCH201, TRANSBENCH101_MACRO, TRANSBENCH101_MICRO
+from naslib_archlock.spaces.known import DIGITS, DIGITS_DOMAINS, NASBENCH201, TRANSBENCH101_MACRO, TRANSBENCH101_MICRO
 from naslib_archlock.spaces.space import SearchSpace
 from naslib_archlock.strategies import target_model
 from naslib_archlock.strategies.target_model import (
@@ -37,6 +38,7 @@ from naslib_archlock.strategies.target_model import (
     percentiles,
     populations,
     read_moments,
+    transfer_moments,
 )
 
 CELL_SPACES = (NASBENCH201, TRANSBENCH101_MICRO, DIGITS)
@@ -413,6 +415,19 @@ def check_correlation(benchmark: TableBenchmark) -> None:
     assert np.mean(np.array(found) > 0) > 0.7
 
 
+@pytest.mark.parametrize(
+    ("space", "same_images"), [(TRANSBENCH101_MACRO, TRANSBENCH101_MICRO), (DIGITS_DOMAINS, DIGITS)]
+)
+def test_a_model_never_depends_on_other_networks_on_the_images_of_its_tasks(space, same_images, monkeypatch):
+    kept, d = read_moments(), len(COLUMNS)
+    before = TargetModel(space, False).coefficients
+    spoilt = {**kept, same_images.name: Moments(np.full((d, d), np.nan), np.full(d, np.nan))}
+    monkeypatch.setattr(target_model, "read_moments", lambda: spoilt)
+    np.testing.assert_array_equal(TargetModel(space, False).coefficients, before)
+    monkeypatch.setattr(target_model, "read_moments", lambda: {**spoilt, "nasbench201": spoilt[same_images.name]})
+    assert np.isnan(TargetModel(space, False).coefficients).all()
+
+
 def test_a_benchmark_that_has_a_target_teaches_nothing():
     """Its moments hold the target's accuracies. A space's own tasks are others, whatever those of others are called."""
     default = TargetModel(TRANSBENCH101_MICRO, False).coefficients
@@ -424,3 +439,40 @@ def test_a_benchmark_that_has_a_target_teaches_nothing():
         assert (TargetModel(TRANSBENCH101_MICRO, False, targets=[target]).coefficients != default).all(), target
     with pytest.raises(ConfigError, match=r"all benchmarks .* have a target \(autoencoder\)"):
         TargetModel(NASBENCH201, False, targets=["autoencoder"])
+
+
+def test_the_transfer_benchmark_has_populations_of_all_pairs():
+    benchmark, weights = domains_benchmark(), dict.fromkeys(itertools.permutations(DIGITS_DOMAINS.tasks, 2), 1.0)
+    found = zip_equal(populations(benchmark, weights, of_transfer=True), populations(benchmark, weights))
+    n_pairs = 0
+    for of_transfer, from_scratch in found:
+        assert (of_transfer.source, of_transfer.target) == (from_scratch.source, from_scratch.target)
+        kept = np.isin(from_scratch.rows, of_transfer.rows)
+        assert kept.mean() > 0.9
+        np.testing.assert_array_equal(of_transfer.columns, from_scratch.columns[kept])
+        pair = {"task": of_transfer.target, "split": "val", "pretrained_on": of_transfer.source}
+        accuracy = [benchmark.accuracy(tuple(c), **pair) for c in DIGITS_DOMAINS.distinct()[of_transfer.rows].tolist()]
+        np.testing.assert_array_equal(np.argsort(accuracy, kind="stable"), np.argsort(of_transfer.label, kind="stable"))
+        n_pairs += 1
+    assert n_pairs == 20
+
+
+def test_pairs_with_the_source_or_a_target_of_the_search_teach_nothing_of_transfer():
+    six, twenty = (transfer_moments(space, ("plain", "noisy")) for space in (DIGITS_DOMAINS, NASBENCH201))
+    n_used = len(features_of(DIGITS_DOMAINS))
+    assert six.tasks == ("faint", "outline", "bold")
+    assert np.trace(twenty.gram[:n_used, :n_used]) > 2 * np.trace(six.gram[:n_used, :n_used])
+    with pytest.raises(ConfigError, match="no pair of the transfer benchmark is left .*name fewer in archlock.target"):
+        transfer_moments(DIGITS_DOMAINS, ("plain", "noisy", "faint", "outline"))
+    with pytest.raises(ConfigError, match="no pair of the transfer benchmark is left"):  # the images are the same
+        transfer_moments(DIGITS, ("digit", "jigsaw"))
+
+
+def test_what_the_transfer_benchmark_teaches_holds_on_pairs_that_it_was_not_learnt_from():
+    """Locks are predicted better than by chance, on average over pairs."""
+    benchmark, found = domains_benchmark(), []
+    for of_pair in populations(benchmark, dict.fromkeys(itertools.permutations(benchmark.tasks, 2), 1.0), True):
+        learnt_from = transfer_moments(DIGITS_DOMAINS, (of_pair.source, of_pair.target))
+        predicted = TargetModel(DIGITS_DOMAINS, False, learnt_from=learnt_from).predict(DIGITS_DOMAINS.distinct())
+        found.append(spearmanr(predicted[of_pair.rows], of_pair.label)[0])
+    assert np.mean(found) > 0.1

@@ -1,0 +1,83 @@
+"""Trains the transfer benchmark: 160 cells without pooling, on five domains of digits, with three seeds.
+
+For each cell within 5% of the best on a source domain, the trained networks are then attacked on each other domain, by
+an attacker who has 0, 10, 30 or 100 labelled images of it. For comparison, networks are trained from scratch on the
+attacker's images. The attack is the one that was the strongest in ``pilot``: the released network is trained further.
+
+python -m experiments.domains_benchmark.build        # an interrupted build continues
+"""
+
+from __future__ import annotations
+
+import argparse
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from experiments.common import add_worker_options, workers
+from experiments.domains_benchmark.training import (
+    ALL,
+    ATTACKER,
+    RATES,
+    SOURCE,
+    Figures,
+    train_and_attack,
+    train_sources,
+)
+from naslib_archlock import data
+from naslib_archlock.benchmarks.domains_benchmark import FILE, SEEDS, column, to_csv
+from naslib_archlock.benchmarks.table import FINE_TUNED
+from naslib_archlock.compute.parts import compute_parts
+from naslib_archlock.spaces.features import conv_weights
+from naslib_archlock.spaces.known import DIGITS_DOMAINS
+from naslib_archlock.tasks.digits_domains import DOMAINS
+
+CELLS_A_PART = 5
+N_HEAVIEST = 16  # the best on each domain is sought among the cells with the most weights
+BUDGET_PCT = 5.0
+
+
+def by_name(found: dict[str, dict[str, Figures]]) -> dict[str, Figures]:
+    """The figures of a cell by the names of their columns, from what ``train_and_attack`` returns."""
+    named = {}
+    for n_images, figures in found.items():
+        for name, of_name in figures.items():
+            source, _, task = name.rpartition(FINE_TUNED)
+            named[column(source, task, None if n_images == ALL else int(n_images))] = of_name
+    return named
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--parts", type=Path, default=Path("build/domains"), help="folder that keeps finished parts")
+    add_worker_options(parser)
+    parser.add_argument("--out", type=Path, default=data.FOLDER, help="folder to write to (default: the package's)")
+    args = parser.parse_args()
+
+    settings = {"source": asdict(SOURCE), "attacker": asdict(ATTACKER), "seeds": SEEDS, "rates": str(RATES)}
+    cells = [tuple(cell) for cell in DIGITS_DOMAINS.distinct().tolist()]
+    heaviest = [cells[i] for i in np.argsort(-conv_weights(cells), kind="stable")[:N_HEAVIEST]]
+    by_cell = compute_parts(
+        train_sources, {f"heaviest-{i:02d}": ([cell],) for i, cell in enumerate(heaviest)},
+        args.parts / "heaviest", settings, workers(args), "heaviest cells",
+    )  # fmt: skip
+    found = [of_cell[0] for of_cell in by_cell.values()]
+    best = {domain: max(np.mean(of_cell[domain]["val"]) for of_cell in found) for domain in DOMAINS}
+    floors = {domain: (1 - BUDGET_PCT / 100) * float(value) for domain, value in best.items()}
+    order = np.random.default_rng(0).permutation(len(cells))  # so that parts take equally long
+    starts = range(0, len(cells), CELLS_A_PART)
+    calls: dict[str, tuple[Any, ...]] = {
+        f"{start:04d}": ([cells[i] for i in order[start : start + CELLS_A_PART]], floors) for start in starts
+    }
+    parts = compute_parts(
+        train_and_attack, calls, args.parts, {**settings, "floors": floors}, workers(args), "training"
+    )
+    rows = [row for start in starts for row in parts[f"{start:04d}"]]
+    path = data.publish(FILE, to_csv({cells[i]: by_name(rows[at]) for at, i in enumerate(order)}), args.out)
+    print(f"written to {path}, {path.stat().st_size / 1e3:.0f} kB")
+
+
+if __name__ == "__main__":
+    main()
