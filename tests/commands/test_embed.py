@@ -80,7 +80,7 @@ def test_the_distance_of_every_two_tasks_is_in_the_table():
     [
         (["--method", "montcarlo", "noise"], "did you mean 'montecarlo'"),
         (["--probe", "resnet5", "noise"], "did you mean 'resnet50'"),
-        (["nois"], "did you mean 'noise'"),
+        (["jigsw"], "did you mean 'jigsaw'"),
     ],
 )
 def test_mistakes_are_told_and_nothing_is_written(fails, tmp_path, argv, message):

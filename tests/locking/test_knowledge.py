@@ -227,9 +227,9 @@ def test_a_benchmark_whose_images_are_not_here_is_named(toy_config):
 @pytest.mark.parametrize("strategy", ["bayesian", "evolution"])
 @pytest.mark.parametrize("scheme", ["s", "tu"])
 def test_the_images_and_scores_of_an_unknown_target_are_not_read(monkeypatch, scheme, strategy):
-    real_task, real_scores, asked = read.digits_task, ZeroCostFile.scores, []
+    real_task, real_scores, asked = read.embedded_task, ZeroCostFile.scores, []
 
-    def digits_task(task):
+    def embedded_task(task):
         asked.append(task)
         return real_task(task)
 
@@ -237,7 +237,7 @@ def test_the_images_and_scores_of_an_unknown_target_are_not_read(monkeypatch, sc
         assert task != "edges"
         return real_scores(file, task)
 
-    monkeypatch.setattr(read, "digits_task", digits_task)
+    monkeypatch.setattr(read, "embedded_task", embedded_task)
     monkeypatch.setattr(ZeroCostFile, "scores", scores)
     keys = ("archlock.scheme", scheme, "archlock.target", "edges", "archlock.strategy", strategy)
     prepared_by(load_config(None, [*ON_DIGITS, *keys])).search.step()

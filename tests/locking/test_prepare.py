@@ -142,7 +142,7 @@ def test_the_search_of_the_paper_cannot_judge_by_the_worst_target(toy_config):
 
 
 def test_accuracies_on_a_target_are_looked_up_by_the_bayesian_strategy_alone(toy_config):
-    keys = ("archlock.scheme", "tk", "archlock.target_queries", "5")
+    keys = ("archlock.scheme", "tk", "archlock.target_queries", "5", "archlock.source_budget_pct", "10")
     with pytest.raises(ConfigError, match="strategy evolution looks up no accuracies of a target: use bayesian"):
         prepared_by(toy_config(*keys, "archlock.strategy", "evolution"))
     assert run(toy_config(*keys)).search.target_queries == 5

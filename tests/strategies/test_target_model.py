@@ -217,7 +217,7 @@ def test_moments_are_those_of_all_populations():
 @pytest.mark.parametrize("knows", [False, True])
 def test_the_regression_is_scikit_learns(knows, monkeypatch):
     """scikit-learn fits all populations of all benchmarks, centred and weighted by one over their size."""
-    benchmarks = {"one": made_up(0), "another": made_up(1, n_tasks=3, noise=3)}
+    benchmarks = {"digits": made_up(0), "transbench101_micro": made_up(1, n_tasks=3, noise=3)}
     weights = {name: weights_of(b) for name, b in benchmarks.items()}
     taught = {name: moments(b, weights[name]) for name, b in benchmarks.items()}
     monkeypatch.setattr(target_model, "read_moments", lambda: taught)
@@ -382,7 +382,7 @@ def test_what_is_taught_is_learnt(monkeypatch):
         other = MadeUp(space, {f"t{i}": 50 + want + of_functions(space, i) / 1000 for i in range(3)})
         monkeypatch.setattr(target_model, "BUDGET_PCT", 100.0)  # every cell is within the budget
         taught = moments(other, weights_of(other))
-        monkeypatch.setattr(target_model, "read_moments", lambda taught=taught: {"other": taught})
+        monkeypatch.setattr(target_model, "read_moments", lambda taught=taught: {"transbench101_micro": taught})
         without_pooling = archs[(archs < 4).all(axis=1)]
         predicted = TargetModel(NASBENCH201, False).predict(without_pooling)
         assert spearmanr(predicted, features(without_pooling)[:, wanted])[0] > 0.9
