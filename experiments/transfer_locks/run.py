@@ -35,7 +35,7 @@ from experiments.transfer_locks.choices import (
     within_budget,
 )
 from naslib_archlock.benchmarks.domains_benchmark import N_IMAGES, column
-from naslib_archlock.report.pictures import png
+from naslib_archlock.report.pictures import own_settings, png
 from naslib_archlock.report.text import table
 from naslib_archlock.spaces.known import DIGITS_DOMAINS as SPACE
 from naslib_archlock.store.files import write_bytes
@@ -148,6 +148,7 @@ def print_summary(rows: pd.DataFrame, found: dict[str, dict[str, Any]]) -> None:
     print(table([header, *body]))
 
 
+@own_settings()
 def picture(rows: pd.DataFrame) -> Figure:
     """Left: the attacker's accuracy over images. Right: the cost of the lock for each pair."""
     figure = Figure(figsize=(11, 4.2), layout="constrained")

@@ -57,7 +57,7 @@ class CellSpace(SearchSpace):
         n_codes: int,
         notation: Notation,
         metrics: Mapping[str, Metric],
-        images: str,
+        images: str = "",
         shares_images: bool = True,
         naslib_network: str = "",
         is_embedded: bool = False,
@@ -66,10 +66,10 @@ class CellSpace(SearchSpace):
 
         Args:
             notation: how the space writes its cells.
-            naslib_network: the space's own name by default.
+            images, naslib_network: the space's own name by default.
         """
         self.name, self.n_codes, self.metrics, self.shares_images = name, n_codes, metrics, shares_images
-        self.images, self.naslib_network, self.is_embedded = images, naslib_network or name, is_embedded
+        self.images, self.naslib_network, self.is_embedded = images or name, naslib_network or name, is_embedded
         self._notation = notation
 
     def all(self) -> np.ndarray:

@@ -102,6 +102,10 @@ def _check_fine_tuned(benchmark: Benchmark, archs: Sequence[Cell]) -> None:
             ]
             if measured:
                 _check_figures(benchmark, measured, task, source)
+            else:
+                assert benchmark.is_tabular and not _refuses(
+                    lambda: benchmark.accuracies(task, "val", pretrained_on=source)  # noqa: B023
+                ), f"fine_tuned_from names {source!r} for {task}, but there is no figure of networks pretrained on it"
         for other in {*benchmark.tasks, NO_SUCH_NAME} - set(sources):
             assert _refuses(
                 lambda: benchmark.accuracy(archs[0], task=task, split="val", pretrained_on=other)  # noqa: B023

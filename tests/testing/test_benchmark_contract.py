@@ -131,7 +131,7 @@ class Meaningless(Good):
         (AnySplit, AssertionError, "'split': 'no such name'.* must raise UnknownNameError"),
         (AnySource, AssertionError, "pretrained_on=.* must raise UnknownNameError"),
         (SourceOfNoTask, AssertionError, "names tasks that the benchmark lacks: {'c'}"),
-        (MissingSource, UnknownNameError, "^a$"),
+        (MissingSource, AssertionError, "names 'a' for b, but there is no figure of networks pretrained on it"),
         (AnyOracle, AssertionError, "an oracle of no task must raise"),
         (Generous, AssertionError, "not exhausted"),
         (OtherSplit, AssertionError, "the oracle of a answers"),
