@@ -142,7 +142,11 @@ class TableBenchmark(Benchmark):
         return self._notes
 
     def accuracy(self, arch: Cell, *, task: str, split: str, pretrained_on: str | None = None) -> float:
-        figure = float(self._column(task, split, pretrained_on)[self._row[self.space.index(arch)[0]]])
+        """See ``Benchmark.accuracy``. Raises also: CellError: If the architecture is not one of the space."""
+        column, row = self._column(task, split, pretrained_on), self._row[self.space.index(arch)[0]]
+        if row < 0:
+            raise CellError(f"{shown(arch)} is no architecture of {self.space.name}")
+        figure = float(column[row])
         if np.isnan(figure):
             raise UnknownNameError(
                 f"the {self.space.name} benchmark has no figure of {self.space.to_str(arch)}, trained on "

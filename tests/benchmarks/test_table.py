@@ -12,7 +12,7 @@ from naslib_archlock.benchmarks import table as module
 from naslib_archlock.benchmarks.benchmark import FROM_SCRATCH
 from naslib_archlock.benchmarks.lock_score import LockScale
 from naslib_archlock.benchmarks.table import NOTE, TableBenchmark, find_table, read_table
-from naslib_archlock.errors import TableError, UnknownNameError
+from naslib_archlock.errors import CellError, TableError, UnknownNameError
 from naslib_archlock.spaces.known import NASBENCH201, TRANSBENCH101_MACRO, TRANSBENCH101_MICRO
 from naslib_archlock.tasks.names import SPLITS
 from naslib_archlock.testing.benchmark_contract import check_benchmark
@@ -204,6 +204,13 @@ def test_a_table_made_in_memory_is_checked_too():
     assert TableBenchmark(SPACE, cells, columns, "memory").tasks == ("normal",)
     with pytest.raises(TableError, match="memory: 1 of the 3256"):
         TableBenchmark(SPACE, cells[1:], {name: values[1:] for name, values in columns.items()}, "memory")
+
+
+def test_an_architecture_of_another_space_has_no_figure():
+    cells = SPACE.all()
+    columns = {"normal/val": np.ones(len(cells)), "normal/test": np.ones(len(cells))}
+    with pytest.raises(CellError, match=r"\(4, 4, 4, 4, 4, 4\) is no architecture of transbench101_macro"):
+        TableBenchmark(SPACE, cells, columns, "memory").accuracy((4,) * 6, task="normal", split="val")
 
 
 # -- fine-tuned figures ------------------------------------------------------------------------------------------------

@@ -223,6 +223,17 @@ def test_a_look_up_can_be_of_a_network_that_was_trained_on_the_source_first(digi
     assert "trained on low, then on" in prose
 
 
+def test_a_lock_against_fine_tuning_on_an_unknown_target(digit_images, tmp_path, capsys):
+    """The target model learns from the transfer benchmark, and nothing is trained on the target but for the report."""
+    keys = ["--train-top", "3", "archlock.scheme", "tu", "archlock.target", str(digit_images["shapes"])]
+    assert main(search(tmp_path, digit_images["low"], *keys, "archlock.lock_on", "transfer")) == 0
+    out, prose = capsys.readouterr()
+    result = json.loads(out)
+    assert (result["source_queries"], result["target_queries"]) == (3, 0)
+    assert list(result["fine_tuned"]) == ["shapes"]
+    assert prose.count("on low, then on shapes") <= 2  # the cells found and of scheme S
+
+
 def test_a_look_up_of_a_target_trains_a_network_on_it(digit_images, tmp_path, capsys):
     keys = ["--train-top", "3", "archlock.scheme", "tk", "archlock.target", str(digit_images["shapes"])]
     keys += ["archlock.target_queries", "2", "archlock.source_budget_pct", "100"]  # all three lie within the budget
