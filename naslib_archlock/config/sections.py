@@ -88,7 +88,8 @@ class ArchLockSection:
         "The networks whose target accuracy is to be low: trained from `scratch` on the target, or trained on the "
         "source and then fine-tuned on the target (`transfer`), as an attacker would who has the released weights. The "
         "target model then learns from the embedded transfer benchmark, and `target_queries` are about fine-tuned "
-        "networks. `transfer` needs folders of images or a table with columns `SOURCE>TASK/SPLIT`.",
+        "networks. `transfer` needs the space `digits_domains`, folders of images, or a table with columns "
+        "`SOURCE>TASK/SPLIT`.",
         Role.LOCK,
         choices=(SCRATCH, TRANSFER),
     )
@@ -192,7 +193,7 @@ class ArchLockSection:
     )
     tables: str = key(
         "",
-        "The folder of plain tables. Empty means NASLib's own files, or the embedded benchmark for the space `digits`.",
+        "The folder of plain tables. Empty means NASLib's own files, or an embedded benchmark for the spaces `digits` and `digits_domains`.",
         Role.DATA,
         Role.TRAINING,
         holds_paths=True,
