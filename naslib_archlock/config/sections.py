@@ -193,7 +193,8 @@ class ArchLockSection:
     )
     tables: str = key(
         "",
-        "The folder of plain tables. Empty means NASLib's own files, or an embedded benchmark for the spaces `digits` and `digits_domains`.",
+        "The folder of plain tables. Empty means NASLib's own files, or an embedded benchmark for the spaces `digits` and "
+        "`digits_domains`.",
         Role.DATA,
         Role.TRAINING,
         holds_paths=True,
