@@ -193,7 +193,7 @@ class ArchLockSection:
     )
     tables: str = key(
         "",
-        "The folder of plain tables. Empty means NASLib's own files, or an embedded benchmark for the spaces `digits` and "
+        "The folder of plain tables. Empty means NASLib's own files, or an embedded benchmark for `digits` and "
         "`digits_domains`.",
         Role.DATA,
         Role.TRAINING,
