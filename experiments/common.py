@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from naslib_archlock import data
 from naslib_archlock.commands.options import add_cluster_options, workers_of
 from naslib_archlock.compute.intervals import half_width
 from naslib_archlock.compute.parts import Workers, in_parallel
@@ -32,6 +33,15 @@ def options(description: str, folder: str, tables: bool = True, seeds: int = 5) 
     parser.add_argument("--seeds", type=int, default=seeds, help=f"number of seeds (default {seeds})")
     add_worker_options(parser)
     parser.add_argument("--out", type=Path, default=Path(folder) / "results.json")
+    return parser
+
+
+def builder_options(description: str, parts: str) -> argparse.ArgumentParser:
+    """The options of a script that builds a file of the package. Args: parts: the folder that keeps finished parts."""
+    parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--parts", type=Path, default=Path(parts), help="folder that keeps finished parts")
+    add_worker_options(parser)
+    parser.add_argument("--out", type=Path, default=data.FOLDER, help="folder to write to (default: the package's)")
     return parser
 
 

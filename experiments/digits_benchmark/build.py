@@ -5,15 +5,13 @@ python -m experiments.digits_benchmark.build        # an interrupted build conti
 
 from __future__ import annotations
 
-import argparse
 from collections.abc import Sequence
 from dataclasses import asdict
-from pathlib import Path
 from typing import Any
 
 from scipy.stats import spearmanr
 
-from experiments.common import add_worker_options, workers
+from experiments.common import builder_options, workers
 from naslib_archlock import data
 from naslib_archlock.benchmarks.digits_benchmark import FILE, SEEDS, digits_benchmark, functions, to_csv
 from naslib_archlock.compute.parts import compute_parts
@@ -36,11 +34,7 @@ def train_cells(cells: Sequence[Cell], task: str, settings: FitSettings) -> list
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--parts", type=Path, default=Path("build/digits"), help="folder that keeps finished parts")
-    add_worker_options(parser)
-    parser.add_argument("--out", type=Path, default=data.FOLDER, help="folder to write to (default: the package's)")
-    args = parser.parse_args()
+    args = builder_options(__doc__ or "", "build/digits").parse_args()
 
     settings, cells = FitSettings(), functions()
     starts = range(0, len(cells), CELLS_A_PART)

@@ -9,26 +9,15 @@ python -m experiments.domains_benchmark.build        # an interrupted build cont
 
 from __future__ import annotations
 
-import argparse
 from dataclasses import asdict
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from experiments.common import add_worker_options, workers
-from experiments.domains_benchmark.training import (
-    ALL,
-    ATTACKER,
-    RATES,
-    SOURCE,
-    Figures,
-    train_and_attack,
-    train_sources,
-)
+from experiments.common import builder_options, workers
+from experiments.domains_benchmark.training import ATTACKER, RATES, SOURCE, train_and_attack, train_sources
 from naslib_archlock import data
-from naslib_archlock.benchmarks.domains_benchmark import FILE, SEEDS, column, to_csv
-from naslib_archlock.benchmarks.table import FINE_TUNED
+from naslib_archlock.benchmarks.domains_benchmark import FILE, SEEDS, to_csv
 from naslib_archlock.compute.parts import compute_parts
 from naslib_archlock.spaces.features import conv_weights
 from naslib_archlock.spaces.known import DIGITS_DOMAINS
@@ -39,22 +28,8 @@ N_HEAVIEST = 16  # the best on each domain is sought among the cells with the mo
 BUDGET_PCT = 5.0
 
 
-def by_name(found: dict[str, dict[str, Figures]]) -> dict[str, Figures]:
-    """The figures of a cell by the names of their columns, from what ``train_and_attack`` returns."""
-    named = {}
-    for n_images, figures in found.items():
-        for name, of_name in figures.items():
-            source, _, task = name.rpartition(FINE_TUNED)
-            named[column(source, task, None if n_images == ALL else int(n_images))] = of_name
-    return named
-
-
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--parts", type=Path, default=Path("build/domains"), help="folder that keeps finished parts")
-    add_worker_options(parser)
-    parser.add_argument("--out", type=Path, default=data.FOLDER, help="folder to write to (default: the package's)")
-    args = parser.parse_args()
+    args = builder_options(__doc__ or "", "build/domains").parse_args()
 
     settings = {"source": asdict(SOURCE), "attacker": asdict(ATTACKER), "seeds": SEEDS, "rates": str(RATES)}
     cells = [tuple(cell) for cell in DIGITS_DOMAINS.distinct().tolist()]
@@ -75,7 +50,7 @@ def main() -> None:
         train_and_attack, calls, args.parts, {**settings, "floors": floors}, workers(args), "training"
     )
     rows = [row for start in starts for row in parts[f"{start:04d}"]]
-    path = data.publish(FILE, to_csv({cells[i]: by_name(rows[at]) for at, i in enumerate(order)}), args.out)
+    path = data.publish(FILE, to_csv({cells[i]: rows[at] for at, i in enumerate(order)}), args.out)
     print(f"written to {path}, {path.stat().st_size / 1e3:.0f} kB")
 
 

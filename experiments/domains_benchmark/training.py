@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from naslib_archlock.benchmarks.domains_benchmark import SEEDS
+from naslib_archlock.benchmarks.domains_benchmark import SEEDS, column
 from naslib_archlock.compute.threads import single_threaded
 from naslib_archlock.networks.cell_network import CellNetwork
 from naslib_archlock.networks.fit import FitSettings, initial_network, per_copy, train
@@ -29,7 +29,6 @@ SCRATCH_RATE = 0.02
 SCRATCH_STEPS = {10: 40, 30: 60, 100: 100}
 _IMAGES, _TUNING, _SCRATCH = 1, 2, 3  # streams of random numbers
 
-ALL = "all"  # images
 Figures = dict[str, list[float]]  # val, test -> of each seed, in %
 
 
@@ -81,11 +80,15 @@ def trained(
     generators = [np.random.default_rng([seed, stream, DOMAINS.index(domain)]) for domain, seed in seeds]
     network = initial_network(cell, pooled(), settings, generators)
     if weights is not None:
-        repeated = {name: torch.cat([w] * len(domains)) if w.ndim else w for name, w in weights.items()}
-        network.load_state_dict(repeated)
+        network.load_state_dict(repeated(weights, len(domains)))
     rows = np.stack([rows_of(domain, seed, n_images) for domain, seed in seeds])
     train(network, network, pooled(), rows, settings, n_steps, generators)
     return network
+
+
+def repeated(weights: Mapping[str, Tensor], times: int) -> dict[str, Tensor]:
+    """The weights of copies, so many times side by side."""
+    return {name: torch.cat([w] * times) if w.ndim else w for name, w in weights.items()}
 
 
 def of_copies(network: CellNetwork, at: int) -> dict[str, Tensor]:
@@ -99,41 +102,47 @@ def train_sources(cells: Sequence[Cell]) -> list[dict[str, Figures]]:
     return [figures_of(source_networks(cell), DOMAINS) for cell in cells]
 
 
-def source_networks(cell: Cell) -> CellNetwork:
+def source_networks(cell: Cell, domains: Sequence[str] = DOMAINS) -> CellNetwork:
     """Networks trained on each domain with all its images."""
-    n = len(digits_domain(DOMAINS[0])["train"])
-    return trained(cell, DOMAINS, n, SOURCE, SOURCE.n_steps(n), 0)
+    n = len(digits_domain(domains[0])["train"])
+    return trained(cell, domains, n, SOURCE, SOURCE.n_steps(n), 0)
 
 
-def train_and_attack(cells: Sequence[Cell], floors: Mapping[str, float]) -> list[dict[str, dict[str, Figures]]]:
-    """For each cell: ``0`` or a number of images -> ``DOMAIN`` from scratch or ``SOURCE>DOMAIN`` -> accuracies.
+def attacked_networks(cell: Cell, weights: Mapping[str, Tensor], targets: Sequence[str], n_images: int) -> CellNetwork:
+    """Networks with the released weights of each seed, after the attack on each target. Args: n_images: above 0."""
+    settings = replace(ATTACKER, learning_rate=RATES[n_images])
+    return trained(cell, targets, n_images, settings, FINE_TUNING_STEPS, _TUNING, weights)
 
-    The networks that were trained on all images stand under the key ``ALL``.
+
+def train_and_attack(cells: Sequence[Cell], floors: Mapping[str, float]) -> list[dict[str, Figures]]:
+    """For each cell: the name of a column of the benchmark -> accuracies.
+
+    Args:
+        floors: domain -> the least validation accuracy of a source whose networks are attacked.
     """
     with single_threaded():
         return [_train_and_attack(cell, floors) for cell in cells]
 
 
-def _train_and_attack(cell: Cell, floors: Mapping[str, float]) -> dict[str, dict[str, Figures]]:
+def _train_and_attack(cell: Cell, floors: Mapping[str, float]) -> dict[str, Figures]:
     of_source = source_networks(cell)
-    whole = figures_of(of_source, DOMAINS)
-    found: dict[str, dict[str, Figures]] = {ALL: whole, **{str(n): {} for n in (0, *RATES)}}
-    sources = [domain for domain in DOMAINS if np.mean(whole[domain]["val"]) >= floors[domain]]
+    found = figures_of(of_source, DOMAINS)
+    by_n: dict[int, dict[str, Figures]] = {n: {} for n in (0, *RATES)}
+    sources = [domain for domain in DOMAINS if np.mean(found[domain]["val"]) >= floors[domain]]
     for source in sources:
         targets = [domain for domain in DOMAINS if domain != source]
         weights = of_copies(of_source, DOMAINS.index(source))
         untouched = initial_network(cell, pooled(), SOURCE, [np.random.default_rng(0) for _ in targets for _ in SEEDS])
-        untouched.load_state_dict({name: torch.cat([w] * len(targets)) if w.ndim else w for name, w in weights.items()})
-        untouched.eval()
-        by_n = {0: figures_of(untouched, targets)}
-        for n, rate in RATES.items():
-            settings = replace(ATTACKER, learning_rate=rate)
-            network = trained(cell, targets, n, settings, FINE_TUNING_STEPS, _TUNING, weights)
-            by_n[n] = figures_of(network, targets)
-        for n, by_target in by_n.items():
-            found[str(n)].update({f"{source}>{target}": of_target for target, of_target in by_target.items()})
+        untouched.load_state_dict(repeated(weights, len(targets)))
+        for n in by_n:
+            network = attacked_networks(cell, weights, targets, n) if n else untouched.eval()
+            of_targets = figures_of(network, targets)
+            by_n[n].update({column(source, target, n): figures for target, figures in of_targets.items()})
     if sources:
+        settings = replace(ATTACKER, learning_rate=SCRATCH_RATE)
         for n in RATES:
-            settings = replace(ATTACKER, learning_rate=SCRATCH_RATE)
-            found[str(n)].update(figures_of(trained(cell, DOMAINS, n, settings, SCRATCH_STEPS[n], _SCRATCH), DOMAINS))
+            of_domains = figures_of(trained(cell, DOMAINS, n, settings, SCRATCH_STEPS[n], _SCRATCH), DOMAINS)
+            by_n[n].update({column(None, domain, n): figures for domain, figures in of_domains.items()})
+    for of_n in by_n.values():
+        found.update(of_n)
     return found

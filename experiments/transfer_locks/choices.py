@@ -1,11 +1,16 @@
-"""The cells that methods choose on the transfer benchmark, and what they cost an attacker."""
+"""The cells that methods choose on the transfer benchmark, what they cost an attacker, and means over its pairs."""
 
 from __future__ import annotations
 
+import itertools
+from collections.abc import Callable
 from functools import cache
+from typing import Any
 
 import numpy as np
+import pandas as pd
 
+from experiments.common import interval, parallel
 from naslib_archlock.audit.attack_cost import recovery
 from naslib_archlock.benchmarks.domains_benchmark import (
     N_IMAGES,
@@ -15,6 +20,7 @@ from naslib_archlock.benchmarks.domains_benchmark import (
     read_figures,
 )
 from naslib_archlock.benchmarks.source_oracle import budget_floor
+from naslib_archlock.compute.parts import Workers
 from naslib_archlock.config.load import load_config
 from naslib_archlock.locking.prepare import prepare, run
 from naslib_archlock.spaces.cells import Cell
@@ -100,3 +106,17 @@ def images_to_reach(of_cell: np.ndarray, level: float) -> np.ndarray:
     """The images with which each network reaches a level, at most the most that was measured; none counts as one."""
     budgets = [max(n, 1) for n in N_IMAGES]
     return np.array([min(recovery(budgets, of_seed, level), budgets[-1]) for of_seed in of_cell.T])
+
+
+# -- all pairs ---------------------------------------------------------------------------------------------------------
+
+
+def over_pairs(pair_results: Callable[..., list[dict[str, Any]]], workers: Workers, *arguments: Any) -> pd.DataFrame:
+    """The rows of ``pair_results(source, target, *arguments)`` for all ordered pairs of domains."""
+    calls = [(*pair, *arguments) for pair in itertools.permutations(SPACE.tasks, 2)]
+    return pd.DataFrame([row for rows in parallel(pair_results, calls, workers) for row in rows])
+
+
+def over_sources(rows: pd.DataFrame, value: str) -> dict[str, Any]:
+    """The mean of a column with its interval over sources: the pairs of one source share its networks."""
+    return interval(rows.groupby("source")[value].mean().tolist())

@@ -15,11 +15,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pandas as pd
 
-from experiments.common import options, parallel, show, workers, write_results
-from experiments.transfer_locks.choices import TK_TRANSFER, S, chosen
-from experiments.transfer_locks.run import over_sources
+from experiments.common import options, show, workers, write_results
+from experiments.transfer_locks.choices import TK_TRANSFER, S, chosen, over_pairs, over_sources
 from naslib_archlock.audit.attacks import Release, attack
 from naslib_archlock.benchmarks.domains_benchmark import SEEDS
 from naslib_archlock.networks.fit import FitSettings, fit
@@ -66,8 +64,7 @@ def pair_results(source: str, target: str) -> list[dict[str, Any]]:
 
 def main() -> None:
     args = options(__doc__ or "", str(HERE), tables=False).parse_args()
-    pairs = list(itertools.permutations(DIGITS_DOMAINS.tasks, 2))
-    rows = pd.DataFrame([row for rows in parallel(pair_results, pairs, workers(args)) for row in rows])
+    rows = over_pairs(pair_results, workers(args))
     print("Test accuracy in %, means over pairs, and the difference with its 95% interval over sources")
     body, found = [], {}
     for (name, n_images), here in rows.groupby(["attack", "images"], sort=False):

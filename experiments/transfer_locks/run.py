@@ -8,7 +8,6 @@ python -m experiments.transfer_locks.run
 
 from __future__ import annotations
 
-import itertools
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +15,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from experiments.common import interval, options, parallel, show, workers, write_results
+from experiments.common import options, show, workers, write_results
 from experiments.transfer_locks.choices import (
     ATTACKED_WITH,
     BUDGET_PCT,
@@ -32,6 +31,8 @@ from experiments.transfer_locks.choices import (
     curve,
     figures,
     images_to_reach,
+    over_pairs,
+    over_sources,
     within_budget,
 )
 from naslib_archlock.benchmarks.domains_benchmark import N_IMAGES, column
@@ -70,11 +71,6 @@ def pair_results(source: str, target: str, n_seeds: int) -> list[dict[str, Any]]
 
 
 # -- the results -------------------------------------------------------------------------------------------------------
-
-
-def over_sources(rows: pd.DataFrame, value: str) -> dict[str, Any]:
-    """The mean of a column with its interval over sources: the pairs of one source share its networks."""
-    return interval(rows.groupby("source")[value].mean().tolist())
 
 
 def against_s(rows: pd.DataFrame, value: str) -> pd.DataFrame:
@@ -180,8 +176,7 @@ def picture(rows: pd.DataFrame) -> Figure:
 
 def main() -> None:
     args = options(__doc__ or "", str(HERE), tables=False, seeds=10).parse_args()
-    calls = [(source, target, args.seeds) for source, target in itertools.permutations(SPACE.tasks, 2)]
-    rows = pd.DataFrame([row for rows in parallel(pair_results, calls, workers(args)) for row in rows])
+    rows = over_pairs(pair_results, workers(args), args.seeds)
     found = summary(rows)
     print_summary(rows, found)
     of_pairs = rows.groupby(["source", "target", "method"])[["attacked_10", "gain_10", "log_ratio"]].mean()

@@ -9,36 +9,30 @@ python -m experiments.transfer_locks.weight_lock
 
 from __future__ import annotations
 
-import itertools
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pandas as pd
 import torch
 from torch import Tensor
 from torch.nn.functional import cross_entropy
 
-from experiments.common import options, parallel, show, workers, write_results
+from experiments.common import options, show, workers, write_results
 from experiments.domains_benchmark.training import (
-    ATTACKER,
-    FINE_TUNING_STEPS,
     RATES,
     SOURCE,
+    attacked_networks,
     figures_of,
     pooled,
     rows_of,
-    trained,
+    source_networks,
 )
-from experiments.transfer_locks.choices import TK_TRANSFER, S, chosen
-from experiments.transfer_locks.run import over_sources
+from experiments.transfer_locks.choices import TK_TRANSFER, S, chosen, over_pairs, over_sources
 from naslib_archlock.benchmarks.domains_benchmark import N_IMAGES, SEEDS
 from naslib_archlock.networks.cell_network import CellNetwork
 from naslib_archlock.networks.fit import initial_network, train
 from naslib_archlock.report.text import table
 from naslib_archlock.spaces.cells import Cell
-from naslib_archlock.spaces.known import DIGITS_DOMAINS
 from naslib_archlock.tasks.digits_domains import DOMAINS, digits_domain
 
 HERE = Path(__file__).parent
@@ -75,17 +69,12 @@ def pair_results(source: str, target: str) -> list[dict[str, Any]]:
     rows = []
     for role, (method, has_weight_lock) in ROLES.items():
         cell = chosen(method, source, target, SEARCH_SEED)
-        if has_weight_lock:
-            network = locked_network(cell, source, target)
-        else:
-            n = len(digits_domain(source)["train"])
-            network = trained(cell, [source], n, SOURCE, SOURCE.n_steps(n), 0)
+        network = locked_network(cell, source, target) if has_weight_lock else source_networks(cell, [source])
         row: dict[str, Any] = {"source": source, "target": target, "role": role}
         row["on_source"] = np.mean(figures_of(network, [source])[source]["test"])
         row["attacked_0"] = np.mean(figures_of(network, [target])[target]["test"])
-        for n_images, rate in RATES.items():
-            attacker = replace(ATTACKER, learning_rate=rate)
-            attacked = trained(cell, [target], n_images, attacker, FINE_TUNING_STEPS, 2, network.state_dict())
+        for n_images in RATES:
+            attacked = attacked_networks(cell, network.state_dict(), [target], n_images)
             row[f"attacked_{n_images}"] = np.mean(figures_of(attacked, [target])[target]["test"])
         rows.append(row)
     return rows
@@ -93,8 +82,7 @@ def pair_results(source: str, target: str) -> list[dict[str, Any]]:
 
 def main() -> None:
     args = options(__doc__ or "", str(HERE), tables=False).parse_args()
-    pairs = list(itertools.permutations(DIGITS_DOMAINS.tasks, 2))
-    rows = pd.DataFrame([row for rows in parallel(pair_results, pairs, workers(args)) for row in rows])
+    rows = over_pairs(pair_results, workers(args))
     values = ["on_source", *(f"attacked_{n}" for n in N_IMAGES)]
     found = {
         role: {value: over_sources(of_role, value) for value in values}

@@ -6,19 +6,16 @@ the same function were trained once. ``experiments/digits_benchmark`` holds the 
 
 from __future__ import annotations
 
-import csv
-import gzip
-import io
 from collections.abc import Mapping
 from functools import cache
 from typing import Any
 
 import numpy as np
 
-from ..data import checked_path
 from ..spaces.cells import N_SLOTS, NONE, Cell
 from ..spaces.known import DIGITS
 from ..tasks.names import SPLITS
+from .packed_csv import pack, rows_of_all, unpack
 from .table import TableBenchmark
 
 FILE = "digits.csv.gz"
@@ -43,13 +40,12 @@ def to_csv(rows: Mapping[Cell, Mapping[str, Mapping[str, Any]]]) -> bytes:
     """
     columns = [f"{task}/{split}/{seed}" for task in DIGITS.tasks for split in SPLITS for seed in SEEDS]
     columns += [f"{task}/seconds" for task in DIGITS.tasks]
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(["arch", *columns])
-    for cell, by_task in rows.items():
+
+    def fields(by_task: Mapping[str, Mapping[str, Any]]) -> list[str]:
         metrics = [f"{value:.3f}" for task in DIGITS.tasks for split in SPLITS for value in by_task[task][split]]
-        writer.writerow([DIGITS.to_str(cell), *metrics, *(f"{by_task[t]['seconds']:.3f}" for t in DIGITS.tasks)])
-    return gzip.compress(text.getvalue().encode(), mtime=0)
+        return [*metrics, *(f"{by_task[task]['seconds']:.3f}" for task in DIGITS.tasks)]
+
+    return pack(DIGITS, columns, ((cell, fields(by_task)) for cell, by_task in rows.items()))
 
 
 @cache
@@ -63,10 +59,7 @@ def read_columns() -> tuple[list[Cell], dict[str, np.ndarray]]:
     Raises:
         TableError: If the file is missing or damaged.
     """
-    path = checked_path(FILE)
-    header, *rows = csv.reader(io.StringIO(gzip.decompress(path.read_bytes()).decode()))
-    values = np.array([row[1:] for row in rows], dtype=np.float64)
-    return [DIGITS.from_str(row[0]) for row in rows], dict(zip(header[1:], values.T))
+    return unpack(DIGITS, FILE)
 
 
 def digits_benchmark() -> TableBenchmark:
@@ -76,12 +69,10 @@ def digits_benchmark() -> TableBenchmark:
         TableError: If the file is missing or damaged.
     """
     trained, columns = read_columns()
-    everything = DIGITS.all()
-    row_of = dict(zip(DIGITS.index(trained).tolist(), range(len(trained))))
-    rows = [row_of[i] for i in DIGITS.index(DIGITS.representatives(everything)).tolist()]
+    rows = rows_of_all(DIGITS, trained)
     means = {
         f"{task}/{split}": np.mean([columns[f"{task}/{split}/{seed}"] for seed in SEEDS], axis=0)[rows]
         for task in DIGITS.tasks
         for split in SPLITS
     }
-    return TableBenchmark(DIGITS, everything, means, "the embedded benchmark", (NOTE,))
+    return TableBenchmark(DIGITS, DIGITS.all(), means, "the embedded benchmark", (NOTE,))

@@ -17,19 +17,16 @@ Fields of cells outside 5% of the best on SOURCE are empty.
 
 from __future__ import annotations
 
-import csv
-import gzip
-import io
 from collections.abc import Mapping, Sequence
 from functools import cache
 
 import numpy as np
 
-from ..data import checked_path
 from ..errors import ConfigError
 from ..spaces.cells import Cell
 from ..spaces.known import DIGITS_DOMAINS
 from ..tasks.names import SPLITS, SUBSET_MARK
+from .packed_csv import pack, rows_of_all, unpack
 from .table import FINE_TUNED, TableBenchmark
 
 FILE = "domains.csv.gz"
@@ -56,17 +53,14 @@ def to_csv(rows: Mapping[Cell, Mapping[str, Mapping[str, Sequence[float]]]]) -> 
         rows: cell -> NAME -> ``val`` and ``test`` -> the accuracy of each seed. Names that a cell lacks are left empty.
     """
     names = list(dict.fromkeys(name for of_cell in rows.values() for name in of_cell))
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(["arch", *(f"{name}/{split}/{seed}" for name in names for split in _MEASURED for seed in SEEDS)])
-    for cell, of_cell in rows.items():
-        fields: list[str] = []
-        for name in names:
-            for split in _MEASURED:
-                figures = of_cell[name][split] if name in of_cell else ()
-                fields += [f"{figure:.2f}" for figure in figures] or [""] * len(SEEDS)
-        writer.writerow([DIGITS_DOMAINS.to_str(cell), *fields])
-    return gzip.compress(text.getvalue().encode(), mtime=0)
+    columns = [f"{name}/{split}/{seed}" for name in names for split in _MEASURED for seed in SEEDS]
+
+    def fields(of_cell: Mapping[str, Mapping[str, Sequence[float]]]) -> list[str]:
+        empty = dict.fromkeys(_MEASURED, [""] * len(SEEDS))
+        measured = {name: {s: [f"{x:.2f}" for x in of_name[s]] for s in _MEASURED} for name, of_name in of_cell.items()}
+        return [field for name in names for split in _MEASURED for field in measured.get(name, empty)[split]]
+
+    return pack(DIGITS_DOMAINS, columns, ((cell, fields(of_cell)) for cell, of_cell in rows.items()))
 
 
 @cache
@@ -78,14 +72,11 @@ def read_figures() -> tuple[np.ndarray, dict[str, np.ndarray]]:
     Raises:
         TableError: if the file is missing or damaged.
     """
-    path = checked_path(FILE)
-    header, *rows = csv.reader(io.StringIO(gzip.decompress(path.read_bytes()).decode()))
-    values = np.array([[float(field or "nan") for field in row[1:]] for row in rows])
+    cells, columns = unpack(DIGITS_DOMAINS, FILE)
     by_name: dict[str, list[np.ndarray]] = {}
-    for name, of_column in zip(header[1:], values.T):
+    for name, of_column in columns.items():
         by_name.setdefault(name.rpartition("/")[0], []).append(of_column)
-    cells = np.array([DIGITS_DOMAINS.from_str(row[0]) for row in rows])
-    return cells, {name: np.stack(of_seeds, axis=1) for name, of_seeds in by_name.items()}
+    return np.array(cells), {name: np.stack(of_seeds, axis=1) for name, of_seeds in by_name.items()}
 
 
 def domains_benchmark(n_images: int = 10) -> DomainsBenchmark:
@@ -109,10 +100,7 @@ class DomainsBenchmark(TableBenchmark):
 
     def __init__(self, n_images: int) -> None:
         cells, figures = read_figures()
-        everything = DIGITS_DOMAINS.all()
-        row_of = dict(zip(DIGITS_DOMAINS.index(cells).tolist(), range(len(cells))))
-        rows = [row_of[i] for i in DIGITS_DOMAINS.index(DIGITS_DOMAINS.representatives(everything)).tolist()]
-        tasks = DIGITS_DOMAINS.tasks
+        rows, tasks = rows_of_all(DIGITS_DOMAINS, [tuple(cell) for cell in cells.tolist()]), DIGITS_DOMAINS.tasks
         from_scratch = {f"{task}/{split}": f"{task}/{split}" for task in tasks for split in _MEASURED}
         fine_tuned = {
             f"{source}{FINE_TUNED}{task}/{split}": f"{column(source, task, n_images)}/{split}"
@@ -123,5 +111,5 @@ class DomainsBenchmark(TableBenchmark):
         }
         columns = {name: figures[stored].mean(axis=1)[rows] for name, stored in {**from_scratch, **fine_tuned}.items()}
         where, notes = "the embedded transfer benchmark", (_NOTE.format(n_images),)
-        super().__init__(DIGITS_DOMAINS, everything, columns, where, notes, has_gaps=True)
+        super().__init__(DIGITS_DOMAINS, DIGITS_DOMAINS.all(), columns, where, notes, has_gaps=True)
         self.n_attacked = n_images

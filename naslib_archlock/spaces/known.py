@@ -51,11 +51,9 @@ DIGITS = CellSpace(
 )
 # The transfer benchmark: training and attacking a network costs much more than training one.
 DIGITS_DOMAINS = SampledCellSpace(
+    DIGITS,
     "digits_domains",
-    4,
-    NASBENCH201_NOTATION,
     dict.fromkeys(("plain", "noisy", "faint", "outline", "bold"), m.TOP_1),
-    images=DIGITS.images,
     n_functions=160,
     seed=160,
 )

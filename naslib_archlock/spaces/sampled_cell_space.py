@@ -8,7 +8,7 @@ from functools import cache
 import numpy as np
 
 from ..errors import CellError
-from .cell_space import CellSpace, Notation
+from .cell_space import CellSpace
 from .cells import Cell
 from .metrics import Metric
 
@@ -16,28 +16,25 @@ from .metrics import Metric
 class SampledCellSpace(CellSpace):
     """The cells that compute one of a random sample of functions."""
 
-    def __init__(
-        self,
-        name: str,
-        n_codes: int,
-        notation: Notation,
-        metrics: Mapping[str, Metric],
-        images: str,
-        n_functions: int,
-        seed: int,
-    ) -> None:
-        """The other arguments are those of ``CellSpace``.
+    def __init__(self, whole: CellSpace, name: str, metrics: Mapping[str, Metric], n_functions: int, seed: int) -> None:
+        """Sample a space.
 
         Args:
-            n_functions: how many of the functions of all cells with ``n_codes`` ops belong to the space.
+            whole: the space to sample from; tasks of the sample are on its images.
+            name: of the sample.
+            metrics: as in ``CellSpace``.
+            n_functions: how many of the functions of ``whole`` belong to the sample.
             seed: draws them.
         """
-        super().__init__(name, n_codes, notation, metrics, images, naslib_network="nasbench201", is_embedded=True)
-        self._n_functions, self._seed = n_functions, seed
+        super().__init__(
+            name, whole.n_codes, whole._notation, metrics, whole.images, whole.shares_images, whole.naslib_network,
+            whole.is_embedded,
+        )  # fmt: skip
+        self._whole, self._n_functions, self._seed = whole, n_functions, seed
 
     @cache  # noqa: B019
     def distinct(self) -> np.ndarray:
-        every = super().distinct()
+        every = self._whole.distinct()
         rows = np.random.default_rng(self._seed).choice(len(every), self._n_functions, replace=False)
         sampled: np.ndarray = every[np.sort(rows)]
         sampled.setflags(write=False)  # all callers share the array
@@ -45,7 +42,7 @@ class SampledCellSpace(CellSpace):
 
     @cache  # noqa: B019
     def all(self) -> np.ndarray:
-        every = super().all()
+        every = self._whole.all()
         members: np.ndarray = every[self.is_usable(every)]
         members.setflags(write=False)
         return members
@@ -61,7 +58,7 @@ class SampledCellSpace(CellSpace):
         if not self.is_usable([arch])[0]:
             raise CellError(
                 f"{self.to_str(arch)} does not belong to {self.name}, a sample of {self._n_functions} functions; "
-                "the search space digits holds all cells of these ops"
+                f"the search space {self._whole.name} holds all cells of these ops"
             )
         return arch
 

@@ -47,7 +47,6 @@ import numpy as np
 
 from .. import data
 from ..benchmarks.benchmark import Benchmark
-from ..benchmarks.domains_benchmark import domains_benchmark
 from ..benchmarks.source_oracle import budget_floor
 from ..compute.threads import single_threaded_blas
 from ..errors import ConfigError, shown
@@ -178,6 +177,8 @@ def transfer_moments(space: SearchSpace, tasks: Sequence[str]) -> Moments:
             one of them teaches nothing. In another space with tasks on the same images, no pair teaches anything.
     Raises: ConfigError: if no pair is left.
     """
+    from ..benchmarks.domains_benchmark import domains_benchmark  # a search from NASLib's files needs no table
+
     benchmark = domains_benchmark()
     own: set[str] = set()
     if space.images == benchmark.space.images:

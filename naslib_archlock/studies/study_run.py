@@ -19,20 +19,17 @@ from typing import Any, NamedTuple
 
 import pandas as pd
 
-from .. import data
 from ..benchmarks.benchmark import Benchmark
-from ..benchmarks.digits_benchmark import FILE as DIGITS_FILE
-from ..benchmarks.domains_benchmark import FILE as DOMAINS_FILE
 from ..benchmarks.lock_score import LockScale
 from ..benchmarks.naslib_provider import naslib
 from ..benchmarks.table import find_table
-from ..benchmarks.tabular import tabular_benchmark
+from ..benchmarks.tabular import embedded_file, tabular_benchmark
 from ..compute.parts import LocalProcesses, Workers, in_parallel
 from ..compute.threads import single_threaded, single_threaded_blas
 from ..errors import ArchLockError, RankerError, StudyError, TableError
 from ..locking.inputs import digests
 from ..ranker.ranker import Ranker
-from ..spaces.known import DIGITS, get_space
+from ..spaces.known import get_space
 from ..spaces.space import SearchSpace
 from ..store.digests import digest
 from ..store.files import make_folder, write_bytes, write_text
@@ -105,7 +102,7 @@ def _benchmark_files(space: SearchSpace, tables: str) -> list[Path]:
     if tables_of(space, tables):
         return [find_table(Path(tables), space)]
     if space.is_embedded:
-        return [data.FOLDER / (DIGITS_FILE if space is DIGITS else DOMAINS_FILE)]
+        return [embedded_file(space)]
     folder = naslib().data_folder()
     return [folder / name for name in dict.fromkeys(naslib().benchmark_files(space).values())]
 

@@ -11,11 +11,10 @@ from collections.abc import Callable
 from functools import cache
 
 import numpy as np
-import torch
 
 from ..errors import unknown
 from ..spaces.known import DIGITS_DOMAINS
-from .digits_tasks import SEED, split_digits
+from .digits_tasks import SEED, labelled, split_digits
 from .labelled_images import LabelledImages
 
 _CLASSES = tuple("0123456789")
@@ -73,8 +72,7 @@ def draw_domain(name: str, maker: Maker, rng: np.random.Generator) -> dict[str, 
     Args:
         maker: gets images (``n x 8 x 8`` in [0, 1]) and ``rng``, and returns images of that shape.
     """
-    made = {}
-    for split, (images, digits) in split_digits().items():
-        drawn = torch.tensor(maker(images, rng)[:, None].copy(), dtype=torch.float32)
-        made[split] = LabelledImages(name, drawn, torch.tensor(digits, dtype=torch.int64), len(_CLASSES), _CLASSES)
-    return made
+    return {
+        split: labelled(name, maker(images, rng), digits, len(_CLASSES), _CLASSES)
+        for split, (images, digits) in split_digits().items()
+    }

@@ -102,11 +102,14 @@ def digits_task(task: str) -> dict[str, LabelledImages]:
     made = {}
     for split, (of_split, digits) in split_digits().items():
         images, targets, n_classes = _MAKERS[task](of_split, digits, rng)
-        dtype = torch.int64 if n_classes else torch.float32
-        made[split] = LabelledImages(
-            task,
-            torch.tensor(images[:, None].copy(), dtype=torch.float32),
-            torch.tensor(targets.copy(), dtype=dtype),
-            n_classes,
-        )
+        made[split] = labelled(task, images, targets, n_classes)
     return made
+
+
+def labelled(
+    name: str, images: np.ndarray, targets: np.ndarray, n_classes: int, classes: tuple[str, ...] = ()
+) -> LabelledImages:
+    """A task of ``n x 8 x 8`` images; the other arguments are as in ``LabelledImages``."""
+    dtype = torch.int64 if n_classes else torch.float32
+    pixels = torch.tensor(images[:, None].copy(), dtype=torch.float32)
+    return LabelledImages(name, pixels, torch.tensor(targets.copy(), dtype=dtype), n_classes, classes)

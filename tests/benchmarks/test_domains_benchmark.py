@@ -110,15 +110,13 @@ def test_the_file_is_the_same_whenever_it_is_written():
 @pytest.mark.slow
 def test_a_cell_trained_and_attacked_again_comes_out_the_same():
     """Rounding on another machine changes the result, but by less than cells differ."""
-    from experiments.domains_benchmark.build import by_name
     from experiments.domains_benchmark.training import train_and_attack
 
     cells, figures = read_figures()
     attacked = np.isfinite(mean("bold>plain~10")) & ~np.isfinite(mean("noisy>plain~10"))
     light = np.flatnonzero(attacked)[int(np.argmin(SPACE.flops(cells[attacked])))]
     floors = {**dict.fromkeys(SPACE.tasks, 101.0), "bold": 0.0}
-    (found,) = train_and_attack([tuple(cells[light].tolist())], floors)
-    again = by_name(found)
+    (again,) = train_and_attack([tuple(cells[light].tolist())], floors)
     assert {name for name in again if ">" in name} == {column("bold", t, n) for t in SPACE.tasks[:4] for n in N_IMAGES}
     for name, of_name in again.items():
         for split in ("val", "test"):
