@@ -19,7 +19,7 @@ from experiments.domains_benchmark.training import ATTACKER, RATES, SOURCE, trai
 from naslib_archlock import data
 from naslib_archlock.benchmarks.domains_benchmark import FILE, SEEDS, to_csv
 from naslib_archlock.compute.parts import compute_parts
-from naslib_archlock.spaces.features import conv_weights
+from naslib_archlock.spaces.cell_features import conv_weights
 from naslib_archlock.spaces.known import DIGITS_DOMAINS
 from naslib_archlock.tasks.digits_domains import DOMAINS
 

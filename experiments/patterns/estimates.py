@@ -33,14 +33,14 @@ from scipy import stats
 
 from naslib_archlock.benchmarks.benchmark import Benchmark
 from naslib_archlock.benchmarks.lock_score import LockScale
+from naslib_archlock.spaces.cell_features import features
 from naslib_archlock.spaces.cells import ENCODING_DIM, one_hot
-from naslib_archlock.spaces.features import features
 
 LEAST_CELLS = 30  # the least cells for estimates: a linear model of the ops has up to 24 free numbers
 LEAST_WITH_OP = 3  # the least cells with an op on an edge to estimate its effect
 RIDGE = 1.0  # weighs as much as one cell per op: little among hundreds of cells, enough to solve a population of 30
 
-# The label of each feature in the results -> its name in ``spaces.features``.
+# The label of each feature in the results -> its name in ``spaces.cell_features``.
 _FEATURES = {
     "3x3 convolutions": "conv_3x3",
     "1x1 convolutions": "conv_1x1",

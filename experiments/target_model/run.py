@@ -23,8 +23,8 @@ from naslib_archlock.benchmarks.digits_benchmark import digits_benchmark
 from naslib_archlock.benchmarks.lock_score import LockScale
 from naslib_archlock.benchmarks.table import find_table, read_table
 from naslib_archlock.report.text import table
+from naslib_archlock.spaces.cell_features import features
 from naslib_archlock.spaces.cells import one_hot
-from naslib_archlock.spaces.features import features
 from naslib_archlock.spaces.known import NASBENCH201, TRANSBENCH101_MACRO, TRANSBENCH101_MICRO
 from naslib_archlock.strategies.target_model import (
     TargetModel,

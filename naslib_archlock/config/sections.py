@@ -295,7 +295,9 @@ class ArchLockSection:
     )
     ranker_model: str = key(
         "mlp",
-        "The kind of the ranker's network, a file in the folder `ranker/models` of the package.",
+        "The kind of the ranker, a file in the folder `ranker/models` of the package. `mlp` is the paper's network; "
+        "`features`, `gcn` and `transformer` are networks that read graphs; `trees`, `gp` and their mean `ensemble` "
+        "score architectures by graph features.",
         Role.TRAINING,
         choices=MODEL_KINDS,
     )

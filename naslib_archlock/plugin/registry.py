@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+from collections.abc import Callable
 from functools import wraps
 from typing import Any
 
@@ -18,14 +19,15 @@ def register() -> None:
     """
     load_naslib()
     from .optimizer import ArchLock
-    from .predictor import BinaryRankPredictor
+    from .predictor import BinaryRankPredictor, EnsembleMember
 
     importlib.import_module("naslib.optimizers").ArchLock = ArchLock  # type: ignore[attr-defined]
     importlib.import_module("naslib.predictors").BinaryRankPredictor = BinaryRankPredictor  # type: ignore[attr-defined]
-    _add_to_ensemble(importlib.import_module("naslib.predictors.ensemble").Ensemble, BinaryRankPredictor)
+    ensemble = importlib.import_module("naslib.predictors.ensemble").Ensemble
+    _add_to_ensemble(ensemble, lambda space, n: EnsembleMember.of(BinaryRankPredictor(ss_type=space), n))
 
 
-def _add_to_ensemble(ensemble: Any, predictor: Any) -> None:
+def _add_to_ensemble(ensemble: Any, members: Callable[[str, int], list[Any]]) -> None:
     """Let bananas and npenas use the predictor: NASLib's ``Ensemble`` makes its members from a literal of names."""
     original = ensemble.get_ensemble
     if hasattr(original, "__wrapped__"):
@@ -35,7 +37,6 @@ def _add_to_ensemble(ensemble: Any, predictor: Any) -> None:
     def get_ensemble(self: Any) -> Any:
         if self.predictor_type != NAME:
             return original(self)
-        # The members differ in the seed of their weights and pairs, as NASLib's own do.
-        return [predictor(ss_type=self.ss_type, seed=seed) for seed in range(self.num_ensemble)]
+        return members(self.ss_type, self.num_ensemble)
 
     ensemble.get_ensemble = get_ensemble

@@ -71,6 +71,31 @@ class Votes:
         ranks = np.stack([scores.ranks(proxy) for proxy in weights])
         return cls(ranks, np.array(list(weights.values()), dtype=np.float64))
 
+    @classmethod
+    def of_accuracies(cls, accuracies: np.ndarray) -> Votes:
+        """The votes by one accuracy of each cell: its more accurate cell wins a pair; NaN abstains."""
+        from scipy.stats import rankdata  # it is slow to import
+
+        ranks = np.full((1, len(accuracies)), np.nan)
+        is_known = np.isfinite(accuracies)
+        ranks[0, is_known] = rankdata(accuracies[is_known])
+        return cls(ranks, np.ones(1))
+
+    def wins(self, rows: np.ndarray) -> np.ndarray:
+        """The mean place of each cell among the cells at ``rows`` by all voters, by their weights, ``len(rows)``.
+
+        A voter places a cell by the share of the cells with a score that it ranks below, less those above. A failed
+        score counts as the middle.
+        """
+        from scipy.stats import rankdata
+
+        total = np.zeros(len(rows))
+        for weight, ranks in zip(self.weights, self.ranks[:, rows]):
+            is_known = ~np.isnan(ranks)
+            places = rankdata(ranks[is_known])
+            total[is_known] += weight * (2 * places - places.size - 1) / max(places.size - 1, 1)
+        return total.round(_DECIMALS)
+
     def margin(self, a: np.ndarray, b: np.ndarray) -> np.ndarray:
         """The weighted share of the votes for cell ``a`` minus the share for cell ``b``.
 

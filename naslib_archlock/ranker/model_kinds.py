@@ -14,7 +14,7 @@ from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..errors import RankerError, unknown
+from ..errors import RankerError, shown, unknown
 from . import models
 
 if TYPE_CHECKING:
@@ -73,17 +73,18 @@ def model_class(kind: str) -> type[PairModel]:
     return defined[0]
 
 
-def build_model(kind: str, embedding_dim: int, settings: Mapping[str, Any]) -> PairModel:
+def build_model(kind: str, embedding_dim: int, settings: Mapping[str, Any], family: str = "cell") -> PairModel:
     """A model with random weights.
 
     Args:
         kind: the name of the kind.
         embedding_dim: the size of a task embedding.
         settings: settings of the kind, in JSON types; the kind has a default for each that is not given.
+        family: the family of search spaces, for kinds that have a setting of this name.
 
     Raises:
         UnknownNameError: if the kind, or a setting of it, does not exist.
-        RankerError: if the file of the kind does not define exactly one class.
+        RankerError: if the file of the kind does not define exactly one class, or the kind cannot read the family.
         ConfigError, TypeError: if a setting is out of range or of the wrong type.
     """
     cls = model_class(kind)
@@ -91,4 +92,8 @@ def build_model(kind: str, embedding_dim: int, settings: Mapping[str, Any]) -> P
     for name in settings:
         if name not in known:
             raise unknown("setting", name, known, f"ranker model {kind!r}")
+    if "family" in known:
+        settings = {"family": family, **settings}
+        if settings["family"] != family:
+            raise RankerError(f"a model of the family {shown(settings['family'])} cannot rank the family {family!r}")
     return cls(embedding_dim, **settings)

@@ -49,17 +49,20 @@ class PairModel(nn.Module, ABC):
     """A network that says which of two cells is better on a task.
 
     A subclass takes ``embedding_dim`` and then its settings, each with a default, and hands both to this class, the
-    settings in JSON types. It checks them, because they may come from a file. What the network computes must not depend
-    on random numbers or on earlier calls, so that a training that was interrupted goes on to the same weights. With the
-    default settings, swapping the two cells must negate the logit.
+    settings in JSON types. It checks them, because they may come from a file. If it has a setting ``family``, it is
+    given the family of the search spaces that it is trained for. What the network computes must not depend on random
+    numbers or on earlier calls, so that a training that was interrupted goes on to the same weights. With the default
+    settings, swapping the two cells must negate the logit.
 
     Attributes:
         kind: the name of the kind, which is the name of its file.
         embedding_dim: the size of a task embedding.
         settings: what else the network is built with, in JSON types; a ranker's file holds them beside the weights.
+        largest_weight: a file with a larger weight is damaged.
     """
 
     kind: ClassVar[str]
+    largest_weight: ClassVar[float] = 1e4  # far more than training makes; layers of such weights do not overflow
 
     def __init_subclass__(cls, **options: Any) -> None:
         super().__init_subclass__(**options)
@@ -116,6 +119,25 @@ class PairModel(nn.Module, ABC):
             ``batch`` logits; above 0 means that ``arch_a`` wins.
         """
         return self.compare(self.project(arch_a), self.project(arch_b), self.project_task(task))
+
+    def pair_logits(self, cells: np.ndarray, a: np.ndarray, b: np.ndarray, task: np.ndarray) -> np.ndarray:
+        """Compare pairs of cells on one task.
+
+        Args:
+            cells: ``n x 6`` codes.
+            a: ``pairs`` rows of ``cells``.
+            b: the rows of their opponents.
+            task: ``embedding_dim`` numbers.
+
+        Returns:
+            ``pairs`` logits; above 0 means that the cell at ``a`` wins.
+        """
+        projected = self.project(encoded(cells))
+        vector = self.project_task(embeddings_of(task))
+        return np.asarray(self.compare(rows_of(projected, a), rows_of(projected, b), vector).numpy())
+
+    def check(self) -> None:
+        """Check weights that were read from a file. Raises: RankerError: if no training can have made them."""
 
     def contest(self, tasks: np.ndarray, opponents: np.ndarray) -> Contest:
         """Prepare comparisons with fixed opponents; a kind that knows a faster way overrides this.

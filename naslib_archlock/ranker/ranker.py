@@ -40,11 +40,11 @@ _JSON_TYPES = {
 }  # fmt: skip
 _CONTRADICTIONS = (
     LookupError,
+    RankerError,
     TypeError,
     ValueError,
     RuntimeError,
 )  # the errors that impossible metadata or weights raise
-_LARGEST_WEIGHT = 1e4  # far more than training makes; layers of such weights do not overflow
 
 
 @dataclass(frozen=True)
@@ -216,8 +216,9 @@ class Ranker:
             ) from err
         try:
             _check_weights(info, tensors)
-            model = build_model(info.model, info.embedding_dim, info.model_settings)
+            model = build_model(info.model, info.embedding_dim, info.model_settings, info.family)
             model.load_state_dict(tensors)
+            model.check()
         except _CONTRADICTIONS as err:
             raise _contradiction(path, err) from err
         return cls(model, info)
@@ -283,13 +284,14 @@ def _check_weights(info: RankerInfo, tensors: Mapping[str, Tensor]) -> None:
         ``_CONTRADICTIONS``: if the weights are such, or a setting of the network is impossible.
     """
     with _without_memory():
-        expected = build_model(info.model, info.embedding_dim, info.model_settings).state_dict()
+        model = build_model(info.model, info.embedding_dim, info.model_settings, info.family)
+    expected = model.state_dict()
     n_weights = sum(tensor.numel() for tensor in expected.values())
     n_found = sum(tensor.numel() for tensor in tensors.values())
     if n_found != n_weights:
         raise ValueError(f"it holds {n_found} weights, and its layers have {shown(n_weights)}")
     for name, tensor in tensors.items():
-        if not tensor.is_floating_point() or not (tensor.abs() <= _LARGEST_WEIGHT).all():  # not so for NaN either
+        if not tensor.is_floating_point() or not (tensor.abs() <= model.largest_weight).all():  # not so for NaN either
             raise ValueError(f"{shown(name)} holds what is no number, or one that is too large")
 
 

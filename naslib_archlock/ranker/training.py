@@ -22,8 +22,9 @@ from ..proxies.votes import Votes
 from ..spaces.space import SearchSpace
 from ..store.digests import digest
 from .model_kinds import build_model
-from .pair_model import PairModel, embeddings_of, encoded, rows_of
+from .pair_model import PairModel, Projected, embeddings_of, encoded
 from .ranker import Ranker, RankerInfo
+from .score_model import ScoreModel, scores_of
 from .train_settings import TrainSettings
 from .training_checkpoint import TrainingCheckpoint
 
@@ -158,7 +159,10 @@ def train_ranker(
     if checkpoint:
         kept = TrainingCheckpoint(checkpoint, lambda: _digest_of(tasks, model, settings, seed, held_out_cells, device))
     with single_threaded():
-        _optimize(model, sampler, np.stack([task.embedding for task in tasks]), settings, progress, kept)
+        if isinstance(model, ScoreModel):
+            _fit(model, tasks, usable, rng)
+        else:
+            _optimize(model, sampler, np.stack([task.embedding for task in tasks]), settings, progress, kept)
     ranker = Ranker(model.cpu(), info)
     seconds = time.perf_counter() - start
 
@@ -176,7 +180,19 @@ def _initial_model(info: RankerInfo, seed: int) -> PairModel:
     """A network whose random weights depend on ``seed`` alone; the state of the global generator does not change."""
     with global_generators():
         torch.manual_seed(seed)
-        return build_model(info.model, info.embedding_dim, info.model_settings)
+        return build_model(info.model, info.embedding_dim, info.model_settings, info.family)
+
+
+def _fit(
+    model: ScoreModel, tasks: Sequence[TrainingTask], usable: Sequence[np.ndarray], rng: np.random.Generator
+) -> None:
+    """Fit a model to the scores of the usable cells: their places by the share of the other cells that they beat."""
+    parts = [
+        (encoded(task.cells[rows]).numpy(), np.tile(task.embedding, (len(rows), 1)), scores_of(task.votes.wins(rows)))
+        for task, rows in zip(tasks, usable)
+    ]
+    archs, embeddings, scores = (np.concatenate(part) for part in zip(*parts))
+    model.fit(archs, embeddings, scores, rng)
 
 
 def _optimize(
@@ -211,11 +227,9 @@ def _optimize(
     for step in range(done, settings.n_steps):
         a, b, task, margin = (part.to(device) for part in sampler.draw(settings.batch_size))
         labels = (margin + 1) / 2 if settings.soft_labels else (margin > 0).float()
-        logits = model.compare(
-            model.project(embedding(a, encodings)),
-            model.project(embedding(b, encodings)),
-            embedding(task, model.project_task(task_vectors)),  # each task is projected once
-        )
+        cells_a, cells_b = _projected(model, encodings, a, b)
+        # each task is projected once
+        logits = model.compare(cells_a, cells_b, embedding(task, model.project_task(task_vectors)))
         loss = binary_cross_entropy_with_logits(logits, labels, weight=(margin != 0).float())
         optimizer.zero_grad()
         loss.backward()
@@ -225,6 +239,15 @@ def _optimize(
             progress(step, float(loss.detach()))
         if kept:
             kept.keep(step + 1, model, optimizer, sampler.rng)
+
+
+def _projected(model: PairModel, encodings: Tensor, a: Tensor, b: Tensor) -> tuple[Projected, Projected]:
+    """The cells of pairs, projected; if there are fewer cells than places in pairs, each cell is projected once."""
+    if len(encodings) < len(a) + len(b):
+        cells = model.project(encodings)
+        on_a, on_b = (tuple(part[rows] for part in cells) for rows in (a, b))
+        return on_a, on_b
+    return model.project(embedding(a, encodings)), model.project(embedding(b, encodings))
 
 
 def _digest_of(
@@ -291,8 +314,5 @@ def pair_accuracy(ranker: Ranker, task: TrainingTask, rows: np.ndarray, max_pair
     a, b, margin = a[margin != 0], b[margin != 0], margin[margin != 0]
     if not len(margin):
         return float("nan")
-    model = ranker.model
-    cells = model.project(encoded(task.cells))
-    vector = model.project_task(embeddings_of(task.embedding))
-    logits = model.compare(rows_of(cells, a), rows_of(cells, b), vector).numpy()
+    logits = ranker.model.pair_logits(task.cells, a, b, task.embedding)
     return float(np.mean((logits > 0) == (margin > 0)))

@@ -8,11 +8,13 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from . import cell_features as f
 from . import cells as c
-from . import features as f
+from . import graph_features as g
 from . import notation
 from .cells import Cell
 from .metrics import Metric
+from .op_graphs import OpGraphs, cell_graphs
 from .space import SearchSpace
 
 
@@ -48,6 +50,7 @@ class CellSpace(SearchSpace):
 
     family = "cell"
     feature_names = tuple(f.TABLE)
+    has_graphs = True
     has_costs = True
     builds_networks = True
 
@@ -112,6 +115,12 @@ class CellSpace(SearchSpace):
 
     def _features(self, archs: Any, names: tuple[str, ...]) -> np.ndarray:
         return f.features(archs, names)
+
+    def graph_features(self, archs: Any) -> dict[str, np.ndarray]:
+        return g.graph_features(archs)
+
+    def op_graphs(self, archs: Any) -> OpGraphs:
+        return cell_graphs(np.asarray(archs))
 
     def conv_weights(self, archs: Any) -> np.ndarray:
         return f.conv_weights(archs)

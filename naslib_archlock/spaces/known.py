@@ -65,3 +65,11 @@ def get_space(name: str) -> SearchSpace:
     if not isinstance(name, str) or name not in SPACES:
         raise unknown("search space", name, SPACES)
     return SPACES[name]
+
+
+def largest_of_family(family: str) -> SearchSpace:
+    """The space of a family with the most architectures. Raises: UnknownNameError: if no space is of the family."""
+    members = [space for space in SPACES.values() if space.family == family]
+    if not members:
+        raise unknown("family of search spaces", family, sorted({space.family for space in SPACES.values()}))
+    return max(members, key=lambda space: len(space.all()))

@@ -1,6 +1,6 @@
 """Named features of TransNAS-Bench-101's macro networks, which need no training: weights, operations, depth.
 
-They mean the same as the features of a cell that have these names (``features``), so what is learnt on cells says
+They mean the same as the features of a cell that have these names (``cell_features``), so what is learnt on cells says
 something about these networks. A network is a chain of 4 to 6 modules. A module has two residual blocks with two 3 x 3
 convolutions each (He et al., CVPR 2016). Where a module changes the shape, a 1 x 1 convolution takes the place of the
 identity in its first block.

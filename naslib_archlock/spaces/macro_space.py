@@ -14,6 +14,7 @@ from . import cells as c
 from . import macro_features as f
 from .cells import Cell
 from .metrics import Metric
+from .op_graphs import OpGraphs, chain_graphs
 from .space import SearchSpace
 
 
@@ -31,6 +32,7 @@ class MacroSpace(SearchSpace):
     shares_images = True
     images = "Taskonomy"
     feature_names = tuple(f.TABLE)
+    has_graphs = True
     has_costs = True
     _STRING = re.compile(r"64-([1-4]{4,6})-basic")
 
@@ -95,6 +97,17 @@ class MacroSpace(SearchSpace):
     def _features(self, archs: Any, names: tuple[str, ...]) -> np.ndarray:
         modules = np.asarray(archs)
         return np.stack([f.TABLE[name](modules).astype(np.float64) for name in names], axis=1)
+
+    def graph_features(self, archs: Any) -> dict[str, np.ndarray]:
+        """The named features, the ``descriptors``, and which module stands where."""
+        return {
+            "features": self.features(archs),
+            "shapes": self.descriptors(archs),
+            "modules": self.encode(archs).astype(np.float64),
+        }
+
+    def op_graphs(self, archs: Any) -> OpGraphs:
+        return chain_graphs(np.asarray(archs))
 
     def conv_weights(self, archs: Any) -> np.ndarray:
         return f.macro_weights(np.asarray(archs))

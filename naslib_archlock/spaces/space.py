@@ -4,6 +4,7 @@ Every space numbers, encodes, samples and mutates its architectures. Some can do
 callers ask for first, so that no caller asks which space it has:
 
 * ``has_features``: some ``features`` of architectures are known without training;
+* ``has_graphs``: some rankers learn from ``graph_features`` or ``op_graphs``;
 * ``has_costs``: ``conv_weights`` and ``flops`` of architectures can be counted;
 * ``builds_networks``: this package builds and trains networks of the architectures (``network_cell``).
 
@@ -23,6 +24,7 @@ from ..errors import CellError, ConfigError, unknown
 from . import cells as c
 from .cells import Cell
 from .metrics import Metric
+from .op_graphs import OpGraphs
 
 
 class SearchSpace(ABC):
@@ -39,6 +41,7 @@ class SearchSpace(ABC):
         naslib_network: NASLib's search space whose networks, for images of any size, these architectures describe; an
             empty string if NASLib has none.
         feature_names: the features that can be asked for; none by default.
+        has_graphs: see the module.
         has_costs: see the module.
         builds_networks: see the module.
     """
@@ -52,6 +55,7 @@ class SearchSpace(ABC):
     is_embedded: bool = False
     naslib_network: str = ""
     feature_names: tuple[str, ...] = ()
+    has_graphs: bool = False
     has_costs: bool = False
     builds_networks: bool = False
 
@@ -174,6 +178,21 @@ class SearchSpace(ABC):
     def _features(self, archs: Any, names: tuple[str, ...]) -> np.ndarray:
         """``features`` of known names. A space with ``feature_names`` implements it."""
         raise NotImplementedError
+
+    def graph_features(self, archs: Any) -> dict[str, np.ndarray]:
+        """Numbers that say much about accuracy, in groups; alike in all spaces of the family.
+
+        Args:
+            archs: ``n x 6`` codes.
+        Returns: group -> ``n x d`` float64; ``d`` differs between groups.
+        Raises:
+            ConfigError: if the space has none.
+        """
+        raise self._cannot("has no graph features")
+
+    def op_graphs(self, archs: Any) -> OpGraphs:
+        """The graphs of ``n x 6`` codes, with an op on each node. Raises: ConfigError: if the space has none."""
+        raise self._cannot("has no graphs")
 
     def conv_weights(self, archs: Any) -> np.ndarray:
         """The convolution weights of ``n x 6`` codes, ``n`` numbers in one unit. Raises: ConfigError."""

@@ -2,7 +2,7 @@
 
 Which of the cells within a source budget are worst on another task? The answer is similar on all benchmarks
 (``experiments/patterns``): cells with few weights, a small receptive field and no identity path. A ridge regression on
-``features.FEATURES`` learns this from benchmarks other than the one that is searched:
+``cell_features.FEATURES`` learns this from benchmarks other than the one that is searched:
 
 * each pair of tasks (source', target') of a benchmark gives one population: the distinct functions within
   ``BUDGET_PCT`` of the best validation accuracy on source';
@@ -50,7 +50,7 @@ from ..benchmarks.benchmark import Benchmark
 from ..benchmarks.source_oracle import budget_floor
 from ..compute.threads import single_threaded_blas
 from ..errors import ConfigError, shown
-from ..spaces.features import FEATURES
+from ..spaces.cell_features import FEATURES
 from ..spaces.known import NASBENCH201, SPACES
 from ..spaces.space import SearchSpace
 from ..tasks.names import HiddenTasks, same_task, task_name, whole_task

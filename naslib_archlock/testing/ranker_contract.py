@@ -8,17 +8,21 @@ from __future__ import annotations
 
 import tempfile
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 
 from ..compute.seeding import global_generators
 from ..ranker.model_kinds import build_model
+from ..ranker.pair_model import PairModel
 from ..ranker.ranker import Ranker, RankerInfo
+from ..ranker.score_model import ScoreModel
 from ..spaces.cells import one_hot
 from ..spaces.known import NASBENCH201
 
 _N_CELLS, _N_TASKS, _EMBEDDING_DIM = 12, 3, 7
+_N_FITTED = 60  # cells that a model of scores is fitted to
 _TOLERANCE = 1e-5
 
 
@@ -35,9 +39,7 @@ def check_ranker_model(kind: str, rng: np.random.Generator) -> None:
     """
     cells = np.array(NASBENCH201.sample(2 * _N_CELLS, rng))
     tasks = rng.standard_normal((_N_TASKS, _EMBEDDING_DIM))
-    with global_generators(), torch.no_grad():
-        torch.manual_seed(int(rng.integers(2**31)))
-        model = build_model(kind, _EMBEDDING_DIM, {}).eval().requires_grad_(False)
+    model = random_model(kind, _EMBEDDING_DIM, rng)
     a, b = (torch.from_numpy(one_hot(part)) for part in (cells[:_N_CELLS], cells[_N_CELLS:]))
     task = torch.from_numpy(tasks[:1].astype(np.float32)).expand(_N_CELLS, -1)
     there, back = model(a, b, task), model(b, a, task)
@@ -47,6 +49,18 @@ def check_ranker_model(kind: str, rng: np.random.Generator) -> None:
     assert there.std() > 0, f"{kind} gives all pairs the same logit"
     _check_contest(kind, Ranker(model, _info(kind)), cells, tasks)
     _check_file(kind, Ranker(model, _info(kind)), cells, tasks)
+
+
+def random_model(kind: str, embedding_dim: int, rng: np.random.Generator, **settings: Any) -> PairModel:
+    """A model that answers at random: a network of random weights, or a model that is fitted to random scores."""
+    with global_generators():
+        torch.manual_seed(int(rng.integers(2**31)))
+        model = build_model(kind, embedding_dim, settings).eval().requires_grad_(False)
+    if isinstance(model, ScoreModel):
+        cells = one_hot(NASBENCH201.sample(_N_FITTED, rng))
+        tasks = np.repeat(rng.standard_normal((2, embedding_dim)), _N_FITTED // 2, axis=0)
+        model.fit(cells, tasks, rng.standard_normal(len(cells)), rng)
+    return model
 
 
 def _info(kind: str) -> RankerInfo:

@@ -6,8 +6,8 @@ import pytest
 from naslib_archlock.benchmarks.lock_score import SOURCE_RULES, TARGET_RULES, LockScale, WithinBudget, rank_percentile
 from naslib_archlock.benchmarks.table import TableBenchmark
 from naslib_archlock.errors import ConfigError, UnknownNameError
+from naslib_archlock.spaces.cell_features import cell_flops, conv_weights
 from naslib_archlock.spaces.cells import AVG_POOL, CONV_1X1, CONV_3X3, NONE, SKIP, Cell
-from naslib_archlock.spaces.features import cell_flops, conv_weights
 from naslib_archlock.spaces.known import DIGITS, NASBENCH201
 
 ALL = DIGITS.all()

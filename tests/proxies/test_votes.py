@@ -164,3 +164,19 @@ def test_any_text_is_a_list_of_voters_or_refused(text):
         return
     assert voters
     assert all(weight != 0 and np.isfinite(weight) for weight in voters.values())
+
+
+def test_votes_of_accuracies():
+    votes = Votes.of_accuracies(np.array([70.0, NAN, 90.0, 70.0]))
+    margins = votes.margin(np.array([0, 2, 0, 1]), np.array([2, 3, 3, 2]))
+    assert margins.tolist() == [-1, 1, 0, 0]
+
+
+def test_wins_are_the_mean_place_by_all_voters():
+    ranks = np.array([[1.0, 2.0, 3.0, 4.0], [2.0, 1.0, NAN, 3.0]])
+    votes = Votes(ranks, np.array([1.0, -0.5]))
+    rows = np.array([0, 1, 2, 3])
+    first, second = np.array([-1, -1 / 3, 1 / 3, 1]), np.array([0, -1, 0, 1])
+    np.testing.assert_allclose(votes.wins(rows), first - 0.5 * second)
+    np.testing.assert_allclose(votes.wins(rows[[3, 0]]), [0.5, -0.5])
+    assert Votes.of_accuracies(np.array([5.0, NAN])).wins(np.array([0, 1])).tolist() == [0, 0]

@@ -20,14 +20,16 @@ from naslib_archlock.locking.result import finish
 from naslib_archlock.proxies.votes import Votes
 from naslib_archlock.proxies.zero_cost import ZeroCostScores
 from naslib_archlock.ranker import pair_model
-from naslib_archlock.ranker.model_kinds import build_model, model_kinds
+from naslib_archlock.ranker.model_kinds import build_model, model_class, model_kinds
 from naslib_archlock.ranker.pair_model import PairModel, PlainContest, rows_of
 from naslib_archlock.ranker.ranker import Ranker, RankerInfo
+from naslib_archlock.ranker.score_model import ScoreModel
 from naslib_archlock.ranker.train_settings import TrainSettings
 from naslib_archlock.ranker.training import TrainingTask, train_ranker
 from naslib_archlock.spaces.cells import one_hot
 from naslib_archlock.spaces.known import NASBENCH201
 from naslib_archlock.store import checkpoint
+from naslib_archlock.testing.ranker_contract import random_model
 
 
 @pytest.fixture(params=[*model_kinds(), another_kind.NAME])
@@ -39,9 +41,7 @@ def kind(request, monkeypatch, tmp_path) -> str:
 
 def make(kind: str, seed: int = 0, **settings: Any) -> PairModel:
     """A model with random weights that are large enough for its logits to differ."""
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        model = build_model(kind, DIM, settings).requires_grad_(False)
+    model = random_model(kind, DIM, np.random.default_rng(seed), **settings)
     for parameter in model.parameters():
         parameter.mul_(2)
     return model
@@ -79,7 +79,7 @@ def test_swapping_a_pair_negates_the_logit(kind):
     assert forth.std() > 0.01
 
 
-@pytest.mark.parametrize("block", [1, 30, 1 << 16])
+@pytest.mark.parametrize("block", [1, 30])
 def test_blocks_are_equal_to_one_comparison_at_a_time(monkeypatch, kind, block):
     monkeypatch.setattr(pair_model, "_BLOCK", block)
     model, cells, opponents, tasks = make(kind), sample(13, 1), sample(11, 2), vectors(3)
@@ -143,12 +143,14 @@ def test_a_seed_trains_the_same_weights_also_when_training_was_killed(kind, tmp_
         return train_ranker([training_task()], info_of(kind), settings, 3, **options)[0].to_bytes()
 
     whole = trained()
+    assert trained() == whole
+    if issubclass(model_class(kind), ScoreModel):
+        return  # it is fitted in one go, so there is nothing to go on from
     with pytest.raises(KeyboardInterrupt):
         trained(checkpoint=tmp_path / "checkpoint", progress=kill)
     steps = []
     assert trained(checkpoint=tmp_path / "checkpoint", progress=lambda step, loss: steps.append(step)) == whole
     assert steps == list(range(7, 20))
-    assert trained() == whole
 
 
 def test_training_learns_what_a_kind_can_learn(kind):

@@ -164,7 +164,7 @@ def broken_files(folder: Path) -> dict[str, Path]:
         "layers that are a word": whole(tensors, settings(hidden="16")),
         "antisymmetric is no truth": whole(tensors, settings(antisymmetric=1)),
         "unknown setting": whole(tensors, settings(depth=3)),
-        "unknown kind": whole(tensors, {**info, "model": "transformer"}),
+        "unknown kind": whole(tensors, {**info, "model": "telepathy"}),
         "a kind elsewhere": whole(tensors, {**info, "model": "../training"}),
         "unknown field": whole(tensors, {**info, "more": 1}),
         "field missing": whole(tensors, {k: v for k, v in info.items() if k != "family"}),
@@ -197,7 +197,7 @@ def test_what_is_no_ranker_is_refused_by_name(tmp_path):
 
 def test_a_kind_that_is_not_here_is_named_with_those_that_are(tmp_path):
     path = broken_files(tmp_path)["unknown kind"]
-    with pytest.raises(RankerError, match="unknown ranker model 'transformer'; known: mlp.*add the file of that kind"):
+    with pytest.raises(RankerError, match="unknown ranker model 'telepathy'; known: .*mlp.*add the file of that kind"):
         Ranker.load(path)
 
 

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from naslib_archlock.errors import CellError
+from naslib_archlock.spaces import cell_features as f
 from naslib_archlock.spaces import cells as c
-from naslib_archlock.spaces import features as f
 from naslib_archlock.spaces.known import DIGITS, NASBENCH201, TRANSBENCH101_MICRO
 
 CELL_SPACES = [NASBENCH201, TRANSBENCH101_MICRO, DIGITS]

@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 from threadpoolctl import threadpool_limits
 
 from naslib_archlock.benchmarks.source_oracle import SourceOracle, budget_floor
+from naslib_archlock.spaces.cell_features import features
 from naslib_archlock.spaces.cell_space import CellSpace
 from naslib_archlock.spaces.cells import Cell, cell_index
-from naslib_archlock.spaces.features import features
 from naslib_archlock.spaces.known import TRANSBENCH101_MACRO, TRANSBENCH101_MICRO
 from naslib_archlock.spaces.space import SearchSpace
 from naslib_archlock.strategies import bayesian, surrogate

@@ -8,8 +8,8 @@ from sklearn.gaussian_process import GaussianProcessRegressor
 from sklearn.gaussian_process.kernels import RBF, WhiteKernel
 from threadpoolctl import threadpool_info
 
+from naslib_archlock.spaces.cell_features import features
 from naslib_archlock.spaces.cells import one_hot
-from naslib_archlock.spaces.features import features
 from naslib_archlock.spaces.known import DIGITS, NASBENCH201, TRANSBENCH101_MACRO, TRANSBENCH101_MICRO
 from naslib_archlock.strategies import surrogate
 from naslib_archlock.strategies.surrogate import Kernel, SourceModel, inputs

@@ -20,8 +20,8 @@ from naslib_archlock.benchmarks.domains_benchmark import domains_benchmark
 from naslib_archlock.benchmarks.source_oracle import budget_floor
 from naslib_archlock.benchmarks.table import TableBenchmark, find_table, read_table
 from naslib_archlock.errors import ConfigError, TableError
+from naslib_archlock.spaces.cell_features import FEATURES, features
 from naslib_archlock.spaces.cells import cell_index
-from naslib_archlock.spaces.features import FEATURES, features
 from naslib_archlock.spaces.known import DIGITS, DIGITS_DOMAINS, NASBENCH201, TRANSBENCH101_MACRO, TRANSBENCH101_MICRO
 from naslib_archlock.spaces.space import SearchSpace
 from naslib_archlock.strategies import target_model

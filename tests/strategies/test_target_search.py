@@ -8,8 +8,8 @@ from test_bayesian import SPACE, Landscape, function_of
 
 from naslib_archlock.benchmarks.source_oracle import SourceOracle
 from naslib_archlock.benchmarks.target_oracle import TargetOracle
+from naslib_archlock.spaces.cell_features import features
 from naslib_archlock.spaces.cells import Cell
-from naslib_archlock.spaces.features import features
 from naslib_archlock.strategies import target_search
 from naslib_archlock.strategies.base import SearchSettings
 from naslib_archlock.strategies.bayesian import BayesianSearch, share_for_best

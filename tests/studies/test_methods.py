@@ -18,8 +18,8 @@ from naslib_archlock.locking.prepare import prepare
 from naslib_archlock.plugin import compat
 from naslib_archlock.ranker.ranker import Ranker
 from naslib_archlock.ranker.train_settings import PRESETS
+from naslib_archlock.spaces.cell_features import cell_flops, conv_weights
 from naslib_archlock.spaces.cells import cell_index
-from naslib_archlock.spaces.features import cell_flops, conv_weights
 from naslib_archlock.spaces.known import DIGITS, TRANSBENCH101_MICRO
 from naslib_archlock.studies.jobs import N_PICKS, Job
 from naslib_archlock.studies.methods import ARCHLOCK, KINDS, config_of, kind_of

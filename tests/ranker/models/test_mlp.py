@@ -7,7 +7,7 @@ from random_networks import DIM, make_model, sample, vectors
 from experiments.ranker_accuracy.run import PAPER_SIZES
 from naslib_archlock.config.sections import ArchLockSection
 from naslib_archlock.errors import ConfigError, RankerError
-from naslib_archlock.ranker.models import mlp
+from naslib_archlock.ranker import encoded_pair
 from naslib_archlock.ranker.models.mlp import PairMLP
 from naslib_archlock.ranker.train_settings import parse_widths
 from naslib_archlock.spaces.cells import one_hot
@@ -35,7 +35,7 @@ def test_the_first_layer_is_linear_in_the_concatenation():
     """To project the parts once and add them equals the paper's MLP on [cell A, cell B, task]."""
     model = make_model(antisymmetric=False).double()
     a, b = (torch.from_numpy(one_hot(sample(10, seed))).double() for seed in (1, 2))
-    task = torch.nn.functional.normalize(torch.from_numpy(vectors(10)), dim=-1) * mlp._EMBEDDING_LENGTH
+    task = torch.nn.functional.normalize(torch.from_numpy(vectors(10)), dim=-1) * encoded_pair.EMBEDDING_LENGTH
     joined = torch.cat([a, b, task], dim=1)
     weight = torch.cat([model.as_a.weight, model.as_b.weight, model.as_task.weight], dim=1)
     expected = model.head(joined @ weight.T + model.as_task.bias).squeeze(-1)

@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from naslib_archlock.spaces.cell_features import FEATURES, TABLE, cell_flops, features
 from naslib_archlock.spaces.cells import (
     AVG_POOL,
     CONV_1X1,
@@ -17,7 +18,6 @@ from naslib_archlock.spaces.cells import (
     computed_function,
     representatives,
 )
-from naslib_archlock.spaces.features import FEATURES, TABLE, cell_flops, features
 from naslib_archlock.spaces.known import DIGITS, NASBENCH201, TRANSBENCH101_MICRO
 
 # These depend only on the paths from input to output, and so only on the function.

@@ -81,7 +81,7 @@ def cell_flops(cells: Any) -> np.ndarray:
 # -- paths -------------------------------------------------------------------------------------------------------------
 
 
-def _is_open(cells: np.ndarray) -> np.ndarray:
+def is_open(cells: np.ndarray) -> np.ndarray:
     """Whether each path leads from the input to the output, ``4 x n``."""
     return np.stack([(cells[:, path] != NONE).all(axis=1) for path in PATHS])
 
@@ -89,13 +89,13 @@ def _is_open(cells: np.ndarray) -> np.ndarray:
 def _counts(cells: np.ndarray, ops: tuple[int, ...]) -> np.ndarray:
     """The number of edges on each path that hold one of ``ops``, ``4 x n``; 0 on a path that is not open."""
     counts = np.stack([np.isin(cells[:, path], ops).sum(axis=1) for path in PATHS])
-    return np.where(_is_open(cells), counts, 0)
+    return np.where(is_open(cells), counts, 0)
 
 
 def _fewest(cells: np.ndarray, ops: tuple[int, ...]) -> np.ndarray:
     """The smallest of the ``_counts`` of open paths, ``n``; 0 without an open path."""
-    is_open = _is_open(cells)
-    return np.where(is_open.any(axis=0), np.where(is_open, _counts(cells, ops), N_SLOTS).min(axis=0), 0)
+    opened = is_open(cells)
+    return np.where(opened.any(axis=0), np.where(opened, _counts(cells, ops), N_SLOTS).min(axis=0), 0)
 
 
 def _has_identity(cells: np.ndarray) -> np.ndarray:
@@ -106,7 +106,7 @@ def _has_identity(cells: np.ndarray) -> np.ndarray:
 
 def _n_paths(cells: np.ndarray) -> np.ndarray:
     """The number of open paths, ``n``."""
-    return np.asarray(_is_open(cells).sum(axis=0))
+    return np.asarray(is_open(cells).sum(axis=0))
 
 
 # -- features ----------------------------------------------------------------------------------------------------------
@@ -158,12 +158,12 @@ def features(cells: Any, names: Iterable[str] = FEATURES) -> np.ndarray:
 @cache
 def _of_every_cell(name: str) -> np.ndarray:
     """One feature of all 15,625 cells, by ``cell_index``."""
-    cells, function = _functions()
+    cells, function = functions()
     return TABLE[name](cells).astype(np.float64)[function]
 
 
 @cache
-def _functions() -> tuple[np.ndarray, np.ndarray]:
+def functions() -> tuple[np.ndarray, np.ndarray]:
     """The representative cell of each distinct function, ``4,660 x 6``, and the row of every cell's function."""
     first, function = np.unique(representative_index(), return_inverse=True)
     return cells_at(first), function
