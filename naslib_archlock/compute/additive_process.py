@@ -22,6 +22,8 @@ from typing import NamedTuple
 
 import numpy as np
 from scipy.linalg import cho_solve, cholesky
+from scipy.linalg.blas import dtrmm
+from scipy.linalg.lapack import dtrtri
 from scipy.optimize import minimize
 from scipy.special import expit
 
@@ -34,6 +36,7 @@ _NOISE_BOUNDS = (-7.0, 1.0)
 _NOISE_AT_FIRST = 0.1
 _WIDTH = 5.0  # standard deviation of the normal prior on the logarithms, which keeps them from running away
 _JITTER = 1e-6
+_BLOCK = 256  # points that are predicted at once: their covariances stay in the cache
 
 
 class Points(NamedTuple):
@@ -64,8 +67,10 @@ def _distances(a: Points, b: Points) -> _Distances:
 
 def _squared_distances(x: np.ndarray, y: np.ndarray) -> np.ndarray:
     """The squared distances of ``n`` and ``m`` points, ``n x m``, by a matrix product, which is faster than cdist."""
-    squares = (x**2).sum(axis=1)[:, None] + (y**2).sum(axis=1)
-    return np.maximum(squares - 2 * (x @ y.T), 0.0)
+    distances = x @ (-2 * y.T)
+    distances += (x**2).sum(axis=1)[:, None]
+    distances += (y**2).sum(axis=1)
+    return np.maximum(distances, 0.0, out=distances)
 
 
 class AdditiveKernel:
@@ -89,7 +94,11 @@ class AdditiveKernel:
         return np.asarray(sum(self._parts(distances)) * self._of_tasks(distances)[0])
 
     def _parts(self, distances: _Distances) -> list[np.ndarray]:
-        return [w * np.exp(-d / (2 * s)) for w, s, d in zip(self._weights, self._scales, distances.groups)]
+        parts = [distance * (-0.5 / scale) for distance, scale in zip(distances.groups, self._scales)]
+        for part, weight in zip(parts, self._weights):
+            np.exp(part, out=part)
+            part *= weight
+        return parts
 
     def _of_tasks(self, distances: _Distances) -> tuple[np.ndarray, np.ndarray]:
         """The factor of the tasks, and the part of it that is not shared."""
@@ -164,14 +173,19 @@ class Process(NamedTuple):
         with single_threaded_blas():
             covariance = kernel.covariance(points, points)
             factor = cholesky(covariance + (kernel.noise + _JITTER) * np.eye(n), lower=True)
-            inverse = np.linalg.inv(factor)
-        return cls(kernel, points, inverse.T @ (inverse @ values), inverse)
+            inverse, _ = dtrtri(factor, lower=1)
+            return cls(kernel, points, inverse.T @ (inverse @ values), inverse)
 
     def predict(self, points: Points) -> tuple[np.ndarray, np.ndarray]:
         """The mean and the standard deviation of a new observation at ``m`` points, with noise; each has ``m``."""
+        n = len(points.tasks)
+        mean, explained = np.empty(n), np.empty(n)
         with single_threaded_blas():
-            covariance = self.kernel.covariance(points, self.points)
-            explained = covariance @ self.inverse.T
-            mean = covariance @ self.weights
-        variance = self.kernel.variance - np.einsum("ij,ij->i", explained, explained)
-        return mean, np.sqrt(np.maximum(variance, 0.0) + self.kernel.noise)
+            for start in range(0, n, _BLOCK):
+                block = slice(start, start + _BLOCK)
+                covariance = self.kernel.covariance(points.at(block), self.points)
+                mean[block] = covariance @ self.weights
+                # a product with a triangle costs half of one with a square
+                parts = dtrmm(1.0, self.inverse, covariance.T, lower=1)
+                explained[block] = np.einsum("ij,ij->j", parts, parts)
+        return mean, np.sqrt(np.maximum(self.kernel.variance - explained, 0.0) + self.kernel.noise)

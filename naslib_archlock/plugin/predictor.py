@@ -20,6 +20,7 @@ from ..ranker.ranker import RankerInfo
 from ..ranker.score_model import ScoreModel, scores_of
 from ..ranker.train_settings import TrainSettings
 from ..ranker.training import TrainingTask, train_ranker
+from ..spaces.cells import cell_index
 from ..spaces.known import get_space
 from ..spaces.space import SearchSpace
 from .zero_cost_inputs import ZeroCostInputs
@@ -183,13 +184,15 @@ class _Scores:
             made.fit(archs, np.ones((len(archs), 1)), scores_of(accuracies), np.random.default_rng(seed))
 
     def predict(self, codes: np.ndarray, info: Any) -> tuple[np.ndarray, np.ndarray]:
-        """Accuracies and their standard deviations; equal architectures are predicted once, unless scores differ."""
+        """Accuracies and their standard deviations; without scores, equal architectures are predicted once."""
         archs = np.hstack([encoded(codes).numpy(), self._zero_cost.of(info, len(codes))])
-        rows, which = np.unique(archs, axis=0, return_inverse=True)
+        with_scores = self._zero_cost.n_columns > 0
+        _, first, which = np.unique(
+            np.arange(len(codes)) if with_scores else cell_index(codes), return_index=True, return_inverse=True
+        )
         with single_threaded():
-            mean, std = self._model.predict(rows, np.ones((len(rows), 1)))
+            mean, std = self._model.predict(archs[first], np.ones((len(first), 1)))
         low, high = self._accuracy(mean - std), self._accuracy(mean + std)
-        which = which.reshape(-1)
         return self._accuracy(mean)[which], ((high - low) / 2)[which]
 
 

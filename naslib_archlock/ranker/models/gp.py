@@ -73,13 +73,12 @@ class GaussianProcess(ScoreModel):
             setattr(self, name, torch.from_numpy(np.array(value, dtype=np.float64)))
         self.logs = torch.from_numpy(fit_kernel(self._learnt_points(), scores, rng).logs)
         self.settings.update(n_cells=len(scores), n_tasks=len(directions))
-        self._process = None
+        self._process = self._learn()
 
     def predict(self, archs: np.ndarray, tasks: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """See ``ScoreModel``."""
-        if self._process is None:  # what is kept is little, and the rest follows from it
-            kernel = AdditiveKernel(_array(self.logs))
-            self._process = Process.of(kernel, self._learnt_points(), _array(self.scores))
+        if self._process is None:  # after loading: what a file keeps is little, and the rest follows from it
+            self._process = self._learn()
         of_tasks = positions(tasks, _array(self.directions))
         points = self._points(_numbers(archs), archs[:, ENCODING_DIM:].astype(np.float64), of_tasks)
         return self._process.predict(points)
@@ -89,6 +88,9 @@ class GaussianProcess(ScoreModel):
         numbers = _array(self.numbers)
         if not ((numbers >= 0) & (numbers < len(self._tables[0])) & (numbers % 1 == 0)).all():
             raise RankerError("a cell of the Gaussian process is none")
+
+    def _learn(self) -> Process:
+        return Process.of(AdditiveKernel(_array(self.logs)), self._learnt_points(), _array(self.scores))
 
     def _learnt_points(self) -> Points:
         numbers, extra, tasks = (_array(part) for part in (self.numbers, self.extra, self.tasks))
