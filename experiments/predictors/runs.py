@@ -1,0 +1,99 @@
+"""The runs of the study, each of one predictor; parallel processes import them from here."""
+
+from __future__ import annotations
+
+import resource
+import subprocess
+import sys
+from collections.abc import Iterable
+from functools import cache
+from typing import NamedTuple
+
+import numpy as np
+from scipy.stats import kendalltau
+
+from experiments.predictors import candidates
+from experiments.predictors.protocols import PROTOCOLS, Split
+from naslib_archlock.benchmarks.benchmark import Benchmark
+from naslib_archlock.benchmarks.tabular import tabular_benchmark
+from naslib_archlock.spaces.known import get_space
+
+SIZES = {"tnasp": (78, 156, 469, 781, 1563), "flan": (78, 390, 781), "graf": (32, 128, 1024)}
+FAST = ("archlock mlp", "archlock features", "archlock trees", "archlock gp", "archlock ensemble")
+NETWORKS = ("archlock gcn", "archlock transformer")
+NASLIB = tuple(f"NASLib {name} {enc}" for name in ("xgb", "lgb", "rf") for enc in ("raw", "canonical"))
+NASLIB_NETWORKS = tuple(f"NASLib {name} {enc}" for name in ("mlp", "gcn", "bonas") for enc in ("raw", "canonical"))
+TASKS = {
+    "nasbench201": ("cifar10", "cifar100", "ImageNet16-120"),
+    "transbench101_micro": ("class_scene", "class_object", "room_layout", "normal", "autoencoder"),
+    "transbench101_macro": ("class_scene", "class_object", "room_layout", "normal", "autoencoder"),
+}
+
+
+class Cell(NamedTuple):
+    """One run of one predictor."""
+
+    part: str
+    space: str
+    task: str
+    predictor: str
+    n: int
+    seed: int
+
+
+def cells(seeds: int) -> Iterable[Cell]:
+    """All runs of the study; what takes minutes has fewer seeds and sizes."""
+    few = min(seeds, 3)
+    for n in SIZES["tnasp"]:
+        for name in (*FAST, *NASLIB, *NETWORKS):
+            n_seeds = few if name in NETWORKS else seeds
+            yield from (Cell("tnasp", "nasbench201", "cifar10", name, n, seed) for seed in range(n_seeds))
+    for n in SIZES["tnasp"][:2]:  # they take a minute for the third size
+        yield from (Cell("tnasp", "nasbench201", "cifar10", x, n, s) for x in NASLIB_NETWORKS for s in range(few))
+    for part in ("flan", "graf"):
+        for n in SIZES[part]:
+            for name in (*FAST, *NASLIB):
+                yield from (Cell(part, "nasbench201", "cifar10", name, n, seed) for seed in range(seeds))
+    for space, tasks in TASKS.items():
+        for task in tasks:
+            for name in (*FAST, "archlock gcn", "NASLib xgb canonical", "NASLib lgb canonical", "NASLib rf canonical"):
+                n_seeds = few if name == "archlock gcn" else min(seeds, 5)
+                yield from (Cell("tasks", space, task, name, 156, seed) for seed in range(n_seeds))
+
+
+def evaluate(cell: Cell, tables: str) -> dict[str, float]:
+    """Kendall's tau and the seconds of one run."""
+    split = _split(cell, tables)
+    found = candidates.predict(cell.predictor, get_space(cell.space), split, cell.seed)
+    tau = float(kendalltau(found.values, split.truth[split.test])[0])
+    return {"tau": tau, "fit": found.fit, "query": found.query}
+
+
+def _split(cell: Cell, tables: str) -> Split:
+    protocol = PROTOCOLS["tnasp" if cell.part == "tasks" else cell.part]
+    return protocol(_benchmark(cell.space, tables), cell.task, cell.n, np.random.default_rng(cell.seed))
+
+
+@cache
+def _benchmark(space: str, tables: str) -> Benchmark:
+    return tabular_benchmark(get_space(space), tables)
+
+
+def memory(name: str, tables: str) -> float:
+    """The MiB that a predictor adds to a process, trained on 1,563 cells of NAS-Bench-201 and asked for all."""
+    code = (
+        "import sys; from experiments.predictors.runs import own_memory; "
+        "print(own_memory(sys.argv[1], sys.argv[2]))"
+    )  # fmt: skip
+    done = subprocess.run([sys.executable, "-c", code, name, tables], check=True, capture_output=True, text=True)
+    return float(done.stdout.split()[-1])
+
+
+def own_memory(name: str, tables: str) -> float:
+    """``memory``, in a process that has done nothing else."""
+    cell = Cell("tnasp", "nasbench201", "cifar10", name, 1563, 0)
+    split = _split(cell, tables)
+    candidates.predict(name, get_space(cell.space), split._replace(train=split.train[:2], test=split.test[:2]), 0)
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    candidates.predict(name, get_space(cell.space), split, 0)
+    return (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024
