@@ -81,6 +81,8 @@ MAX_EPOCHS_WITHOUT_LOOK_UP = 500
 def pick(job: Job) -> Picks:
     """The most accurate on the source of all that the NASLib optimizer ``job.options["optimizer"]`` looked up.
 
+    ``job.options["predictor"]`` is the predictor of bananas and npenas, if it is not the one of ``SEARCH``.
+
     It gets the seed of the job, and all ``job.source_queries`` look-ups; it may leave some, see
     ``MAX_EPOCHS_WITHOUT_LOOK_UP``. Raises: UnknownNameError, ConfigError.
     """
@@ -90,7 +92,10 @@ def pick(job: Job) -> Picks:
     if job.source_queries < 1:
         raise ConfigError(f"source_queries={job.source_queries}: NASLib's optimizers need at least 1 look-up")
     oracle = job.benchmark.source_oracle(job.source, job.source_queries)
-    config = AttrDict(dataset=job.source, search=AttrDict(SEARCH, epochs=job.source_queries))
+    changed: dict[str, Any] = {}
+    if "predictor" in job.options:  # with NASLib's own number of members, because they may differ
+        changed = {"predictor_type": job.options["predictor"], "num_ensemble": 3}
+    config = AttrDict(dataset=job.source, search=AttrDict({**SEARCH, **changed}, epochs=job.source_queries))
     with global_generators(job.seed), single_threaded(), threadpool_limits(1):
         optimizer = OPTIMIZERS[name](config)
         optimizer.adapt_search_space(op_index_space(job.benchmark.space, job.source, oracle))
