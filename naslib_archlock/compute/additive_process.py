@@ -31,7 +31,8 @@ from .threads import single_threaded_blas
 
 MOST_FITTED = 300  # points that a kernel is fitted to: the time grows with their cube
 _STEPS = 40  # of the optimizer
-_BOUNDS = (-7.0, 7.0)  # of the logarithms
+MOST_LOG = 7.0  # the largest logarithm
+_BOUNDS = (-MOST_LOG, MOST_LOG)
 _NOISE_BOUNDS = (-7.0, 1.0)
 _NOISE_AT_FIRST = 0.1
 _WIDTH = 5.0  # standard deviation of the normal prior on the logarithms, which keeps them from running away

@@ -31,6 +31,7 @@ from .pair_model import PairModel, Projected, embeddings_of, encoded
 
 _BLOCK = 1 << 22  # comparisons at once
 _LEAST_STD = 1e-3
+MOST_SCORE = 10.0  # no table has so many cells that a normal quantile is larger
 _MOST_EXTRA = 64
 
 

@@ -115,6 +115,31 @@ def test_a_file_with_impossible_numbers_contradicts_itself(kind, tmp_path):
         Ranker.load(path)
 
 
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_damaged_file_is_refused_or_ranks(kind, tmp_path):
+    """Any number of a file may be another one: then it is refused, or all win rates are still probabilities."""
+    path, rng = tmp_path / "ranker.safetensors", np.random.default_rng(0)
+    info = RankerInfo("cell", "file", DIM, kind, {}, ("nasbench201/t",), {})
+    refused = 0
+    for _ in range(40):
+        small = {} if kind == "gp" else {"n_trees": 3}
+        model = random_model(kind, DIM, np.random.default_rng(1), **small)
+        buffer = list(model.buffers())[rng.integers(len(list(model.buffers())))]
+        if buffer.numel():
+            at = rng.integers(buffer.numel())
+            buffer.view(-1)[at] = float(rng.choice([-1.0, 0.0, 0.5, 3.0, 1e3, -1e9, 1e300, np.nan, np.inf]))
+        Ranker(model, info).save(path)
+        try:
+            ranker = Ranker.load(path)
+        except RankerError as err:
+            assert "contradicts itself" in str(err)
+            refused += 1
+            continue
+        rates = ranker.win_rates(sample(5), vectors(1), sample(4, 1))
+        assert ((rates >= 0) & (rates <= 1)).all()
+    assert refused > 10
+
+
 @pytest.mark.parametrize("kind", [*KINDS, "gcn", "features", "transformer"])
 def test_a_file_of_another_family_contradicts_itself(kind, tmp_path):
     model = random_model(kind, DIM, np.random.default_rng(0))

@@ -6,11 +6,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ...compute.additive_process import AdditiveKernel, Points, Process, fit_kernel
+from ...compute.additive_process import MOST_LOG, AdditiveKernel, Points, Process, fit_kernel
 from ...errors import RankerError, shown
 from ...spaces.cells import ENCODING_DIM
 from ..family_inputs import feature_tables, numbers_of
-from ..score_model import ScoreModel
+from ..score_model import MOST_SCORE, ScoreModel
 from ..task_positions import check_n_tasks, directions_of, positions
 
 _MOST_ROWS = 2000  # cells that the process learns from: its time grows with their cube
@@ -84,10 +84,15 @@ class GaussianProcess(ScoreModel):
         return self._process.predict(points)
 
     def check(self) -> None:
-        """See ``PairModel``: the cells must be numbers of cells."""
+        """See ``PairModel``: the cells must be numbers of cells, and the other numbers within what fitting can make."""
         numbers = _array(self.numbers)
         if not ((numbers >= 0) & (numbers < len(self._tables[0])) & (numbers % 1 == 0)).all():
             raise RankerError("a cell of the Gaussian process is none")
+        most = {"logs": MOST_LOG, "scores": MOST_SCORE, "tasks": 1.0, "directions": 1.0}
+        if any(np.abs(_array(getattr(self, name))).max(initial=0.0) > bound + 1e-6 for name, bound in most.items()):
+            raise RankerError("a number of the Gaussian process is too large")
+        if (_array(self.scale)[1] <= 0).any():
+            raise RankerError("a standard deviation of the Gaussian process is not positive")
 
     def _learn(self) -> Process:
         return Process.of(AdditiveKernel(_array(self.logs)), self._learnt_points(), _array(self.scores))

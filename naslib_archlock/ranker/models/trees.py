@@ -15,7 +15,7 @@ from torch import Tensor
 from ...errors import RankerError, shown
 from ...spaces.cells import ENCODING_DIM
 from ..family_inputs import joined_features, numbers_of
-from ..score_model import ScoreModel
+from ..score_model import MOST_SCORE, ScoreModel
 from ..task_positions import check_n_tasks, directions_of, positions
 
 _MAX_FEATURES = 1 / 3  # the share of the inputs that each split chooses from
@@ -90,12 +90,14 @@ class Trees(ScoreModel):
 
     def check(self) -> None:
         """See ``PairModel``: every node must lead to nodes behind it, and split an input that there is."""
-        column, _, low, high, _ = self.nodes
+        column, _, low, high, score = self.nodes
         here = torch.arange(self.nodes.shape[1])
         n_inputs = self._features.shape[1] + self.n_extra + len(self.directions)
         for numbers, most in ((column, n_inputs), (low, len(here)), (high, len(here))):
             if not ((numbers == numbers.round()) & (numbers >= 0) & (numbers < most)).all():
                 raise RankerError("a node of a tree leads nowhere")
+        if len(score) and score.abs().max() > MOST_SCORE:
+            raise RankerError("a score of a tree is too large")
         if not ((low >= here) & (high >= here) & ((low == here) == (high == here))).all():
             raise RankerError("the nodes of a tree lead back")
 
