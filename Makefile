@@ -33,13 +33,14 @@ QUICK := -m 'not slow'
 # How many tests ran, for the end of .ci/run: only whole runs write it.
 NASLIB_COUNTS := --counts=build/naslib-tests.txt
 
+# With BEYOND_NEWCOMER=1, only those that test-newcomer does not run.
 test: $(VENV)/test browser
-	$(PYTEST) $(QUICK) $(NASLIB_COUNTS) $(PYTEST_ARGS)
+	$(PYTEST) $(QUICK) $(if $(BEYOND_NEWCOMER),--beyond-newcomer) $(NASLIB_COUNTS) $(PYTEST_ARGS)
 
-# All tests here, or with BEYOND_NEWCOMER=1 only those that test-newcomer does not run; unless only some were asked for, also those of the core on other Pythons, and a sample of the mutants
+# All tests here; unless only some were asked for, also those of the core on other Pythons, and a sample of the mutants
 # of spaces.cells, all of which are answered.
 test-all: $(VENV)/test browser
-	$(PYTEST) $(if $(BEYOND_NEWCOMER),--beyond-newcomer) $(NASLIB_COUNTS) $(PYTEST_ARGS)
+	$(PYTEST) $(NASLIB_COUNTS) $(PYTEST_ARGS)
 	$(if $(PYTEST_ARGS),,$(MAKE) core)
 	$(if $(PYTEST_ARGS),,$(MAKE) mutants MUTANTS='--sample 8 --only spaces.cells')
 

@@ -10,12 +10,13 @@ from pathlib import Path
 import pytest
 
 SCRIPT = Path(__file__).resolve().parents[1] / ".ci" / "run"
-# In the place of make: "make test-all" leaves the line that tests/conftest.py writes.
+# In the place of make: "make test" leaves the line that tests/conftest.py writes.
 MAKE = """#!/bin/sh
 mkdir -p build
 case $1 in
 test-newcomer) echo 'newcomer' > build/newcomer-tests.txt ;;
-test-all) echo 'core' > build/core-tests-3.9.txt; [ -z "$LINE" ] || echo "$LINE" > build/naslib-tests.txt ;;
+test) [ -z "$LINE" ] || echo "$LINE" > build/naslib-tests.txt ;;
+core) echo 'core' > build/core-tests-3.9.txt ;;
 esac
 """
 
