@@ -26,6 +26,7 @@ from naslib_archlock.spaces.known import get_space
 
 CELLS_PER_TASK = 1000  # that a ranker learns from
 SETTINGS = TrainSettings(epochs=10)
+FEW = (8, 40)  # look-ups on a new task, as in FLAN's protocol
 INNER_STEPS = (1, 5, 20)
 INNER_RATE = 0.01
 
@@ -71,20 +72,22 @@ def left_out(tables: str, kind: str, name: str, seed: int, sources: str) -> floa
     return judged(ranker, _task(tables, name))
 
 
-def few_shot(tables: str, kind: str, name: str, seed: int, n: int) -> dict[str, float]:
-    """Pair accuracy on a new task with ``n`` of its accuracies, by what is made of them."""
-    rng = np.random.default_rng(seed)
+def few_shot(tables: str, kind: str, name: str, seed: int) -> dict[int, dict[str, float]]:
+    """Pair accuracy on a new task with few of its accuracies: their number -> what is made of them -> accuracy."""
+    rng, whole = np.random.default_rng(seed), _task(tables, name)
     others = [some_cells(t, CELLS_PER_TASK, rng) for t in tasks_of(tables) if t.name != name]
-    few, whole = some_cells(_task(tables, name), n, np.random.default_rng([seed, n])), _task(tables, name)
     before = trained(kind, others, seed)
-    found = {
-        "other tasks alone": judged(before, whole),
-        "look-ups alone": judged(trained(kind, [few], seed), whole),
-        "both": judged(trained(kind, [*others, few], seed), whole),
-    }
-    if kind in ("mlp", "features"):
-        for steps in INNER_STEPS:
-            found[f"{steps} inner steps"] = judged(inner_steps(before, few, steps, seed), whole)
+    found: dict[int, dict[str, float]] = {}
+    for n in FEW:
+        few = some_cells(whole, n, np.random.default_rng([seed, n]))
+        found[n] = {
+            "other tasks alone": judged(before, whole),
+            "look-ups alone": judged(trained(kind, [few], seed), whole),
+            "both": judged(trained(kind, [*others, few], seed), whole),
+        }
+        if kind in ("mlp", "features"):
+            for steps in INNER_STEPS:
+                found[n][f"{steps} inner steps"] = judged(inner_steps(before, few, steps, seed), whole)
     return found
 
 

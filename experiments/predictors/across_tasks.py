@@ -14,11 +14,10 @@ from typing import Any
 import numpy as np
 
 from experiments.common import interval, options, parallel, show, workers, write_results
-from experiments.predictors.across import by_votes, few_shot, left_out, tasks_of
+from experiments.predictors.across import FEW, by_votes, few_shot, left_out, tasks_of
 from naslib_archlock.report.text import table
 
 KINDS = ("mlp", "features", "gcn", "trees", "gp", "ensemble")
-FEW = (8, 40)
 FEW_KINDS = ("mlp", "features", "ensemble")
 HIDDEN = "ImageNet16-120,normal"  # left out where rankers learn from votes
 PARTS = ("left_out", "spaces", "few_shot", "votes")
@@ -41,7 +40,7 @@ def main() -> None:
                 for kind in KINDS
             }
         elif part == "few_shot":
-            calls = list(itertools.product([args.tables], FEW_KINDS, names, seeds, FEW))
+            calls = list(itertools.product([args.tables], FEW_KINDS, names, seeds))
             kept[part] = few_shot_results(calls, parallel(few_shot, calls, pool))
         else:
             calls = [
@@ -74,11 +73,11 @@ def over_seeds(values: Iterable[tuple[int, float]]) -> dict[str, Any]:
     return interval([float(np.mean(of)) for of in by_seed.values()])
 
 
-def few_shot_results(calls: Sequence[Any], found: Sequence[dict[str, float]]) -> dict[str, Any]:
+def few_shot_results(calls: Sequence[Any], found: Sequence[dict[int, dict[str, float]]]) -> dict[str, Any]:
     """kind -> number of look-ups -> way -> interval of the mean over tasks."""
     results: dict[str, Any] = {}
     for kind, n in itertools.product(FEW_KINDS, FEW):
-        mine = [(c[3], values) for c, values in zip(calls, found) if c[1] == kind and c[4] == n]
+        mine = [(c[3], values[n]) for c, values in zip(calls, found) if c[1] == kind]
         ways = mine[0][1]
         results.setdefault(kind, {})[str(n)] = {
             way: over_seeds([(seed, values[way]) for seed, values in mine]) for way in ways
