@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import Any
 
 from experiments.common import interval, options, parallel, show, workers, write_results
-from experiments.predictors.runs import FAST, NASLIB, NETWORKS, SIZES, Cell, cells, evaluate, memory
+from experiments.predictors.runs import FAST, NASLIB, NETWORKS, SIZES, Cell, cells, evaluate, evaluate_iterated, memory
 from naslib_archlock.report.text import table
 
-PARTS = (*SIZES, "tasks", "memory")
+PARTS = (*SIZES, "brpnas", "tasks", "memory")
 # Published figures of TNASP's protocol: Kendall's tau on NAS-Bench-201, cifar10. TNASP and PINAT from PINAT's table 3
 # (Lu et al., AAAI 2023); NAR-Former (Yi et al., CVPR 2023) as quoted from memory.
 PUBLISHED = {
@@ -25,14 +25,14 @@ PUBLISHED = {
 
 
 def summaries(results: list[tuple[Cell, dict[str, float]]]) -> dict[str, Any]:
-    """``space/task`` -> predictor -> size -> intervals of tau and of the seconds."""
+    """``space/task`` -> predictor -> size -> intervals of what the runs measured."""
     values: dict[tuple[str, str, int], list[dict[str, float]]] = {}
     for cell, found in results:
         values.setdefault((f"{cell.space}/{cell.task}", cell.predictor, cell.n), []).append(found)
     nested: dict[str, Any] = {}
     for (task, predictor, n), runs in values.items():
         at = nested.setdefault(task, {}).setdefault(predictor, {})
-        at[str(n)] = {key: interval([run[key] for run in runs]) for key in ("tau", "fit", "query")}
+        at[str(n)] = {key: interval([run[key] for run in runs]) for key in runs[0]}
     return nested
 
 
@@ -68,7 +68,8 @@ def main() -> None:
             kept[part] = {name: memory(name, args.tables) for name in (*FAST, *NETWORKS, *NASLIB[::2])}
         else:
             todo = [c for c in cells(args.seeds) if c.part == part and (args.predictors or "") in c.predictor]
-            found = parallel(evaluate, [(cell, args.tables) for cell in todo], workers(args))
+            run = evaluate_iterated if part == "brpnas" else evaluate
+            found = parallel(run, [(cell, args.tables) for cell in todo], workers(args))
             kept[part] = summaries(list(zip(todo, found)))
         print_part(part, kept[part])
         if args.predictors is None:
@@ -79,6 +80,11 @@ def print_part(part: str, results: dict[str, Any]) -> None:
     """The tables of one part."""
     if part == "memory":
         print(table([["predictor", "MiB, 1563 cells"], *([name, f"{value:.0f}"] for name, value in results.items())]))
+    elif part == "brpnas":
+        names = list(next(iter(results.values())))
+        for key, digits in (("tau", 3), ("pct_of_best", 2)):
+            rows = [[name, *(show(of[name]["100"][key], digits=digits) for of in results.values())] for name in names]
+            print(table([[f"brpnas: {key}", *results], *rows]), end="\n\n")
     elif part == "tasks":
         print(tasks_table(results), end="\n\n")
     else:

@@ -30,6 +30,9 @@ TASKS = {
 }
 
 
+ITERATIONS = 5  # of BRP-NAS's protocol
+
+
 class Cell(NamedTuple):
     """One run of one predictor."""
 
@@ -54,6 +57,10 @@ def cells(seeds: int) -> Iterable[Cell]:
         for n in SIZES[part]:
             for name in (*FAST, *NASLIB):
                 yield from (Cell(part, "nasbench201", "cifar10", name, n, seed) for seed in range(seeds))
+    for task in TASKS["nasbench201"]:
+        for name in (*FAST, "archlock gcn", "NASLib xgb canonical", "NASLib lgb canonical", "NASLib rf canonical"):
+            n_seeds = few if name == "archlock gcn" else seeds
+            yield from (Cell("brpnas", "nasbench201", task, name, 100, seed) for seed in range(n_seeds))
     for space, tasks in TASKS.items():
         for task in tasks:
             for name in (*FAST, "archlock gcn", "NASLib xgb canonical", "NASLib lgb canonical", "NASLib rf canonical"):
@@ -67,6 +74,36 @@ def evaluate(cell: Cell, tables: str) -> dict[str, float]:
     found = candidates.predict(cell.predictor, get_space(cell.space), split, cell.seed)
     tau = float(kendalltau(found.values, split.truth[split.test])[0])
     return {"tau": tau, "fit": found.fit, "query": found.query}
+
+
+def evaluate_iterated(cell: Cell, tables: str) -> dict[str, float]:
+    """BRP-NAS's protocol: the architectures to learn from are chosen in 5 iterations, with what is known by then.
+
+    The first batch is random. Half of each later batch are the best by the predictor, and the other half is drawn from
+    the best 1 / 2^i of the space in iteration i (Dudziak et al., NeurIPS 2020, section 4.2).
+
+    Returns:
+        Kendall's tau after the last iteration, and the test accuracy of the architecture with the best validation
+        accuracy of all that were learnt from, in % of the best test accuracy of the table.
+    """
+    rng = np.random.default_rng(cell.seed)
+    whole = PROTOCOLS["tnasp"](_benchmark(cell.space, tables), cell.task, cell.n // ITERATIONS, rng)
+    known, space = whole.train, get_space(cell.space)
+    for iteration in range(1, ITERATIONS + 1):
+        found = candidates.predict(cell.predictor, space, whole._replace(train=known), cell.seed)
+        if iteration == ITERATIONS:
+            break
+        is_known = np.isin(whole.test, known)
+        best_first = np.argsort(-found.values, kind="stable")
+        best_first = best_first[~is_known[best_first]]
+        n_top = cell.n // ITERATIONS // 2
+        others = best_first[n_top : max(len(whole.test) // 2**iteration, 2 * n_top)]
+        known = np.concatenate([known, best_first[:n_top], rng.choice(others, n_top, replace=False)])
+    best = known[whole.values[known].argmax()]
+    return {
+        "tau": float(kendalltau(found.values, whole.truth)[0]),
+        "pct_of_best": float(100 * whole.truth[best] / whole.truth.max()),
+    }
 
 
 def _split(cell: Cell, tables: str) -> Split:
