@@ -14,6 +14,7 @@ from experiments.common import interval, options, parallel, show, workers, write
 from experiments.predictors.runs import FAST, NASLIB, NETWORKS, SIZES, Cell, cells, evaluate, evaluate_iterated, memory
 from naslib_archlock.report.text import table
 
+HERE = str(Path(__file__).parent)
 PARTS = (*SIZES, "brpnas", "tasks", "memory")
 # Published figures of TNASP's protocol: Kendall's tau on NAS-Bench-201, cifar10. TNASP and PINAT from PINAT's table 3
 # (Lu et al., AAAI 2023); NAR-Former (Yi et al., CVPR 2023) as quoted from memory.
@@ -58,7 +59,7 @@ def tasks_table(results: dict[str, Any]) -> str:
 
 
 def main() -> None:
-    parser = options(__doc__ or "", str(Path(__file__).parent), seeds=10)
+    parser = options(__doc__ or "", HERE, seeds=10)
     parser.add_argument("--only", choices=PARTS, help="make this part anew and keep the others of the results")
     parser.add_argument("--predictors", help="only predictors whose name contains this text; shown, not written")
     args: argparse.Namespace = parser.parse_args()

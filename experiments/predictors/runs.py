@@ -59,7 +59,7 @@ def cells(seeds: int) -> Iterable[Cell]:
                 yield from (Cell(part, "nasbench201", "cifar10", name, n, seed) for seed in range(seeds))
     for task in TASKS["nasbench201"]:
         for name in (*FAST, "archlock gcn", "NASLib xgb canonical", "NASLib lgb canonical", "NASLib rf canonical"):
-            n_seeds = few if name == "archlock gcn" else seeds
+            n_seeds = few if name in ("archlock mlp", "archlock features", "archlock gcn") else seeds
             yield from (Cell("brpnas", "nasbench201", task, name, 100, seed) for seed in range(n_seeds))
     for space, tasks in TASKS.items():
         for task in tasks:
