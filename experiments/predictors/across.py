@@ -24,8 +24,8 @@ from naslib_archlock.ranker.train_settings import TrainSettings
 from naslib_archlock.ranker.training import PairSampler, TrainingTask, pair_accuracy, train_ranker
 from naslib_archlock.spaces.known import get_space
 
-CELLS_PER_TASK = 1000  # that a ranker learns from
-SETTINGS = TrainSettings(epochs=10)
+CELLS_PER_TASK = 600  # that a ranker learns from
+SETTINGS = TrainSettings(epochs=6)
 FEW = (8, 40)  # look-ups on a new task, as in FLAN's protocol
 INNER_STEPS = (1, 5, 20)
 INNER_RATE = 0.01
