@@ -59,14 +59,14 @@ def _train(args: argparse.Namespace) -> Mapping[str, Any]:
             + [[name, f"{value:.4f}", "all cells; task left out"] for name, value in report.left_out_tasks.items()]
         )
     )
-    n_pairs = config.archlock.train_settings.n_pairs
-    print(f"{n_pairs:,} pairs of {len(ranker.info.tasks)} tasks in {report.seconds:.1f} s; written to {args.out}")
+    learnt = f"{report.n_pairs:,} pairs" if report.n_pairs else "the scores"
+    print(f"{learnt} of {len(ranker.info.tasks)} tasks in {report.seconds:.1f} s; written to {args.out}")
     return {
         "out": str(args.out),
         "tasks": ranker.info.tasks,
         "unseen_cells": report.unseen_cells,
         "left_out_tasks": report.left_out_tasks,
-        "pairs": n_pairs,
+        "pairs": report.n_pairs,
         "seconds": round(report.seconds, 3),
     }
 

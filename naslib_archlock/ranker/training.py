@@ -58,11 +58,13 @@ class TrainReport:
         unseen_cells: task -> accuracy over pairs of cells that were held out of training.
         left_out_tasks: task -> accuracy over pairs of cells, for each task that was held out of training.
         seconds: wall time of the training.
+        n_pairs: the number of pairs drawn; 0 if the model was fitted to scores.
     """
 
     unseen_cells: dict[str, float] = field(default_factory=dict)
     left_out_tasks: dict[str, float] = field(default_factory=dict)
     seconds: float = 0.0
+    n_pairs: int = 0
 
 
 class PairSampler:
@@ -170,6 +172,7 @@ def train_ranker(
         {t.name: pair_accuracy(ranker, t, np.flatnonzero(rows)) for t, rows in zip(tasks, held_out) if rows.sum() > 1},
         {t.name: pair_accuracy(ranker, t, np.arange(len(t.cells))) for t in left_out},
         seconds,
+        0 if isinstance(model, ScoreModel) else settings.n_pairs,
     )
     info = replace(info, training={**asdict(settings), "seed": seed, "held_out_cells": held_out_cells},
                    accuracy={"unseen_cells": report.unseen_cells, "left_out_tasks": report.left_out_tasks})  # fmt: skip
