@@ -107,7 +107,7 @@ class BinaryRankPredictor(Predictor):
                 f"{(~np.isfinite(accuracies)).sum()} of the {len(accuracies)} accuracies to learn from are not finite; "
                 "leave these architectures out"
             )
-        space, codes = self._codes(xtrain)
+        space, codes = self.codes(xtrain)
         self._accuracies = accuracies
         if np.ptp(accuracies) == 0:
             self._learnt = None  # there is nothing to learn and only one answer
@@ -150,13 +150,13 @@ class BinaryRankPredictor(Predictor):
         """As ``query``: the predicted accuracies and their standard deviations, which are None for networks."""
         if self._learnt is None:
             return np.full(len(xtest), self._accuracies[0]), np.zeros(len(xtest))
-        _, codes = self._codes(xtest)
+        _, codes = self.codes(xtest)
         if isinstance(self._learnt, _Scores):
             given = info.get("zero_cost_scores") if isinstance(info, dict) else info
             return self._learnt.predict(codes, given)
         return self._learnt.predict(codes), None
 
-    def _codes(self, archs: Sequence[Any]) -> tuple[SearchSpace, np.ndarray]:
+    def codes(self, archs: Sequence[Any]) -> tuple[SearchSpace, np.ndarray]:
         """The search space, and the codes of the representatives of NASLib search space objects, ``n x 6``."""
         space = get_space(self.ss_type or archs[0].get_type())
         return space, space.representatives([space.from_naslib(arch.get_op_indices()) for arch in archs])
@@ -258,6 +258,10 @@ class EnsembleMember(Predictor):
 
     NASLib takes the mean and the standard deviation over the members' predictions. The members share one predictor, and
     each gives a quantile of its distribution, so that both are the predictor's own. It is fitted once.
+
+    A search looks up the best candidates of many. Architectures that compute one function have equal predictions, so it
+    would spend all look-ups of a round on copies of one function. Therefore each further copy of a function is
+    predicted a standard deviation lower than the one before, until the next fit.
     """
 
     def __init__(self, shared: _Shared, number: int, n_members: int) -> None:
@@ -296,17 +300,33 @@ class EnsembleMember(Predictor):
 
 
 class _Shared:
-    """A predictor whose last prediction is kept, because every member asks for the same one."""
+    """A predictor whose last prediction is kept, because every member asks for the same one.
+
+    It also counts the copies of each function that it has learnt from or was asked for since the last fit.
+    """
 
     def __init__(self, predictor: BinaryRankPredictor) -> None:
         self.predictor = predictor
         self._last: tuple[Any, Any, Any] = (None, None, None)
+        self._copies: dict[tuple[int, ...], dict[tuple[int, ...], int]] = {}
 
     def fit(self, xtrain: Sequence[Any], ytrain: Sequence[float]) -> None:
         self.predictor.fit(xtrain, ytrain)
-        self._last = (None, None, None)
+        self._last, self._copies = (None, None, None), {}
+        self._places(xtrain)
 
     def predict(self, xtest: Sequence[Any], info: Any) -> Any:
         if self._last[0] is not xtest or self._last[1] is not info:
-            self._last = (xtest, info, self.predictor.predict(xtest, info))
+            mean, std = self.predictor.predict(xtest, info)
+            assert std is not None
+            self._last = (xtest, info, (mean - self._places(xtest) * std, std))
         return self._last[2]
+
+    def _places(self, archs: Sequence[Any]) -> np.ndarray:
+        """For each architecture, how many other copies of its function came before it, ``n``."""
+        space, functions = self.predictor.codes(archs)
+        places = []
+        for arch, function in zip(archs, functions.tolist()):
+            copies = self._copies.setdefault(tuple(function), {})
+            places.append(copies.setdefault(space.from_naslib(arch.get_op_indices()), len(copies)))
+        return np.array(places, dtype=np.float64)

@@ -239,6 +239,26 @@ def test_the_members_of_an_ensemble_have_the_mean_and_the_deviation_of_the_predi
         np.testing.assert_allclose(predicted.std(axis=0), info["std"], rtol=1e-9)
 
 
+def test_a_further_copy_of_a_function_is_predicted_lower_by_a_standard_deviation():
+    """Otherwise, a search would look up several copies of the function that it likes best."""
+    from naslib.predictors.ensemble import Ensemble
+
+    train = archs("nasbench201", 30)
+    copies = [(3, 0, 0, 3, 0, 0), (3, 2, 0, 3, 0, 0), (3, 0, 3, 3, 0, 0)]  # dead edges differ
+    assert len(np.unique(NASBENCH201.representatives(copies), axis=0)) == 1
+    made = [Arch("nasbench201", NASBENCH201.to_naslib(cell)) for cell in copies]
+    ensemble, alone, info = Ensemble(num_ensemble=2, predictor_type="archlock", ss_type="nasbench201"), predictor(), {}
+    for fitted in (ensemble, alone):
+        fitted.fit(train, accuracies(train))
+    expected = alone.query(made, info)
+    found = [float(ensemble.query([arch]).mean()) for arch in (*made, made[1])]
+    np.testing.assert_allclose(found, expected[0] - info["std"][0] * np.array([0, 1, 2, 1]))
+    ensemble.fit([*train, made[0]], [*accuracies(train), 20.0])  # one copy is known by then
+    after, before = float(ensemble.query([made[2]]).mean()), {}
+    alone.fit([*train, made[0]], [*accuracies(train), 20.0])
+    assert after == pytest.approx(alone.query([made[2]], before)[0] - before["std"][0])
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ["Bananas", "Npenas"])
 def test_in_naslibs_predictor_based_optimizers(name, naslib_config, dataset_apis):
