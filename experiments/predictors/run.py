@@ -16,8 +16,8 @@ from naslib_archlock.report.text import table
 
 HERE = str(Path(__file__).parent)
 PARTS = (*SIZES, "brpnas", "tasks", "memory")
-# Published figures of TNASP's protocol: Kendall's tau on NAS-Bench-201, cifar10. TNASP and PINAT from PINAT's table 3
-# (Lu et al., AAAI 2023); NAR-Former (Yi et al., CVPR 2023) as quoted from memory.
+# Published figures of TNASP's protocol: Kendall's tau on NAS-Bench-201, cifar10. TNASP and PINAT from the
+# PINAT paper (Lu et al., AAAI 2023); NAR-Former (Yi et al., CVPR 2023) as quoted from memory.
 PUBLISHED = {
     "TNASP": {78: 0.539, 156: 0.589, 469: 0.640, 781: 0.689, 1563: 0.724},
     "PINAT": {78: 0.549, 156: 0.631, 469: 0.706, 781: 0.761, 1563: 0.784},
