@@ -10,19 +10,17 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch.nn.functional import binary_cross_entropy_with_logits
 
-from naslib_archlock.benchmarks.tabular import tabular_benchmark
 from naslib_archlock.compute.threads import single_threaded
 from naslib_archlock.config.load import load_config
 from naslib_archlock.locking.find_ranker import train_on_scores
 from naslib_archlock.locking.knowledge import Knowledge, training_embeddings
 from naslib_archlock.proxies.votes import Votes
-from naslib_archlock.ranker.pair_model import embeddings_of, encoded, rows_of
+from naslib_archlock.ranker.pair_model import embeddings_of
 from naslib_archlock.ranker.ranker import Ranker, RankerInfo
 from naslib_archlock.ranker.train_settings import TrainSettings
-from naslib_archlock.ranker.training import PairSampler, TrainingTask, pair_accuracy, train_ranker
-from naslib_archlock.spaces.known import get_space
+from naslib_archlock.ranker.training import PairSampler, TrainingTask, pair_accuracy, pair_loss, train_ranker
+from naslib_archlock.studies.study_run import benchmark_of
 
 CELLS_PER_TASK = 600  # that a ranker learns from
 SETTINGS = TrainSettings(epochs=6)
@@ -39,7 +37,7 @@ def tasks_of(tables: str) -> tuple[TrainingTask, ...]:
     vectors, _ = training_embeddings(config, scored)
     made = []
     for scores, vector in zip(scored, vectors):
-        benchmark = tabular_benchmark(get_space(scores.space.name), tables)
+        benchmark = benchmark_of(scores.space.name, tables)
         rows = np.searchsorted(benchmark.space.index(benchmark.space.all()), scores.space.index(scores.cells))
         votes = Votes.of_accuracies(benchmark.accuracies(scores.task, "val")[rows])
         made.append(TrainingTask(f"{scores.space.name}/{scores.task}", scores.space, scores.cells, vector, votes))
@@ -98,17 +96,12 @@ def inner_steps(ranker: Ranker, task: TrainingTask, n_steps: int, seed: int) -> 
     """
     model = copy.deepcopy(ranker.model).requires_grad_(True)
     sampler = PairSampler([task], [np.arange(len(task.cells))], np.random.default_rng(seed))
-    cells, vector = encoded(task.cells), embeddings_of(task.embedding[None])
+    vector = embeddings_of(task.embedding[None])
     optimizer = torch.optim.SGD(model.parameters(), INNER_RATE)
     with single_threaded():
         for _ in range(n_steps):
-            a, b, _, margin = sampler.draw(SETTINGS.batch_size)
-            projected = model.project(cells)
-            logits = model.compare(
-                rows_of(projected, a.numpy()), rows_of(projected, b.numpy()), model.project_task(vector)
-            )
-            labels = (margin > 0).float()
-            loss = binary_cross_entropy_with_logits(logits, labels, weight=(margin != 0).float())
+            pairs = sampler.draw(SETTINGS.batch_size)
+            loss = pair_loss(model, sampler.encodings, vector, pairs, soft_labels=False)
             optimizer.zero_grad()
             loss.backward()
             optimizer.step()

@@ -2,33 +2,24 @@
 
 from __future__ import annotations
 
-from functools import cache
+import time
 from pathlib import Path
 
 import numpy as np
 
-from naslib_archlock.benchmarks.benchmark import Benchmark
-from naslib_archlock.benchmarks.tabular import tabular_benchmark
-from naslib_archlock.spaces.known import get_space
 from naslib_archlock.studies.jobs import Job
-
-
-@cache
-def _benchmark(space: str, tables: str) -> Benchmark:
-    return tabular_benchmark(get_space(space), tables)
+from naslib_archlock.studies.study_run import benchmark_of
 
 
 def searched(
     tables: str, optimizer: str, predictor: str, space: str, task: str, n_look_ups: int, seed: int
 ) -> dict[str, float]:
     """The best validation accuracy that a search finds, in % of the best of the table, and its seconds."""
-    import time
-
     from naslib_archlock.plugin.baselines import pick
     from naslib_archlock.plugin.registry import register
 
     register()
-    benchmark = _benchmark(space, tables)
+    benchmark = benchmark_of(space, tables)
     options = {"optimizer": optimizer, "predictor": predictor}
     job = Job(benchmark, task, None, None, seed, n_look_ups, tables, options, Path())
     start = time.perf_counter()

@@ -6,7 +6,6 @@ import resource
 import subprocess
 import sys
 from collections.abc import Iterable
-from functools import cache
 from typing import NamedTuple
 
 import numpy as np
@@ -14,22 +13,20 @@ from scipy.stats import kendalltau
 
 from experiments.predictors import candidates
 from experiments.predictors.protocols import PROTOCOLS, Split
-from naslib_archlock.benchmarks.benchmark import Benchmark
-from naslib_archlock.benchmarks.tabular import tabular_benchmark
 from naslib_archlock.spaces.known import get_space
+from naslib_archlock.studies.study_run import benchmark_of
 
 SIZES = {"tnasp": (78, 156, 469, 781, 1563), "flan": (78, 390, 781), "graf": (32, 128, 1024)}
 FAST = ("archlock mlp", "archlock features", "archlock trees", "archlock gp", "archlock ensemble")
 NETWORKS = ("archlock gcn", "archlock transformer")
 NASLIB = tuple(f"NASLib {name} {enc}" for name in ("xgb", "lgb", "rf") for enc in ("raw", "canonical"))
 NASLIB_NETWORKS = tuple(f"NASLib {name} {enc}" for name in ("mlp", "gcn", "bonas") for enc in ("raw", "canonical"))
+ON_OTHER_TASKS = (*FAST, "archlock gcn", "NASLib xgb canonical", "NASLib lgb canonical", "NASLib rf canonical")
 TASKS = {
     "nasbench201": ("cifar10", "cifar100", "ImageNet16-120"),
     "transbench101_micro": ("class_scene", "class_object", "room_layout", "normal", "autoencoder"),
     "transbench101_macro": ("class_scene", "class_object", "room_layout", "normal", "autoencoder"),
 }
-
-
 ITERATIONS = 5  # of BRP-NAS's protocol
 
 
@@ -58,12 +55,12 @@ def cells(seeds: int) -> Iterable[Cell]:
             for name in (*FAST, *NASLIB):
                 yield from (Cell(part, "nasbench201", "cifar10", name, n, seed) for seed in range(seeds))
     for task in TASKS["nasbench201"]:
-        for name in (*FAST, "archlock gcn", "NASLib xgb canonical", "NASLib lgb canonical", "NASLib rf canonical"):
+        for name in ON_OTHER_TASKS:
             n_seeds = few if name in ("archlock mlp", "archlock features", "archlock gcn") else seeds
             yield from (Cell("brpnas", "nasbench201", task, name, 100, seed) for seed in range(n_seeds))
     for space, tasks in TASKS.items():
         for task in tasks:
-            for name in (*FAST, "archlock gcn", "NASLib xgb canonical", "NASLib lgb canonical", "NASLib rf canonical"):
+            for name in ON_OTHER_TASKS:
                 n_seeds = few if name == "archlock gcn" else min(seeds, 5)
                 yield from (Cell("tasks", space, task, name, 156, seed) for seed in range(n_seeds))
 
@@ -87,7 +84,7 @@ def evaluate_iterated(cell: Cell, tables: str) -> dict[str, float]:
         accuracy of all that were learnt from, in % of the best test accuracy of the table.
     """
     rng = np.random.default_rng(cell.seed)
-    whole = PROTOCOLS["tnasp"](_benchmark(cell.space, tables), cell.task, cell.n // ITERATIONS, rng)
+    whole = PROTOCOLS["tnasp"](benchmark_of(cell.space, tables), cell.task, cell.n // ITERATIONS, rng)
     known, space = whole.train, get_space(cell.space)
     for iteration in range(1, ITERATIONS + 1):
         found = candidates.predict(cell.predictor, space, whole._replace(train=known), cell.seed)
@@ -108,12 +105,7 @@ def evaluate_iterated(cell: Cell, tables: str) -> dict[str, float]:
 
 def _split(cell: Cell, tables: str) -> Split:
     protocol = PROTOCOLS["tnasp" if cell.part == "tasks" else cell.part]
-    return protocol(_benchmark(cell.space, tables), cell.task, cell.n, np.random.default_rng(cell.seed))
-
-
-@cache
-def _benchmark(space: str, tables: str) -> Benchmark:
-    return tabular_benchmark(get_space(space), tables)
+    return protocol(benchmark_of(cell.space, tables), cell.task, cell.n, np.random.default_rng(cell.seed))
 
 
 def memory(name: str, tables: str) -> float:

@@ -20,7 +20,7 @@ from ..ranker.ranker import RankerInfo
 from ..ranker.score_model import ScoreModel, scores_of
 from ..ranker.train_settings import TrainSettings
 from ..ranker.training import TrainingTask, train_ranker
-from ..spaces.cells import cell_index
+from ..spaces.cells import Cell, cell_index
 from ..spaces.known import get_space
 from ..spaces.space import SearchSpace
 from .zero_cost_inputs import ZeroCostInputs
@@ -107,7 +107,8 @@ class BinaryRankPredictor(Predictor):
                 f"{(~np.isfinite(accuracies)).sum()} of the {len(accuracies)} accuracies to learn from are not finite; "
                 "leave these architectures out"
             )
-        space, codes = self.codes(xtrain)
+        space, cells = self.cells(xtrain)
+        codes = space.representatives(cells)
         self._accuracies = accuracies
         if np.ptp(accuracies) == 0:
             self._learnt = None  # there is nothing to learn and only one answer
@@ -148,18 +149,22 @@ class BinaryRankPredictor(Predictor):
 
     def predict(self, xtest: Sequence[Any], info: Any = None) -> tuple[np.ndarray, np.ndarray | None]:
         """As ``query``: the predicted accuracies and their standard deviations, which are None for networks."""
+        space, cells = self.cells(xtest)
+        return self.predict_functions(space.representatives(cells), info)
+
+    def predict_functions(self, codes: np.ndarray, info: Any) -> tuple[np.ndarray, np.ndarray | None]:
+        """``predict`` for the codes of representatives, ``n x 6``."""
         if self._learnt is None:
-            return np.full(len(xtest), self._accuracies[0]), np.zeros(len(xtest))
-        _, codes = self.codes(xtest)
+            return np.full(len(codes), self._accuracies[0]), np.zeros(len(codes))
         if isinstance(self._learnt, _Scores):
             given = info.get("zero_cost_scores") if isinstance(info, dict) else info
             return self._learnt.predict(codes, given)
         return self._learnt.predict(codes), None
 
-    def codes(self, archs: Sequence[Any]) -> tuple[SearchSpace, np.ndarray]:
-        """The search space, and the codes of the representatives of NASLib search space objects, ``n x 6``."""
+    def cells(self, archs: Sequence[Any]) -> tuple[SearchSpace, list[Cell]]:
+        """The search space, and the codes of NASLib search space objects."""
         space = get_space(self.ss_type or archs[0].get_type())
-        return space, space.representatives([space.from_naslib(arch.get_op_indices()) for arch in archs])
+        return space, [space.from_naslib(arch.get_op_indices()) for arch in archs]
 
 
 class _Scores:
@@ -313,20 +318,22 @@ class _Shared:
     def fit(self, xtrain: Sequence[Any], ytrain: Sequence[float]) -> None:
         self.predictor.fit(xtrain, ytrain)
         self._last, self._copies = (None, None, None), {}
-        self._places(xtrain)
+        space, cells = self.predictor.cells(xtrain)
+        self._places(cells, space.representatives(cells))
 
     def predict(self, xtest: Sequence[Any], info: Any) -> Any:
         if self._last[0] is not xtest or self._last[1] is not info:
-            mean, std = self.predictor.predict(xtest, info)
+            space, cells = self.predictor.cells(xtest)
+            functions = space.representatives(cells)
+            mean, std = self.predictor.predict_functions(functions, info)
             assert std is not None
-            self._last = (xtest, info, (mean - self._places(xtest) * std, std))
+            self._last = (xtest, info, (mean - self._places(cells, functions) * std, std))
         return self._last[2]
 
-    def _places(self, archs: Sequence[Any]) -> np.ndarray:
+    def _places(self, cells: Sequence[Cell], functions: np.ndarray) -> np.ndarray:
         """For each architecture, how many other copies of its function came before it, ``n``."""
-        space, functions = self.predictor.codes(archs)
         places = []
-        for arch, function in zip(archs, functions.tolist()):
+        for cell, function in zip(cells, functions.tolist()):
             copies = self._copies.setdefault(tuple(function), {})
-            places.append(copies.setdefault(space.from_naslib(arch.get_op_indices()), len(copies)))
+            places.append(copies.setdefault(cell, len(copies)))
         return np.array(places, dtype=np.float64)

@@ -20,7 +20,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..errors import ConfigError, shown, unknown
-from .zero_cost import PROXIES, ZeroCostScores
+from .zero_cost import PROXIES, ZeroCostScores, ranks_of
 
 _DECIMALS = 12
 
@@ -73,13 +73,8 @@ class Votes:
 
     @classmethod
     def of_accuracies(cls, accuracies: np.ndarray) -> Votes:
-        """The votes by one accuracy of each cell: its more accurate cell wins a pair; NaN abstains."""
-        from scipy.stats import rankdata  # it is slow to import
-
-        ranks = np.full((1, len(accuracies)), np.nan)
-        is_known = np.isfinite(accuracies)
-        ranks[0, is_known] = rankdata(accuracies[is_known])
-        return cls(ranks, np.ones(1))
+        """The votes by one accuracy of each cell: its more accurate cell wins a pair; what is not finite abstains."""
+        return cls(ranks_of(np.where(np.isfinite(accuracies), accuracies, np.nan))[None], np.ones(1))
 
     def wins(self, rows: np.ndarray) -> np.ndarray:
         """The mean place of each cell among the cells at ``rows`` by all voters, by their weights, ``len(rows)``.

@@ -65,15 +65,20 @@ class ZeroCostScores:
         values = self.scores.get(proxy)
         if values is None:
             return np.full(len(self.cells), np.nan)
-        from scipy.stats import rankdata  # it is slow to import, and configs need only the names of the proxies
-
-        ranks: np.ndarray = rankdata(values, nan_policy="omit").astype(np.float64)
-        ranks[np.isnan(values)] = np.nan
-        return ranks
+        return ranks_of(values)
 
     def take(self, rows: np.ndarray) -> ZeroCostScores:
         """The same task with only the cells at ``rows``, which are positions or ``n`` booleans."""
         return ZeroCostScores(self.space, self.task, self.cells[rows], {p: s[rows] for p, s in self.scores.items()})
+
+
+def ranks_of(values: np.ndarray) -> np.ndarray:
+    """The ranks of ``n`` values, from 1 for the lowest, with ties averaged; NaN where a value is NaN."""
+    from scipy.stats import rankdata  # it is slow to import, and configs need only the names of the proxies
+
+    ranks: np.ndarray = rankdata(values, nan_policy="omit").astype(np.float64)
+    ranks[np.isnan(values)] = np.nan
+    return ranks
 
 
 def parse_scores(space: SearchSpace, task: str, entries: Any, where: str = "zero-cost table") -> ZeroCostScores:

@@ -26,6 +26,11 @@ def numbers_of(archs: Tensor) -> Tensor:
     return (codes * powers).sum(dim=-1)
 
 
+def numbers_in(archs: np.ndarray) -> np.ndarray:
+    """``numbers_of`` for an array."""
+    return numbers_of(torch.from_numpy(np.ascontiguousarray(archs[:, :ENCODING_DIM]))).numpy()
+
+
 @cache
 def feature_tables(family: str) -> tuple[np.ndarray, ...]:
     """The groups of graph features of a family, ``index_size x d`` float64 each.

@@ -23,6 +23,7 @@ import torch
 from torch import Tensor, nn
 
 from ..compute.threads import single_threaded
+from ..errors import RankerError, shown
 from ..spaces.cells import cell_index, one_hot
 
 _BLOCK = 4096  # comparisons at once
@@ -190,6 +191,13 @@ class PlainContest:
                     won = self._model.compare(block, self._opponents, task).sigmoid()  # step x m
                     row[start : start + step] = won.mean(dim=1, dtype=torch.float64).numpy()
         return rates[:, which]
+
+
+def check_integers(least: int, **values_and_most: tuple[Any, int]) -> None:
+    """Check settings, which may come from a file: ``name=(value, the largest value allowed)``. Raises: RankerError."""
+    for name, (value, most) in values_and_most.items():
+        if type(value) is not int or not least <= value <= most:
+            raise RankerError(f"{name}={shown(value)} must be an integer from {least} to {shown(most)}")
 
 
 def encoded(cells: np.ndarray) -> Tensor:

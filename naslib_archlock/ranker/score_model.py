@@ -25,9 +25,8 @@ from scipy.stats import rankdata
 from torch import Tensor
 
 from ..compute.threads import single_threaded
-from ..errors import RankerError, shown
 from ..spaces.cells import cell_index
-from .pair_model import PairModel, Projected, embeddings_of, encoded
+from .pair_model import PairModel, Projected, check_integers, embeddings_of, encoded
 
 _BLOCK = 1 << 22  # comparisons at once
 _LEAST_STD = 1e-3
@@ -48,8 +47,7 @@ class ScoreModel(PairModel):
     largest_weight = 1e12  # numbers of nodes and thresholds of zero-cost scores are large
 
     def __init__(self, embedding_dim: int, n_extra: int, **settings: Any) -> None:
-        if type(n_extra) is not int or not 0 <= n_extra <= _MOST_EXTRA:
-            raise RankerError(f"n_extra={shown(n_extra)} must be an integer from 0 to {_MOST_EXTRA}")
+        check_integers(0, n_extra=(n_extra, _MOST_EXTRA))
         super().__init__(embedding_dim, n_extra=n_extra, **settings)
         self.n_extra = n_extra
 
@@ -73,9 +71,9 @@ class ScoreModel(PairModel):
 
     def predict_on_tasks(self, archs: np.ndarray, tasks: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """``predict`` for each cell on each of ``t`` tasks, ``t x n`` each; tasks is ``t x embedding_dim``."""
-        on_each = [self.predict(archs, np.broadcast_to(task, (len(archs), len(task)))) for task in tasks]
+        on_each = [_clipped(self.predict(archs, np.broadcast_to(task, (len(archs), len(task))))) for task in tasks]
         mean, std = (np.stack(part) for part in zip(*on_each))
-        return mean, np.maximum(std, _LEAST_STD)
+        return mean, std
 
     def project(self, archs: Tensor) -> Projected:
         """The cells themselves: their scores depend on the task."""
@@ -137,6 +135,16 @@ class ScoreContest:
 def scores_of(values: Sequence[float] | np.ndarray) -> np.ndarray:
     """The normal quantile of each value's rank among ``n`` values; equal values have equal scores."""
     return np.asarray(ndtri((rankdata(values) - 0.5) / len(values)))
+
+
+def thinned(
+    most: int, archs: np.ndarray, tasks: np.ndarray, scores: np.ndarray, rng: np.random.Generator
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """At most ``most`` rows of what a model is fitted to, drawn at random and in their order."""
+    if len(scores) <= most:
+        return archs, tasks, scores
+    rows = np.sort(rng.choice(len(scores), most, replace=False))
+    return archs[rows], tasks[rows], scores[rows]
 
 
 def _clipped(prediction: tuple[np.ndarray, np.ndarray]) -> tuple[np.ndarray, np.ndarray]:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..errors import RankerError, shown
-
 MOST_TASKS = 256
 
 
@@ -22,12 +20,6 @@ def directions_of(tasks: np.ndarray) -> np.ndarray:
 def positions(tasks: np.ndarray, directions: np.ndarray) -> np.ndarray:
     """The cosine similarity of ``n`` embeddings with ``t`` directions, ``n x t`` float64."""
     return np.asarray(_unit(tasks) @ directions.T)
-
-
-def check_n_tasks(n_tasks: int) -> None:
-    """Refuse an impossible number of directions. Raises: RankerError."""
-    if type(n_tasks) is not int or not 1 <= n_tasks <= MOST_TASKS:
-        raise RankerError(f"n_tasks={shown(n_tasks)} must be an integer from 1 to {MOST_TASKS}")
 
 
 def _unit(tasks: np.ndarray) -> np.ndarray:

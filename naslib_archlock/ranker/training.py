@@ -206,7 +206,7 @@ def _optimize(
     progress: Progress | None,
     kept: TrainingCheckpoint | None,
 ) -> None:
-    """Minimise the binary cross-entropy of the logits; ties carry no weight.
+    """Minimise ``pair_loss``.
 
     The network is not compiled, because that takes longer than to train it (``benchmarks``).
 
@@ -228,12 +228,8 @@ def _optimize(
         for _ in range(done):
             scheduler.step()
     for step in range(done, settings.n_steps):
-        a, b, task, margin = (part.to(device) for part in sampler.draw(settings.batch_size))
-        labels = (margin + 1) / 2 if settings.soft_labels else (margin > 0).float()
-        cells_a, cells_b = _projected(model, encodings, a, b)
-        # each task is projected once
-        logits = model.compare(cells_a, cells_b, embedding(task, model.project_task(task_vectors)))
-        loss = binary_cross_entropy_with_logits(logits, labels, weight=(margin != 0).float())
+        pairs = tuple(part.to(device) for part in sampler.draw(settings.batch_size))
+        loss = pair_loss(model, encodings, task_vectors, pairs, settings.soft_labels)
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
@@ -242,6 +238,26 @@ def _optimize(
             progress(step, float(loss.detach()))
         if kept:
             kept.keep(step + 1, model, optimizer, sampler.rng)
+
+
+def pair_loss(
+    model: PairModel, encodings: Tensor, task_vectors: Tensor, pairs: tuple[Tensor, ...], soft_labels: bool
+) -> Tensor:
+    """The binary cross-entropy of the logits; ties carry no weight.
+
+    Args:
+        model: the network.
+        encodings: ``n x 30`` one-hot cells.
+        task_vectors: ``t x embedding_dim``.
+        pairs: what ``PairSampler.draw`` gives.
+        soft_labels: as in ``TrainSettings``.
+    """
+    a, b, task, margin = pairs
+    labels = (margin + 1) / 2 if soft_labels else (margin > 0).float()
+    cells_a, cells_b = _projected(model, encodings, a, b)
+    # each task is projected once
+    logits = model.compare(cells_a, cells_b, embedding(task, model.project_task(task_vectors)))
+    return binary_cross_entropy_with_logits(logits, labels, weight=(margin != 0).float())
 
 
 def _projected(model: PairModel, encodings: Tensor, a: Tensor, b: Tensor) -> tuple[Projected, Projected]:

@@ -14,7 +14,7 @@ import safetensors
 import torch
 from random_networks import DIM, make_model, sample, vectors
 
-from naslib_archlock.errors import UnknownNameError
+from naslib_archlock.errors import RankerError, UnknownNameError
 from naslib_archlock.locking.prepare import open_benchmark, prepare
 from naslib_archlock.locking.result import finish
 from naslib_archlock.proxies.votes import Votes
@@ -166,6 +166,13 @@ def test_generators_are_left_alone(kind):
     model.contest(vectors(2), sample(5)).win_rates(sample(5))
     assert torch.equal(before[0], torch.get_rng_state())
     assert before[1:] == (random.getstate(), np.random.get_state()[1].tolist())
+
+
+def test_settings_are_integers_within_limits():
+    pair_model.check_integers(1, n_tasks=(4, 4))
+    for wrong in (0, 5, True, "2", 2.0):
+        with pytest.raises(RankerError, match="n_tasks=.* must be an integer from 1 to 4"):
+            pair_model.check_integers(1, n_tasks=(wrong, 4))
 
 
 # -- the plain contest -------------------------------------------------------------------------------------------------

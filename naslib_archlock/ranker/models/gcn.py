@@ -13,10 +13,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import one_hot
 
-from ...errors import RankerError, shown
 from ...spaces.op_graphs import N_LABELS
 from ..encoded_pair import EncodedPairModel
 from ..family_inputs import graph_tables, numbers_of
+from ..pair_model import check_integers
 
 _MOST_LAYERS, _WIDEST = 16, 1024
 
@@ -44,9 +44,7 @@ class PairGCN(EncodedPairModel):
         Raises:
             RankerError: if a setting is out of range, or the spaces of the family have no graphs.
         """
-        for name, value, most in (("width", width, _WIDEST), ("layers", layers, _MOST_LAYERS)):
-            if type(value) is not int or not 1 <= value <= most:
-                raise RankerError(f"{name}={shown(value)} must be an integer from 1 to {most}")
+        check_integers(1, width=(width, _WIDEST), layers=(layers, _MOST_LAYERS))
         graphs = graph_tables(family)
         super().__init__(embedding_dim, width, hidden, antisymmetric, family=family, width=width, layers=layers)
         self.register_buffer("labels", torch.from_numpy(graphs.labels), persistent=False)

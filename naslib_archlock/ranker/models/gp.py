@@ -7,11 +7,12 @@ import torch
 from torch import Tensor
 
 from ...compute.additive_process import MOST_LOG, AdditiveKernel, Points, Process, fit_kernel
-from ...errors import RankerError, shown
+from ...errors import RankerError
 from ...spaces.cells import ENCODING_DIM
-from ..family_inputs import feature_tables, numbers_of
-from ..score_model import MOST_SCORE, ScoreModel
-from ..task_positions import check_n_tasks, directions_of, positions
+from ..family_inputs import feature_tables, numbers_in
+from ..pair_model import check_integers
+from ..score_model import MOST_SCORE, ScoreModel, thinned
+from ..task_positions import MOST_TASKS, directions_of, positions
 
 _MOST_ROWS = 2000  # cells that the process learns from: its time grows with their cube
 
@@ -43,9 +44,8 @@ class GaussianProcess(ScoreModel):
         Raises:
             RankerError: if a setting is out of range, or the spaces of the family have no graph features.
         """
-        if type(n_cells) is not int or not 0 <= n_cells <= _MOST_ROWS:
-            raise RankerError(f"n_cells={shown(n_cells)} must be an integer from 0 to {_MOST_ROWS}")
-        check_n_tasks(n_tasks)
+        check_integers(0, n_cells=(n_cells, _MOST_ROWS))
+        check_integers(1, n_tasks=(n_tasks, MOST_TASKS))
         self._tables = feature_tables(family)
         super().__init__(embedding_dim, n_extra, family=family, n_cells=n_cells, n_tasks=n_tasks)
         n_logs = 2 * (len(self._tables) + bool(n_extra)) + 3
@@ -60,13 +60,11 @@ class GaussianProcess(ScoreModel):
     def fit(self, archs: np.ndarray, tasks: np.ndarray, scores: np.ndarray, rng: np.random.Generator) -> None:
         """See ``ScoreModel``. The process learns from at most ``_MOST_ROWS`` cells."""
         directions = directions_of(tasks)
-        if len(scores) > _MOST_ROWS:
-            rows = np.sort(rng.choice(len(scores), _MOST_ROWS, replace=False))
-            archs, tasks, scores = archs[rows], tasks[rows], scores[rows]
+        archs, tasks, scores = thinned(_MOST_ROWS, archs, tasks, scores, rng)
         extra = archs[:, ENCODING_DIM:].astype(np.float64)
         spread = extra.std(axis=0)
         learnt = {
-            "numbers": _numbers(archs), "extra": extra, "tasks": positions(tasks, directions), "scores": scores,
+            "numbers": numbers_in(archs), "extra": extra, "tasks": positions(tasks, directions), "scores": scores,
             "scale": np.stack([extra.mean(axis=0), np.where(spread > 0, spread, 1.0)]), "directions": directions,
         }  # fmt: skip
         for name, value in learnt.items():
@@ -80,7 +78,7 @@ class GaussianProcess(ScoreModel):
         if self._process is None:  # after loading: what a file keeps is little, and the rest follows from it
             self._process = self._learn()
         of_tasks = positions(tasks, _array(self.directions))
-        points = self._points(_numbers(archs), archs[:, ENCODING_DIM:].astype(np.float64), of_tasks)
+        points = self._points(numbers_in(archs), archs[:, ENCODING_DIM:].astype(np.float64), of_tasks)
         return self._process.predict(points)
 
     def check(self) -> None:
@@ -107,10 +105,6 @@ class GaussianProcess(ScoreModel):
             mean, spread = _array(self.scale)
             groups.append((extra - mean) / spread)
         return Points(tuple(groups), tasks)
-
-
-def _numbers(archs: np.ndarray) -> np.ndarray:
-    return numbers_of(torch.from_numpy(np.ascontiguousarray(archs[:, :ENCODING_DIM]))).numpy()
 
 
 def _array(tensor: object) -> np.ndarray:

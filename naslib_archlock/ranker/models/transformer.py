@@ -13,10 +13,11 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from ...errors import RankerError, shown
+from ...errors import RankerError
 from ...spaces.op_graphs import N_LABELS, N_NODES, laplacian_positions
 from ..encoded_pair import EncodedPairModel
 from ..family_inputs import graph_tables, numbers_of
+from ..pair_model import check_integers
 
 _MOST_LAYERS, _WIDEST = 8, 512
 
@@ -46,9 +47,7 @@ class PairTransformer(EncodedPairModel):
         Raises:
             RankerError: if a setting is out of range, or the spaces of the family have no graphs.
         """
-        for name, value, most in (("width", width, _WIDEST), ("heads", heads, width), ("layers", layers, _MOST_LAYERS)):
-            if type(value) is not int or not 1 <= value <= most:
-                raise RankerError(f"{name}={shown(value)} must be an integer from 1 to {shown(most)}")
+        check_integers(1, width=(width, _WIDEST), heads=(heads, width), layers=(layers, _MOST_LAYERS))
         if width % heads:
             raise RankerError(f"width={width} must be a multiple of heads={heads}")
         graphs = graph_tables(family)

@@ -12,11 +12,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ...errors import RankerError, shown
+from ...errors import RankerError
 from ...spaces.cells import ENCODING_DIM
-from ..family_inputs import joined_features, numbers_of
-from ..score_model import MOST_SCORE, ScoreModel
-from ..task_positions import check_n_tasks, directions_of, positions
+from ..family_inputs import joined_features, numbers_in
+from ..pair_model import check_integers
+from ..score_model import MOST_SCORE, ScoreModel, thinned
+from ..task_positions import MOST_TASKS, directions_of, positions
 
 _MAX_FEATURES = 1 / 3  # the share of the inputs that each split chooses from
 _MOST_ROWS = 20_000  # cells that the trees are grown from
@@ -54,10 +55,8 @@ class Trees(ScoreModel):
         Raises:
             RankerError: if a setting is out of range, or the spaces of the family have no graph features.
         """
-        for name, value, least, most in (("n_trees", n_trees, 1, _MOST_TREES), ("n_nodes", n_nodes, 0, _MOST_NODES)):
-            if type(value) is not int or not least <= value <= most:
-                raise RankerError(f"{name}={shown(value)} must be an integer from {least} to {most}")
-        check_n_tasks(n_tasks)
+        check_integers(1, n_trees=(n_trees, _MOST_TREES), n_tasks=(n_tasks, MOST_TASKS))
+        check_integers(0, n_nodes=(n_nodes, _MOST_NODES))
         self._features = joined_features(family)
         super().__init__(
             embedding_dim, n_extra, family=family, n_trees=n_trees, n_nodes=n_nodes, n_tasks=n_tasks
@@ -72,9 +71,7 @@ class Trees(ScoreModel):
         from sklearn.ensemble import ExtraTreesRegressor
 
         self.directions = torch.from_numpy(directions_of(tasks))
-        if len(scores) > _MOST_ROWS:
-            rows = np.sort(rng.choice(len(scores), _MOST_ROWS, replace=False))
-            archs, tasks, scores = archs[rows], tasks[rows], scores[rows]
+        archs, tasks, scores = thinned(_MOST_ROWS, archs, tasks, scores, rng)
         forest = ExtraTreesRegressor(
             self.settings["n_trees"], max_features=_MAX_FEATURES, random_state=int(rng.integers(2**31))
         )
@@ -117,10 +114,11 @@ class Trees(ScoreModel):
 
     def _inputs(self, archs: np.ndarray, tasks: np.ndarray) -> np.ndarray:
         """All inputs of the trees, ``n x d`` float32."""
-        numbers = numbers_of(torch.from_numpy(np.ascontiguousarray(archs[:, :ENCODING_DIM]))).numpy()
         similar = positions(tasks, self.directions.cpu().numpy())
         # A shift far below any difference between tasks must not decide at a threshold.
-        return np.hstack([self._features[numbers], archs[:, ENCODING_DIM:], similar.round(5)]).astype(np.float32)
+        return np.hstack([self._features[numbers_in(archs)], archs[:, ENCODING_DIM:], similar.round(5)]).astype(
+            np.float32
+        )
 
 
 def _joined(trees: list[Any]) -> np.ndarray:
