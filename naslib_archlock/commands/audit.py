@@ -14,6 +14,7 @@ from .options import GOES_ON, OVERRIDES, add_config_options, add_jobs_option, pa
 
 if TYPE_CHECKING:
     from ..benchmarks.benchmark import Benchmark
+    from ..compute.parts import Workers
     from ..config.sections import Config
 
 # Without a config file, the audit is one of the embedded benchmark, which needs nothing else.
@@ -35,6 +36,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> Mapping[str, Any]:
     """Attack what a search found, and write figures and a picture. The search is made first if it is not finished."""
+    from ..compute.devices import find_device
+    from ..compute.parts import LocalProcesses
     from ..config.load import load_config
     from ..locking.prepare import open_benchmark, report_targets
     from ..locking.run_folder import open_run_folder
@@ -45,6 +48,8 @@ def run(args: argparse.Namespace) -> Mapping[str, Any]:
     given = args.overrides if args.config_file else [*_DEFAULT, *args.overrides]
     config = load_config(args.config_file, given)
     benchmark = open_benchmark(config)
+    workers = LocalProcesses(args.jobs or (0 if find_device(config.archlock.device) == "cpu" else 1))
+    benchmark.train_with(workers)
     targets = report_targets(config, benchmark.tasks)
     if not targets:
         raise ConfigError("there is no target to attack: name some with archlock.target")
@@ -53,11 +58,11 @@ def run(args: argparse.Namespace) -> Mapping[str, Any]:
         print(summary(result, benchmark.space, benchmark.meaning))
         out: Path = args.out or run_folder.folder / "audit"
         with alone_in(out):
-            return _audit(config, benchmark, result, targets, out, args.jobs)
+            return _audit(config, benchmark, result, targets, out, workers)
 
 
 def _audit(
-    config: Config, benchmark: Benchmark, result: dict[str, Any], targets: Sequence[str], out: Path, jobs: int | None
+    config: Config, benchmark: Benchmark, result: dict[str, Any], targets: Sequence[str], out: Path, workers: Workers
 ) -> dict[str, Any]:
     """Attack the cells of a result, print what came of it, and write it to a folder.
 
@@ -71,8 +76,6 @@ def _audit(
     from ..audit.audit_images import notes_on_noise, notes_on_untrained
     from ..audit.audit_results import IMAGES, STEPS, by_role, chosen_attacks, summarise
     from ..audit.audit_run import archs_of, notes_on_attacks, run_audit
-    from ..compute.devices import find_device
-    from ..compute.parts import LocalProcesses
     from ..report.audit_report import audit_picture, audit_text
     from ..store.files import write_bytes, write_text
     from ..studies.study_results import to_records
@@ -80,7 +83,6 @@ def _audit(
 
     roles = cells_to_attack(config, benchmark, result)
     cells = [cell for some in roles.values() for cell in some]
-    workers = LocalProcesses(jobs or (0 if find_device(config.archlock.device) == "cpu" else 1))
     on_source, attacks = run_audit(config, dict.fromkeys(targets, cells), out / "parts", workers)
     archs = {role: archs_of(benchmark.space, some) for role, some in roles.items()}
     figures = by_role(chosen_attacks(attacks), {task_name(target): archs for target in targets})

@@ -45,7 +45,7 @@ def input_digests(config: Config, benchmark: Benchmark) -> dict[str, str]:
 
 def measured_digests(config: Config, benchmark: Benchmark) -> dict[str, str]:
     """Digests of what the test accuracies in a result come from. Args, Returns, Raises: as ``input_digests``."""
-    if not (benchmark.is_tabular or config.archlock.train_top):
+    if not (benchmark.is_tabular or config.archlock.source_queries):
         return {}  # no network is trained, so that the result holds no accuracies
     tasks = (config.dataset, *report_targets(config, benchmark.tasks))
     return {f"test figures of task {task_name(task)}": benchmark.digest(task, "test") for task in tasks}

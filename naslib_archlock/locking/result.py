@@ -154,7 +154,7 @@ def measure(
         best: what was chosen.
         leaked: true accuracies on targets that the last choice looked at.
     """
-    is_measured = benchmark.is_tabular or config.archlock.train_top > 0
+    is_measured = benchmark.is_tabular or config.archlock.source_queries > 0
 
     def accuracy(task: str, split: str) -> float | None:
         return benchmark.accuracy(best.arch, task=task, split=split) if is_measured else None

@@ -118,8 +118,8 @@ def _estimated(result: Mapping[str, Any]) -> list[str]:
     text = (
         f"By the ranker, it is number {result['source_position']} of {result['n_distinct']} on {result['source']} "
         f"(what scheme S finds: {result['s']['source_position']}). No table holds accuracies of these images, and no "
-        "network was trained: --train-top 10 trains ten candidates on the source, chooses among them within the source "
-        "budget, and measures the result."
+        "network was trained, as archlock.source_queries is 0: with archlock.source_queries 20, the search trains "
+        "networks, chooses within the source budget, and measures the result."
     )
     return [textwrap.fill(text, _WIDTH)]
 

@@ -100,8 +100,12 @@ class TargetSearch(BayesianSearch):
             if not len(rows):
                 return
             mean, std = self._target_posterior(belief, n)
-            lowest = rows[int(np.argmin((mean - std)[self._function[rows]]))]
-            self.targets.validation_accuracies(tuple(self._archs[lowest].tolist()))
+            lowest = np.argsort((mean - std)[self._function[rows]], kind="stable")
+            n_now = min(self.targets.at_once, n_archs - len(self.targets.known))
+            chosen = [tuple(arch) for arch in self._archs[rows[lowest[:n_now]]].tolist()]
+            self.targets.prepare(chosen)
+            for arch in chosen:
+                self.targets.validation_accuracies(arch)
 
     # -- the model of the target ---------------------------------------------------------------------------------------
 

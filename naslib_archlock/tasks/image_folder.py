@@ -20,6 +20,7 @@ import torch
 
 from ..compute.seeding import stream
 from ..errors import UNPRINTABLE, ConfigError, ImageError, named, shown
+from ..store.digests import digest
 from .folder_layout import SUFFIXES, is_ignored, is_image, is_unread_picture, splits_among, training_split
 from .labelled_images import LabelledImages
 from .names import SPLITS, SUBSET_MARK, task_name
@@ -101,6 +102,20 @@ def read_image_folder(
         )
     images = torch.from_numpy(pixels).permute(0, 3, 1, 2).to(torch.float32, memory_format=torch.contiguous_format)
     return LabelledImages(name, images.div_(255), torch.from_numpy(labels), len(names), tuple(names))
+
+
+def version_of(folder: Path) -> str:
+    """A digest of the names, sizes and times of a folder's images: it changes when a file does. Raises: ImageError."""
+    paths = [path for name in class_names(folder) for path in _pictures(folder, name)[0]]
+    return digest([(str(path), *_size_and_time(path)) for path in paths])
+
+
+def _size_and_time(path: Path) -> tuple[int, int]:
+    try:
+        found = path.stat()
+    except OSError:  # a broken link, which is reported when the images are read
+        return 0, 0
+    return found.st_size, found.st_mtime_ns
 
 
 def class_subset(data: LabelledImages, n_classes: int, rng: np.random.Generator) -> LabelledImages:
