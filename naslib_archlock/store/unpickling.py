@@ -21,7 +21,7 @@ from typing import IO, Any
 import numpy as np
 
 from .cache import KeptOf
-from .pickle_limits import MOST_BYTES, MOST_NODES, VERSION, check_pickle
+from .pickle_limits import MOST_BYTES, MOST_NODES, VERSION, check_pickle  # nosec B403 # no pickle, only limits of them
 from .reading import UnreadableError, check_regular
 
 _MAGIC = 0x1950A86A20F9469CFC6C  # the first pickle in a file of torch before 1.6
