@@ -154,22 +154,16 @@ def _naslib_version(home: Path) -> str:
 
 def _benchmark_files(folder: Path) -> Iterator[Finding]:
     """Look for the benchmark and zero-cost files of every space in NASLib's data folder."""
-    from ..plugin.naslib_benchmark import benchmark_files
-    from ..proxies.zero_cost import zero_cost_file_name
+    from ..benchmarks.benchmark_files import files_of
     from ..spaces.known import NASLIB_SPACES
 
     for space in NASLIB_SPACES:
-        tasks_of: dict[str, list[str]] = {}
-        for task, name in benchmark_files(space).items():
-            tasks_of.setdefault(name, []).append(task)
-        for name, tasks in tasks_of.items():
-            advice = "NASLib's README says where to download it; archlock.tables is the alternative"
-            copy = (
-                ", as far as this copy has them" if len(tasks) > 1 else ""
-            )  # which tasks a copy has is only known after loading all of it
-            yield _file(folder / name, f"{space.name}: {', '.join(tasks)}{copy}", advice)
-        advice = "it comes with NAS-Bench-Suite-Zero, see NASLib's README; archlock.zero_cost names another file"
-        yield _file(folder / zero_cost_file_name(space), f"{space.name}: zero-cost scores", advice)
+        for file in files_of(space):
+            # Which tasks a copy of a file of several tasks has is only known after loading all of it.
+            copy = ", as far as this copy has them" if len(file.tasks) > 1 and not file.is_zero_cost else ""
+            other = "archlock.zero_cost" if file.is_zero_cost else "archlock.tables"
+            advice = f"'archlock data list {space.name}' says how to get it; {other} names other files"
+            yield _file(folder / file.name, f"{space.name}: {file.holds}{copy}", advice)
 
 
 def _file(path: Path, what: str, advice: str) -> Finding:

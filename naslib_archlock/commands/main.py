@@ -46,6 +46,7 @@ COMMANDS = (
     Command("export", "write NASLib's network of a found cell, ready to train", "export"),
     Command("compare", "run a study: methods x task pairs x source budgets x seeds", "compare"),
     Command("report", "make tables, plots and pages of the results of a study", "report"),
+    Command("data", "list, check, convert and fetch the files of public benchmarks", "benchmark_data"),
     Command("naslib", "run a NASLib runner script with archlock known to it", "naslib"),
     Command("doctor", "show what is installed and found, and what to do about the rest", "doctor"),
 )
@@ -87,7 +88,7 @@ def _run(argv: Sequence[str], command: str) -> int:
             about = args.run(args)
         if args.json:
             print(json.dumps(_finite(about)))
-        return 0
+        return int(args.exit_code)
     except SystemExit as stop:
         if isinstance(stop.code, int) or stop.code is None:
             return stop.code or 0
@@ -138,7 +139,8 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
 
     Returns:
         The arguments of the command, with its name as ``command``, its function as ``run``, whether it is to print JSON
-        as ``json``, a hint as ``after_interrupt``, and ``overrides`` if it takes ``KEY VALUE`` pairs.
+        as ``json``, a hint as ``after_interrupt``, the exit code, which the command may set, as ``exit_code``, and
+        ``overrides`` if it takes ``KEY VALUE`` pairs.
     """
     asked_for = _asked_for(argv)
     parser, options = _build_parser(asked_for)
@@ -198,7 +200,7 @@ def _build_parser(asked_for: str) -> tuple[argparse.ArgumentParser, list[str]]:
             module.add_arguments(of_command)
             of_command.set_defaults(run=module.run)
             options = [option for action in of_command._actions for option in action.option_strings]
-    parser.set_defaults(json=False, after_interrupt="")
+    parser.set_defaults(json=False, after_interrupt="", exit_code=0)
     return parser, options
 
 

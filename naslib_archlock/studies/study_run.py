@@ -20,6 +20,7 @@ from typing import Any, NamedTuple
 import pandas as pd
 
 from ..benchmarks.benchmark import Benchmark
+from ..benchmarks.benchmark_files import accuracy_files
 from ..benchmarks.lock_score import LockScale
 from ..benchmarks.naslib_provider import naslib
 from ..benchmarks.table import find_table
@@ -104,7 +105,7 @@ def _benchmark_files(space: SearchSpace, tables: str) -> list[Path]:
     if space.is_embedded:
         return [embedded_file(space)]
     folder = naslib().data_folder()
-    return [folder / name for name in dict.fromkeys(naslib().benchmark_files(space).values())]
+    return [folder / name for name in dict.fromkeys(accuracy_files(space).values())]
 
 
 def resolve(study: Study, tables: str = "") -> Study:

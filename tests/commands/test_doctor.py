@@ -13,7 +13,8 @@ import pytest
 
 from naslib_archlock.commands import doctor
 from naslib_archlock.commands import main as cli
-from naslib_archlock.plugin.naslib_benchmark import TNB_FILE
+
+TNB_FILE = "transnas-bench_v10141024.pth"
 
 
 def findings(capsys: pytest.CaptureFixture[str]) -> dict[str, dict[str, str]]:
