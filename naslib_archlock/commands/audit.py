@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..errors import ConfigError
-from .options import GOES_ON, OVERRIDES, add_config_options, add_jobs_option, path
+from .options import GOES_ON, OVERRIDES, add_config_options, add_jobs_option, add_output_options, path
 
 if TYPE_CHECKING:
     from ..benchmarks.benchmark import Benchmark
@@ -23,12 +23,15 @@ _DEFAULT = ("search_space", "digits", "dataset", "digit")
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of the command."""
     parser.set_defaults(after_interrupt=GOES_ON)
-    parser.usage = "archlock audit [--config-file FILE] [--out DIR] [--jobs N] [--json] [KEY VALUE ...]"
+    parser.usage = (
+        "archlock audit [--config-file FILE] [--out DIR] [--jobs N] [--json] [--quiet | --verbose] [KEY VALUE ...]"
+    )
     parser.epilog = (
         f"{OVERRIDES}. The search is made first where its result is not there. Without a config: the embedded "
         "benchmark, source digit. An interrupted audit goes on when the same command is given again."
     )
     add_config_options(parser)
+    add_output_options(parser)
     parser.add_argument("--out", type=path, metavar="DIR", help="folder (default: audit in the run's folder)")
     add_jobs_option(parser, "default: one a core; on a GPU one")
 

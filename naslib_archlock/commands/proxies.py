@@ -15,6 +15,7 @@ from .options import (
     add_cluster_options,
     add_image_options,
     add_jobs_option,
+    add_output_options,
     at_least,
     home_expanded,
     path,
@@ -54,6 +55,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--image-size", type=at_least(1), default=16, metavar="PIXELS", help="a side (default 16)")
     parser.add_argument("--overwrite", action="store_true", help="replace the table if it exists")
     add_image_options(parser)
+    add_output_options(parser)
 
 
 def run(args: argparse.Namespace) -> Mapping[str, Any]:

@@ -6,17 +6,18 @@ import argparse
 from collections.abc import Mapping
 from typing import Any
 
-from .options import OVERRIDES, add_config_options, add_skip_unreadable_option, at_least
+from .options import OVERRIDES, add_config_options, add_output_options, add_skip_unreadable_option, at_least
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of the command."""
     parser.usage = (
         "archlock search [--config-file FILE] [--json] [--resume] [--overwrite] [--train-top K] "
-        "[--skip-unreadable] [KEY VALUE ...]"
+        "[--skip-unreadable] [--quiet | --verbose] [KEY VALUE ...]"
     )
     parser.epilog = OVERRIDES
     add_config_options(parser)
+    add_output_options(parser)
     parser.add_argument("--resume", action="store_true", help="continue the interrupted run in the output folder")
     parser.add_argument("--overwrite", action="store_true", help="replace another run's result in the output folder")
     parser.add_argument(
