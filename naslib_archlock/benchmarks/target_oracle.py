@@ -17,6 +17,7 @@ class TargetOracle:
     Attributes:
         known: Architecture -> its validation accuracies, one for each target, in the order of the look-ups.
         max_archs: The number of architectures that may be looked up.
+        told: Called after each architecture that was looked up; by default it does nothing.
     """
 
     def __init__(self, look_ups: Mapping[str, Callable[[Cell], float]], max_queries: int) -> None:
@@ -37,6 +38,7 @@ class TargetOracle:
         self._look_ups = dict(look_ups)
         self.max_archs = max_queries // len(look_ups)
         self.known: dict[Cell, tuple[float, ...]] = {}
+        self.told: Callable[[], object] = lambda: None
 
     @property
     def queries(self) -> int:
@@ -53,4 +55,5 @@ class TargetOracle:
             if len(self.known) >= self.max_archs:
                 raise ConfigError(f"all look-ups of target accuracy are used up: {self.max_archs} architectures")
             self.known[arch] = tuple(float(look_up(arch)) for look_up in self._look_ups.values())
+            self.told()
         return self.known[arch]

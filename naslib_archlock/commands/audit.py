@@ -43,6 +43,7 @@ def run(args: argparse.Namespace) -> Mapping[str, Any]:
     from ..locking.run_folder import open_run_folder
     from ..report.text import summary
     from ..store.locks import alone_in
+    from ..store.status_file import status_kept
     from .make_run import make_run
 
     given = args.overrides if args.config_file else [*_DEFAULT, *args.overrides]
@@ -52,10 +53,11 @@ def run(args: argparse.Namespace) -> Mapping[str, Any]:
     if not targets:
         raise ConfigError("there is no target to attack: name some with archlock.target")
     with open_run_folder(config, benchmark, resume=None) as run_folder:
-        result = make_run(config, benchmark, run_folder)
+        result = make_run(config, benchmark, run_folder, args.typed)
         print(summary(result, benchmark.space, benchmark.meaning))
         out: Path = args.out or run_folder.folder / "audit"
-        with alone_in(out):
+        with alone_in(out), status_kept(out, args.typed) as status:
+            status.say("attacking")
             return _audit(config, benchmark, result, targets, out, args.jobs)
 
 

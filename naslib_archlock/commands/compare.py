@@ -68,7 +68,7 @@ def run(args: argparse.Namespace) -> Mapping[str, Any]:
     study = resolve(study, tables)
     _check_study_file(args.study, out / STUDY, study)
     try:
-        done = run_study(study, out, tables, workers)
+        done = run_study(study, out, tables, workers, args.typed)
     except KeyboardInterrupt:
         print(f"\nfinished runs are in {one_line(str(out))}; the same command goes on", file=sys.stderr)
         raise

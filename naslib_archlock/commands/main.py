@@ -46,6 +46,7 @@ COMMANDS = (
     Command("export", "write NASLib's network of a found cell, ready to train", "export"),
     Command("compare", "run a study: methods x task pairs x source budgets x seeds", "compare"),
     Command("report", "make tables, plots and pages of the results of a study", "report"),
+    Command("status", "show how far runs, audits, studies and scores are, and how they go on", "status"),
     Command("naslib", "run a NASLib runner script with archlock known to it", "naslib"),
     Command("doctor", "show what is installed and found, and what to do about the rest", "doctor"),
 )

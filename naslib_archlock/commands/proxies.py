@@ -25,6 +25,7 @@ from .options import (
 if TYPE_CHECKING:
     from ..compute.parts import Workers
     from ..spaces.space import SearchSpace
+    from ..store.status_file import StatusFile
     from ..tasks.labelled_images import LabelledImages
 
 
@@ -65,6 +66,7 @@ def run(args: argparse.Namespace) -> Mapping[str, Any]:
     from ..spaces.known import get_space
     from ..store.files import check_free
     from ..store.locks import alone_in
+    from ..store.status_file import status_kept
 
     space = get_space(args.space)
     proxies = tuple(parse_proxies(args.proxies)) if args.proxies else PROXIES
@@ -74,8 +76,9 @@ def run(args: argparse.Namespace) -> Mapping[str, Any]:
     if args.image_size % 4:
         raise ConfigError(f"--image-size {args.image_size} must be a multiple of 4: NASLib's networks halve it twice")
     workers = workers_of(args, default_jobs=2)
-    with alone_in(args.out):
-        return _score(args, space, proxies, table, parts, workers)
+    with alone_in(args.out), status_kept(args.out, args.typed) as status:
+        status.say("embedding the tasks")
+        return _score(args, space, proxies, table, parts, workers, status)
 
 
 def _score(
@@ -85,6 +88,7 @@ def _score(
     table: Path,
     parts: Path,
     workers: Workers,
+    status: StatusFile,
 ) -> Mapping[str, Any]:
     """Write the embeddings and the scores.
 
@@ -105,6 +109,7 @@ def _score(
     settings = Task2VecSettings(probe=args.probe, seed=args.seed)
     vectors = {task.name: ranker_input(cached_task2vec(task, settings).vector) for task in tasks}
     write_embeddings(args.out, vectors, made_by(settings), args.overwrite)  # a refusal must come now, not after hours
+    status.say("scoring")
     start = time.perf_counter()
     scores = score_tasks(space, tasks, cells, proxies, parts, workers, args.batch_size, args.seed)
     seconds = time.perf_counter() - start

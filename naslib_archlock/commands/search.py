@@ -42,7 +42,7 @@ def run(args: argparse.Namespace) -> Mapping[str, Any]:
     config = load_config(args.config_file, [*given, *args.overrides])
     benchmark = open_benchmark(config)
     with open_run_folder(config, benchmark, args.resume, args.overwrite) as run_folder:
-        result = make_run(config, benchmark, run_folder)
+        result = make_run(config, benchmark, run_folder, args.typed)
     print(summary(result, benchmark.space, benchmark.meaning))
     print(f"written to {run_folder.folder}: {', '.join(run_folder.files())}")
     return result
