@@ -67,6 +67,13 @@ def add_output_options(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def add_dry_run_option(parser: argparse.ArgumentParser) -> None:
+    """Add ``--dry-run``."""
+    parser.add_argument(
+        "--dry-run", action="store_true", help="say what would be computed and how long it may take; write nothing"
+    )
+
+
 def add_image_options(parser: argparse.ArgumentParser) -> None:
     """Add the options of a command that reads images and embeds them, and ``--json``."""
     parser.add_argument(
