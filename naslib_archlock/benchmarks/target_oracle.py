@@ -20,6 +20,7 @@ class TargetOracle:
         known: Architecture -> its validation accuracies, one for each target, in the order of the look-ups.
         max_archs: The number of architectures that may be looked up.
         at_once: The number of architectures that are best chosen together: 1, unless look-ups can run in parallel.
+        told: Called after each architecture that was looked up; by default it does nothing.
     """
 
     def __init__(
@@ -48,6 +49,7 @@ class TargetOracle:
         self.max_archs = max_queries // len(look_ups)
         self.known: dict[Cell, tuple[float, ...]] = {}
         self._prepare, self.at_once = prepare, _AT_ONCE if prepare else 1
+        self.told: Callable[[], object] = lambda: None
 
     @property
     def queries(self) -> int:
@@ -69,4 +71,5 @@ class TargetOracle:
             if len(self.known) >= self.max_archs:
                 raise ConfigError(f"all look-ups of target accuracy are used up: {self.max_archs} architectures")
             self.known[arch] = tuple(float(look_up(arch)) for look_up in self._look_ups.values())
+            self.told()
         return self.known[arch]

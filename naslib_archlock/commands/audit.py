@@ -10,7 +10,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..errors import ConfigError
-from .options import GOES_ON, OVERRIDES, add_config_options, add_jobs_option, path
+from .options import (
+    GOES_ON,
+    OVERRIDES,
+    add_config_options,
+    add_dry_run_option,
+    add_jobs_option,
+    add_output_options,
+    path,
+)
 
 if TYPE_CHECKING:
     from ..benchmarks.benchmark import Benchmark
@@ -24,12 +32,17 @@ _DEFAULT = ("search_space", "digits", "dataset", "digit")
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of the command."""
     parser.set_defaults(after_interrupt=GOES_ON)
-    parser.usage = "archlock audit [--config-file FILE] [--out DIR] [--jobs N] [--json] [KEY VALUE ...]"
+    parser.usage = (
+        "archlock audit [--config-file FILE] [--out DIR] [--jobs N] [--json] [--dry-run] "
+        "[--quiet | --verbose] [KEY VALUE ...]"
+    )
     parser.epilog = (
         f"{OVERRIDES}. The search is made first where its result is not there. Without a config: the embedded "
         "benchmark, source digit. An interrupted audit goes on when the same command is given again."
     )
     add_config_options(parser)
+    add_output_options(parser)
+    add_dry_run_option(parser)
     parser.add_argument("--out", type=path, metavar="DIR", help="folder (default: audit in the run's folder)")
     add_jobs_option(parser, "default: one a core; on a GPU one")
 
@@ -43,6 +56,7 @@ def run(args: argparse.Namespace) -> Mapping[str, Any]:
     from ..locking.run_folder import open_run_folder
     from ..report.text import summary
     from ..store.locks import alone_in
+    from ..store.status_file import status_kept
     from .make_run import make_run
 
     given = args.overrides if args.config_file else [*_DEFAULT, *args.overrides]
@@ -53,12 +67,31 @@ def run(args: argparse.Namespace) -> Mapping[str, Any]:
     targets = report_targets(config, benchmark.tasks)
     if not targets:
         raise ConfigError("there is no target to attack: name some with archlock.target")
+    if args.dry_run:
+        return _dry_run(config, benchmark, targets)
     with open_run_folder(config, benchmark, resume=None) as run_folder:
-        result = make_run(config, benchmark, run_folder)
+        result = make_run(config, benchmark, run_folder, args.typed)
         print(summary(result, benchmark.space, benchmark.meaning))
         out: Path = args.out or run_folder.folder / "audit"
-        with alone_in(out):
+        with alone_in(out), status_kept(out, args.typed) as status:
+            status.say("attacking")
             return _audit(config, benchmark, result, targets, out, workers)
+
+
+def _dry_run(config: Config, benchmark: Benchmark, targets: Sequence[str]) -> dict[str, Any]:
+    """Print what the audit would compute."""
+    from ..audit.audit_images import learning_settings
+    from ..audit.audit_run import plan_audit
+    from ..compute.devices import find_device
+    from ..locking.schemes import get_scheme
+    from .dry_run import print_search_plan
+
+    search = print_search_plan(config, benchmark)
+    device = find_device(config.archlock.device)
+    n_cells = 1 + get_scheme(config.archlock.scheme).locks + config.audit.random_cells
+    plan = plan_audit(config, dict.fromkeys(targets, n_cells), learning_settings(config, device), device)
+    print(f"then the audit, with at most {n_cells} cells and {len(targets)} targets:\n  {plan}\nnothing was written")
+    return {**search, "networks": plan.n_released, "attacks": plan.n_attacks, "audit_seconds": round(plan.seconds, 1)}
 
 
 def _audit(

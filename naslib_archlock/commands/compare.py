@@ -12,7 +12,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..errors import OutputError, StudyError, one_line
-from .options import add_cluster_options, add_jobs_option, add_json_option, at_least, home_expanded, path, workers_of
+from .options import (
+    add_cluster_options,
+    add_jobs_option,
+    add_json_option,
+    add_output_options,
+    at_least,
+    home_expanded,
+    path,
+    workers_of,
+)
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -38,6 +47,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_cluster_options(parser)
     parser.add_argument("--seeds", type=at_least(1), metavar="N", help="so many instead of the study's")
     add_json_option(parser)
+    add_output_options(parser)
 
 
 def run(args: argparse.Namespace) -> Mapping[str, Any]:
@@ -58,7 +68,7 @@ def run(args: argparse.Namespace) -> Mapping[str, Any]:
     study = resolve(study, tables)
     _check_study_file(args.study, out / STUDY, study)
     try:
-        done = run_study(study, out, tables, workers)
+        done = run_study(study, out, tables, workers, args.typed)
     except KeyboardInterrupt:
         print(f"\nfinished runs are in {one_line(str(out))}; the same command goes on", file=sys.stderr)
         raise

@@ -6,7 +6,7 @@ import argparse
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from .options import TASK_HELP, add_image_options, home_expanded, path
+from .options import TASK_HELP, add_image_options, add_output_options, home_expanded, path
 
 if TYPE_CHECKING:
     import numpy as np
@@ -19,6 +19,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--method", default="montecarlo", help="of the Fisher information: montecarlo or variational")
     parser.add_argument("--overwrite", action="store_true", help="replace embeddings that are there")
     add_image_options(parser)
+    add_output_options(parser)
 
 
 def run(args: argparse.Namespace) -> Mapping[str, Any]:

@@ -13,7 +13,7 @@ import os
 import sys
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, nullcontext, redirect_stdout
+from contextlib import ExitStack, contextmanager, nullcontext, redirect_stdout
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -47,6 +47,7 @@ COMMANDS = (
     Command("compare", "run a study: methods x task pairs x source budgets x seeds", "compare"),
     Command("report", "make tables, plots and pages of the results of a study", "report"),
     Command("data", "list, check, convert and fetch the files of public benchmarks", "benchmark_data"),
+    Command("status", "show how far runs, audits, studies and scores are, and how they go on", "status"),
     Command("naslib", "run a NASLib runner script with archlock known to it", "naslib"),
     Command("doctor", "show what is installed and found, and what to do about the rest", "doctor"),
 )
@@ -84,7 +85,7 @@ def _run(argv: Sequence[str], command: str) -> int:
     try:
         args = parse(argv)
         after_interrupt = args.after_interrupt
-        with redirect_stdout(sys.stderr) if args.json else nullcontext(), _warnings_in_one_line(command):
+        with _shown_as_asked(args), _warnings_in_one_line(command):
             about = args.run(args)
         if args.json:
             print(json.dumps(_finite(about)))
@@ -110,6 +111,20 @@ def _run(argv: Sequence[str], command: str) -> int:
     except KeyboardInterrupt:
         _say(command, f"interrupted{after_interrupt}")
         return INTERRUPTED
+
+
+@contextmanager
+def _shown_as_asked(args: argparse.Namespace) -> Iterator[None]:
+    """In the block, print what the options ask for: the text of a command gives way to ``--json``, or to silence."""
+    from ..compute.messages import messages_shown
+
+    with ExitStack() as stack:
+        stack.enter_context(messages_shown(args.quiet, args.verbose))
+        if args.quiet:
+            stack.enter_context(redirect_stdout(stack.enter_context(open(os.devnull, "w", encoding="utf-8"))))
+        elif args.json:
+            stack.enter_context(redirect_stdout(sys.stderr))
+        yield
 
 
 def _finite(value: Any) -> Any:
@@ -138,9 +153,9 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
     """Parse the command line, and exit with a message if it is not one.
 
     Returns:
-        The arguments of the command, with its name as ``command``, its function as ``run``, whether it is to print JSON
-        as ``json``, a hint as ``after_interrupt``, the exit code, which the command may set, as ``exit_code``, and
-        ``overrides`` if it takes ``KEY VALUE`` pairs.
+        The arguments of the command, with its name as ``command``, its function as ``run``, how much it is to print as
+        ``json``, ``quiet`` and ``verbose``, a hint as ``after_interrupt``, the words of the command line as ``typed``,
+        the exit code, which the command may set, as ``exit_code``, and ``overrides`` if it takes ``KEY VALUE`` pairs.
     """
     asked_for = _asked_for(argv)
     parser, options = _build_parser(asked_for)
@@ -157,6 +172,7 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
         args.overrides = extras
     elif extras:
         parser.error(f"unexpected {extras[0]!r}; {hint}")
+    args.typed = ["archlock", *argv]
     return args
 
 
@@ -200,7 +216,7 @@ def _build_parser(asked_for: str) -> tuple[argparse.ArgumentParser, list[str]]:
             module.add_arguments(of_command)
             of_command.set_defaults(run=module.run)
             options = [option for action in of_command._actions for option in action.option_strings]
-    parser.set_defaults(json=False, after_interrupt="", exit_code=0)
+    parser.set_defaults(json=False, quiet=False, verbose=False, after_interrupt="", exit_code=0)
     return parser, options
 
 

@@ -56,6 +56,24 @@ def add_json_option(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def add_output_options(parser: argparse.ArgumentParser) -> None:
+    """Add ``--quiet`` and ``--verbose``, of which one can be given; ``main`` obeys them."""
+    group = parser.add_mutually_exclusive_group()
+    group.add_argument(
+        "-q", "--quiet", action="store_true", help="print only warnings, errors and the object of --json"
+    )
+    group.add_argument(
+        "-v", "--verbose", action="store_true", help="also print details, such as each look-up of a search"
+    )
+
+
+def add_dry_run_option(parser: argparse.ArgumentParser) -> None:
+    """Add ``--dry-run``."""
+    parser.add_argument(
+        "--dry-run", action="store_true", help="say what would be computed and how long it may take; write nothing"
+    )
+
+
 def add_image_options(parser: argparse.ArgumentParser) -> None:
     """Add the options of a command that reads images and embeds them, and ``--json``."""
     parser.add_argument(

@@ -13,8 +13,10 @@ from .options import (
     GOES_ON,
     TASK_HELP,
     add_cluster_options,
+    add_dry_run_option,
     add_image_options,
     add_jobs_option,
+    add_output_options,
     at_least,
     home_expanded,
     path,
@@ -24,6 +26,7 @@ from .options import (
 if TYPE_CHECKING:
     from ..compute.parts import Workers
     from ..spaces.space import SearchSpace
+    from ..store.status_file import StatusFile
     from ..tasks.labelled_images import LabelledImages
 
 
@@ -54,15 +57,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--image-size", type=at_least(1), default=16, metavar="PIXELS", help="a side (default 16)")
     parser.add_argument("--overwrite", action="store_true", help="replace the table if it exists")
     add_image_options(parser)
+    add_output_options(parser)
+    add_dry_run_option(parser)
 
 
 def run(args: argparse.Namespace) -> Mapping[str, Any]:
     """Write ``zc_<space>.json``, the scores of sampled cells on every task, and ``TASK.npy``, the embeddings."""
+    from ..compute.seeding import stream
     from ..proxies.votes import parse_proxies
     from ..proxies.zero_cost import PROXIES, zero_cost_file_name
     from ..spaces.known import get_space
     from ..store.files import check_free
     from ..store.locks import alone_in
+    from ..store.status_file import status_kept
 
     space = get_space(args.space)
     proxies = tuple(parse_proxies(args.proxies)) if args.proxies else PROXIES
@@ -72,8 +79,14 @@ def run(args: argparse.Namespace) -> Mapping[str, Any]:
     if args.image_size % 4:
         raise ConfigError(f"--image-size {args.image_size} must be a multiple of 4: NASLib's networks halve it twice")
     workers = workers_of(args, default_jobs=2)
-    with alone_in(args.out):
-        return _score(args, space, proxies, table, parts, workers)
+    if args.dry_run:
+        tasks = sampled_tasks(args)
+        print(f"{_amount(args, tasks, len(space.sample(args.cells, stream(args.seed, 'cells'))), proxies)}, {workers}")
+        print(f"would write {table}, {', '.join(f'{task.name}.npy' for task in tasks)}; nothing was written")
+        return {"out": str(table), "tasks": [task.name for task in tasks], "dry_run": True}
+    with alone_in(args.out), status_kept(args.out, args.typed) as status:
+        status.say("embedding the tasks")
+        return _score(args, space, proxies, table, parts, workers, status)
 
 
 def _score(
@@ -83,6 +96,7 @@ def _score(
     table: Path,
     parts: Path,
     workers: Workers,
+    status: StatusFile,
 ) -> Mapping[str, Any]:
     """Write the embeddings and the scores.
 
@@ -99,10 +113,11 @@ def _score(
 
     cells = space.sample(args.cells, stream(args.seed, "cells"))
     tasks = sampled_tasks(args)
-    print(f"{len(tasks)} tasks x {len(cells)} cells x {len(proxies)} proxies, {workers}")
+    print(f"{_amount(args, tasks, len(cells), proxies)}, {workers}")
     settings = Task2VecSettings(probe=args.probe, seed=args.seed)
     vectors = {task.name: ranker_input(cached_task2vec(task, settings).vector) for task in tasks}
     write_embeddings(args.out, vectors, made_by(settings), args.overwrite)  # a refusal must come now, not after hours
+    status.say("scoring")
     start = time.perf_counter()
     scores = score_tasks(space, tasks, cells, proxies, parts, workers, args.batch_size, args.seed)
     seconds = time.perf_counter() - start
@@ -114,6 +129,17 @@ def _score(
         f"archlock.zero_cost {table} archlock.embedding {args.out}/{{task}}.npy"
     )
     return {"out": str(table), "tasks": [task.name for task in tasks], "seconds": round(seconds, 3)}
+
+
+def _amount(args: argparse.Namespace, tasks: Sequence[LabelledImages], n_cells: int, proxies: Sequence[str]) -> str:
+    """How much there is to compute, and how long it takes."""
+    from ..compute.core_time import core_time
+    from ..plugin.score_tasks import expected_seconds
+    from ..proxies.zero_cost import PROXIES
+
+    time_needed = core_time(expected_seconds(tasks, n_cells, args.batch_size))
+    measured = "on the machine where it was measured" + ("" if len(proxies) == len(PROXIES) else ", with all proxies")
+    return f"{len(tasks)} tasks x {n_cells} cells x {len(proxies)} proxies, about {time_needed} {measured}"
 
 
 def sampled_tasks(args: argparse.Namespace) -> list[LabelledImages]:

@@ -12,7 +12,9 @@ from .options import (
     OVERRIDES,
     add_cluster_options,
     add_config_options,
+    add_dry_run_option,
     add_jobs_option,
+    add_output_options,
     add_skip_unreadable_option,
     at_least,
     workers_of,
@@ -27,10 +29,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of the command."""
     parser.usage = (
         "archlock search [--config-file FILE] [--json] [--resume] [--overwrite] [--train-top K] "
-        "[--skip-unreadable] [--jobs N] [--backend dask --scheduler tcp://HOST:PORT] [KEY VALUE ...]"
+        "[--skip-unreadable] [--jobs N] [--backend dask --scheduler tcp://HOST:PORT] [--dry-run] [--quiet | --verbose] "
+        "[KEY VALUE ...]"
     )
     parser.epilog = OVERRIDES
     add_config_options(parser)
+    add_output_options(parser)
+    add_dry_run_option(parser)
     parser.add_argument("--resume", action="store_true", help="continue the interrupted run in the output folder")
     parser.add_argument("--overwrite", action="store_true", help="replace another run's result in the output folder")
     parser.add_argument(
@@ -59,8 +64,14 @@ def run(args: argparse.Namespace) -> Mapping[str, Any]:
     config = load_config(args.config_file, [*given, *args.overrides])
     benchmark = open_benchmark(config)
     _train_in_parallel(config, benchmark, args)
+    if args.dry_run:
+        from .dry_run import print_search_plan
+
+        plan = print_search_plan(config, benchmark)
+        print("nothing was written")
+        return plan
     with open_run_folder(config, benchmark, args.resume, args.overwrite) as run_folder:
-        result = make_run(config, benchmark, run_folder)
+        result = make_run(config, benchmark, run_folder, args.typed)
     print(summary(result, benchmark.space, benchmark.meaning))
     print(f"written to {run_folder.folder}: {', '.join(run_folder.files())}")
     return result

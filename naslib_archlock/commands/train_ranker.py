@@ -7,15 +7,19 @@ import shlex
 from collections.abc import Mapping
 from typing import Any
 
-from .options import GOES_ON, OVERRIDES, add_config_options, path
+from .options import GOES_ON, OVERRIDES, add_config_options, add_output_options, path
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of the command."""
     parser.set_defaults(after_interrupt=GOES_ON)
-    parser.usage = "archlock train-ranker --out FILE [--config-file FILE] [--json] [--overwrite] [KEY VALUE ...]"
+    parser.usage = (
+        "archlock train-ranker --out FILE [--config-file FILE] [--json] [--overwrite] [--quiet | --verbose] "
+        "[KEY VALUE ...]"
+    )
     parser.epilog = OVERRIDES
     add_config_options(parser)
+    add_output_options(parser)
     parser.add_argument("--out", type=path, required=True, metavar="FILE", help="safetensors file to write")
     parser.add_argument("--overwrite", action="store_true", help="replace the file if it exists")
 

@@ -174,10 +174,10 @@ def new_search(config: Config, scheme: Scheme, strategy: Strategy, view: View, f
     return strategy.new_search(view.space, fitness, oracle, settings, rng, targets=targets)
 
 
-def run(search: Search, n_steps: int, told: Callable[[], object] = lambda: None) -> Search:
-    """Make the steps that a search still lacks of ``n_steps``. Args: told: called after each evaluation."""
+def run(search: Search, n_steps: int, told: Callable[[Search], object] = lambda search: None) -> Search:
+    """Make the steps that a search still lacks of ``n_steps``. Args: told: called with it after each evaluation."""
     for _ in range(search.n_steps, n_steps):
-        search.step(told)
+        search.step(lambda: told(search))
     return search
 
 

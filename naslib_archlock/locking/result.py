@@ -27,16 +27,22 @@ if TYPE_CHECKING:
 
 
 def finish(
-    config: Config, benchmark: Benchmark, search: Search, told: Callable[[], object] = lambda: None
+    config: Config,
+    benchmark: Benchmark,
+    search: Search,
+    told: Callable[[Search], object] = lambda search: None,
+    searched: Callable[[], object] = lambda: None,
 ) -> dict[str, Any]:
     """Return the result of a run, in JSON types; ``s`` holds what scheme S finds in the same setting.
 
     Args:
-        told: called after each evaluation of the search under scheme S.
+        told: called with the search under scheme S after each of its evaluations.
+        searched: called when both searches are over, and what they chose is to be measured.
     """
     locks = get_scheme(config.archlock.scheme).locks
     if locks:
         search_s = run(search_on_source_alone(config, benchmark, search), config.search.epochs, told)
+    searched()
     # Both searches are over. From here on, accuracies of targets and test accuracies are read.
     chosen, leaked = final_pick(config, benchmark, search)
     scales = _scales(config, benchmark)

@@ -18,6 +18,7 @@ from ..store.digests import digest
 from ..store.files import make_folder, remove_file, remove_folder, write_bytes, write_text
 from ..store.locks import alone_in
 from ..store.reading import UnreadableError, parse_json, parse_yaml, read_regular, read_yaml
+from ..store.status_file import STATUS
 from ..strategies.base import Search
 from .inputs import input_digests, measured_digests
 
@@ -171,7 +172,7 @@ class RunFolder:
         if not self._is_begun:
             # This run must not take a file of another run for its own. The other run's result is removed first:
             # without its result but with its config.yaml, the folder is that run, interrupted.
-            for name in (*self._FILES, _SEAL):
+            for name in (*self._FILES, _SEAL, STATUS):
                 if name != _CONFIG:
                     remove_file(self.folder / name)
             self.tidy()

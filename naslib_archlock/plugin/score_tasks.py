@@ -32,6 +32,8 @@ from .live_scores import build_network, network_scores, quiet
 # From a space, a batch, architectures, proxies and a seed: their scores. It is sent to other processes by its name.
 _Scorer = Callable[[Any, LabelledImages, Sequence[Cell], Sequence[str], int], ZeroCostScores]
 
+# All 13 proxies of one cell of NASLib on one core, from 8 images of 8 x 8 to 32 of 32 x 32, measured; fewer take less.
+_SECONDS_A_CELL, _SECONDS_A_PIXEL = 0.5, 2.0 / 32**3
 _SECONDS_A_PART = 10.0
 _OWN_CELLS_A_PART = 50  # all proxies of one cell take 0.06 s on 64 images of 8 x 8
 
@@ -78,11 +80,19 @@ def score_tasks(
             )
     with single_threaded():  # as in the parts, because a sum depends on how it is split
         batches = [_normalised(draw_batch(task, batch_size, seed), task) for task in tasks]
-    n_pixels = max((batch.images[:, 0].numel() for batch in batches), default=0)
-    # all proxies on one core, from 8 images of 8 x 8 to 32 of 32 x 32; fewer take less
-    seconds = 0.5 + 2.0 * n_pixels / 32**3
+    seconds = max((_seconds_a_cell(batch, len(batch)) for batch in batches), default=_SECONDS_A_CELL)
     cells_a_part = max(1, round(_SECONDS_A_PART / seconds))
     return _in_parts(naslib_network_scores, space, batches, cells, proxies, folder, workers, seed, cells_a_part)
+
+
+def expected_seconds(tasks: Sequence[LabelledImages], n_cells: int, batch_size: int) -> float:
+    """The time of one core that ``score_tasks`` takes for all proxies, by what was measured once."""
+    return n_cells * sum(_seconds_a_cell(task, batch_size) for task in tasks)
+
+
+def _seconds_a_cell(task: LabelledImages, batch_size: int) -> float:
+    height, width = task.images.shape[2:]
+    return _SECONDS_A_CELL + _SECONDS_A_PIXEL * batch_size * height * width
 
 
 def score_own_networks(

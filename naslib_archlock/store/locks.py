@@ -45,6 +45,25 @@ def alone_at(file: Path) -> Iterator[None]:
         yield
 
 
+def holder_of(folder: Path) -> str | None:
+    """Who holds the lock of a folder, as far as that is known; None if nobody does.
+
+    Nothing is left behind in the folder. If a lock file cannot be opened, its holder is taken to be at work.
+    """
+    path = folder / LOCK
+    if not path.is_file():  # whoever lets go of the lock removes it
+        return None
+    import filelock
+
+    lock = filelock.FileLock(path, timeout=0)
+    try:
+        lock.acquire()
+    except (filelock.Timeout, OSError):
+        return _said_in(folder / HOLDER)
+    lock.release()
+    return None
+
+
 @contextmanager
 def _locked(path: Path, holder: Path, what: Path, else_do: str) -> Iterator[None]:
     import filelock  # commands that write nothing start without it

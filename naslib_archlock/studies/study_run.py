@@ -10,7 +10,7 @@ import re
 import tempfile
 import time
 import warnings
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import cache
@@ -36,6 +36,7 @@ from ..store.digests import digest
 from ..store.files import make_folder, write_bytes, write_text
 from ..store.kept_results import KeptResults
 from ..store.locks import alone_in
+from ..store.status_file import status_kept
 from .jobs import N_PICKS, Job, Picks
 from .study import Run, Study
 from .study_results import to_csv, to_frame
@@ -130,7 +131,9 @@ def resolve(study: Study, tables: str = "") -> Study:
 # -- running -----------------------------------------------------------------------------------------------------------
 
 
-def run_study(study: Study, out: Path, tables: str = "", workers: Workers | None = None) -> Done:
+def run_study(
+    study: Study, out: Path, tables: str = "", workers: Workers | None = None, command: Sequence[str] = ()
+) -> Done:
     """Make the runs that are missing, and write ``results.csv`` and ``study.yaml``.
 
     A run is missing if its file in ``out/runs`` is not there, is damaged, or was made with other settings. Files of
@@ -146,13 +149,17 @@ def run_study(study: Study, out: Path, tables: str = "", workers: Workers | None
         StudyError: if a run fails, which it names; runs that are finished are kept.
         ClusterError.
     """
-    with alone_in(out):
+    with alone_in(out), status_kept(out, command) as status:
+        if command:
+            status.say("preparing")
         make_folder(out / "runs")
         folder = _Runs(study, out, tables, workers or LocalProcesses())
         runs = study.runs()
         found = folder.read(runs)
         missing = [run for run, made in found.items() if made is None]
         folder.train_rankers(missing)
+        if command:
+            status.say("making the runs")
         made = folder.make(missing, n_done=len(runs) - len(missing))
         frame = to_frame(_rows(study, {**found, **made}, tables))
         write_text(out / RESULTS, to_csv(frame))

@@ -11,6 +11,7 @@ from commanding import COMMAND
 
 from naslib_archlock import __version__
 from naslib_archlock.commands import main
+from naslib_archlock.compute.messages import LOGGER
 
 
 def test_the_version_and_the_help(run):
@@ -114,3 +115,19 @@ def test_a_path_of_an_option_may_start_with_the_home_folder(monkeypatch, argv):
     assert main.parse(["embed", "~/photos", "~", "x~", "--out", "e"]).tasks[:3] == [
         "/home/of/somebody/photos", "/home/of/somebody", "x~"
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("options", "out", "err"),
+    [([], "prose\n", "said\n"), (["-q"], "", ""), (["-v"], "prose\n", "said\n"), (["--json"], "{}\n", "prose\nsaid\n"),
+     (["--json", "--quiet"], "{}\n", "")],
+)  # fmt: skip
+def test_a_command_says_as_much_as_was_asked_for(run, monkeypatch, tmp_path, options, out, err):
+    monkeypatch.setattr("naslib_archlock.commands.embed.run", lambda args: print("prose") or LOGGER.info("said") or {})
+    assert run("embed", "photos", "--out", tmp_path, *options) == (0, out, err)
+
+
+def test_nobody_can_ask_for_silence_and_for_details(run, tmp_path):
+    code, _, err = run("embed", "photos", "--out", tmp_path, "--quiet", "--verbose")
+    assert code == 2
+    assert "not allowed with argument -q/--quiet" in err

@@ -84,7 +84,7 @@ def test_trained_candidates_may_teach_a_bayesian_search(digit_images, tmp_path, 
     assert (result["source_queries"], result["source_position"]) == (3, None)
     assert 20 < result["source_val"] <= 100
     folder = tmp_path / "transbench101_micro" / "low" / "archlock" / "tu" / "0"
-    files = {"result.json", "config.yaml", "timings.json", "search.png", "run.json"}
+    files = {"result.json", "config.yaml", "timings.json", "search.png", "run.json", "status.json"}
     assert {p.name for p in folder.iterdir()} == files
 
 
