@@ -6,6 +6,7 @@ import argparse
 import importlib.metadata
 import os
 import platform
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -13,6 +14,7 @@ from typing import Any
 
 from .. import __version__
 from ..errors import NaslibError, OutputError, TableError
+from .printing import result_line
 
 # Libraries that NASLib needs below some version, and what goes wrong from that version on (see pyproject.toml).
 _CEILINGS = {
@@ -39,9 +41,14 @@ class Finding:
     advice: str = ""
 
 
+EXAMPLES = (
+    "archlock doctor",
+    "archlock doctor --json",
+)
+
+
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add ``--json``."""
-    parser.add_argument("--json", action="store_true", help="print one JSON object")
+    """The command has no options of its own."""
 
 
 def run(args: argparse.Namespace) -> Mapping[str, Any]:
@@ -52,6 +59,8 @@ def run(args: argparse.Namespace) -> Mapping[str, Any]:
         print(f"{f.state:<8} {f.name:<{width}}  {f.detail}")
         if f.advice:
             print(f"{'':<8} {'':<{width}}  -> {f.advice}")
+    counts = Counter(f.state for f in findings)
+    result_line(", ".join(f"{counts[state]} {state}" for state in ("ok", "warning", "missing")))
     return {"findings": [asdict(f) for f in findings]}
 
 

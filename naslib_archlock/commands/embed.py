@@ -7,9 +7,16 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from .options import TASK_HELP, add_image_options, home_expanded, path
+from .printing import result_line
 
 if TYPE_CHECKING:
     import numpy as np
+
+
+EXAMPLES = (
+    "archlock embed --out embeddings photos/mine photos/theirs",
+    "archlock embed --out embeddings digit jigsaw --method variational",
+)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -51,7 +58,7 @@ def _embed(args: argparse.Namespace) -> Mapping[str, Any]:
     write_embeddings(args.out, inputs, made_by(settings), args.overwrite)
     if len(vectors) > 1:
         print(f"\nTask2Vec distances\n{distance_table(vectors)}")
-    print(f"written to {args.out}: {', '.join(f'{name}.npy' for name in vectors)}")
+    result_line(f"written to {args.out}: {', '.join(f'{name}.npy' for name in vectors)}")
     return {"out": str(args.out), "tasks": list(vectors), "seconds": seconds}
 
 

@@ -10,16 +10,19 @@ import importlib
 import json
 import math
 import os
+import shutil
 import sys
+import textwrap
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, nullcontext, redirect_stdout
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from .. import __version__
 from ..errors import ArchLockError, named, nearest, one_line, shown
 from .interrupts import no_interrupt_lost
+from .printing import printed
 from .streams import guarded_streams
 
 USER_ERROR = 2
@@ -46,6 +49,9 @@ COMMANDS = (
     Command("export", "write NASLib's network of a found cell, ready to train", "export"),
     Command("compare", "run a study: methods x task pairs x source budgets x seeds", "compare"),
     Command("report", "make tables, plots and pages of the results of a study", "report"),
+    Command("config", "list the configs of the package, print one, or describe every key", "config"),
+    Command("init", "write a commented config or study to start from", "init"),
+    Command("completion", "print a script that makes a shell complete commands, options and keys", "completion"),
     Command("naslib", "run a NASLib runner script with archlock known to it", "naslib"),
     Command("doctor", "show what is installed and found, and what to do about the rest", "doctor"),
 )
@@ -83,7 +89,7 @@ def _run(argv: Sequence[str], command: str) -> int:
     try:
         args = parse(argv)
         after_interrupt = args.after_interrupt
-        with redirect_stdout(sys.stderr) if args.json else nullcontext(), _warnings_in_one_line(command):
+        with printed(args.json, args.quiet), _warnings_in_one_line(command):
             about = args.run(args)
         if args.json:
             print(json.dumps(_finite(about)))
@@ -137,8 +143,9 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
     """Parse the command line, and exit with a message if it is not one.
 
     Returns:
-        The arguments of the command, with its name as ``command``, its function as ``run``, whether it is to print JSON
-        as ``json``, a hint as ``after_interrupt``, and ``overrides`` if it takes ``KEY VALUE`` pairs.
+        The arguments of the command: its name as ``command``, its function as ``run``, whether it is to print JSON as
+        ``json`` and little as ``quiet``, a hint as ``after_interrupt``, and ``overrides`` if it takes ``KEY VALUE``
+        pairs.
     """
     asked_for = _asked_for(argv)
     parser, options = _build_parser(asked_for)
@@ -186,20 +193,42 @@ def _build_parser(asked_for: str) -> tuple[argparse.ArgumentParser, list[str]]:
     The second result holds the options of that command.
     """
     options: list[str] = []
-    parser = argparse.ArgumentParser(
-        prog="archlock", description="Find architectures that are good at one task and useless for others."
-    )
-    parser.add_argument("--version", action="version", version=f"archlock {__version__}")
-    parsers = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    parser, parsers = main_parser()
     for command in COMMANDS:
         of_command = parsers.add_parser(command.name, help=command.summary)
         if command.name == asked_for:
-            module = importlib.import_module(f".{command.module}", __package__)
-            module.add_arguments(of_command)
-            of_command.set_defaults(run=module.run)
+            add_command(of_command, command)
             options = [option for action in of_command._actions for option in action.option_strings]
-    parser.set_defaults(json=False, after_interrupt="")
+    parser.set_defaults(after_interrupt="")
     return parser, options
+
+
+def main_parser() -> tuple[argparse.ArgumentParser, argparse._SubParsersAction[argparse.ArgumentParser]]:
+    """Return the parser of ``archlock``, and what takes the parsers of its commands."""
+    parser = argparse.ArgumentParser(
+        prog="archlock",
+        description="Find architectures that are good at one task and useless for others.",
+        epilog="archlock COMMAND --help describes a command, with examples.",
+    )
+    parser.add_argument("--version", action="version", version=f"archlock {__version__}")
+    return parser, parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+
+
+def add_command(parser: argparse.ArgumentParser, command: Command) -> None:
+    """Fill the parser of a command: its own arguments, those of all commands, and its help with examples."""
+    module = importlib.import_module(f".{command.module}", __package__)
+    module.add_arguments(parser)
+    parser.set_defaults(run=module.run)
+    parser.add_argument("--json", action="store_true", help="print one JSON object on stdout, all else on stderr")
+    parser.add_argument("--quiet", action="store_true", help="print the result in one line, and errors, but no more")
+    if parser.get_default("overrides") is not None:
+        usage = parser.format_usage().partition(": ")[2].rstrip()
+        parser.usage = f"{usage} [KEY VALUE ...]".replace("%", "%%")
+    parser.formatter_class = argparse.RawDescriptionHelpFormatter  # each example stays on a line of its own
+    width = shutil.get_terminal_size().columns - 2
+    parser.description = textwrap.fill(f"{command.summary[0].upper()}{command.summary[1:]}.", width)
+    notes = [textwrap.fill(parser.epilog, width)] if parser.epilog else []
+    parser.epilog = "\n\n".join([*notes, "\n  ".join(["examples:", *module.EXAMPLES])]).replace("%", "%%")
 
 
 @contextmanager

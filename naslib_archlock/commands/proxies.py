@@ -20,11 +20,18 @@ from .options import (
     path,
     workers_of,
 )
+from .printing import result_line
 
 if TYPE_CHECKING:
     from ..compute.parts import Workers
     from ..spaces.space import SearchSpace
     from ..tasks.labelled_images import LabelledImages
+
+
+EXAMPLES = (
+    "archlock proxies --out scores photos/flowers photos/cars",
+    "archlock proxies --out scores --space nasbench201 --cells 300 --subsets 5 --proxies nwot,params photos/flowers",
+)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -108,7 +115,8 @@ def _score(
     seconds = time.perf_counter() - start
     write_new(table, encode_zero_cost(scores, compressed=False), args.overwrite)
     remove_folder(parts)
-    print(f"{seconds:.0f} s; written to {args.out}: {table.name}, {', '.join(f'{task.name}.npy' for task in tasks)}")
+    written = [table.name, *(f"{task.name}.npy" for task in tasks)]
+    result_line(f"{seconds:.0f} s; written to {args.out}: {', '.join(written)}")
     print(
         f"train a ranker:  archlock train-ranker --out ranker.safetensors search_space {space.name} "
         f"archlock.zero_cost {table} archlock.embedding {args.out}/{{task}}.npy"

@@ -6,17 +6,20 @@ import argparse
 from collections.abc import Mapping
 from typing import Any
 
-from .options import OVERRIDES, add_config_options, add_skip_unreadable_option, at_least
+from .options import OVERRIDES, add_config_options, add_skip_unreadable_option, at_least, config_path
+from .printing import result_line
+
+EXAMPLES = (
+    "archlock search  # on the embedded benchmark",
+    "archlock search --config nasbench201 archlock.scheme tk archlock.target cifar100",
+    "archlock search --config images dataset photos/mine --train-top 10",
+)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of the command."""
-    parser.usage = (
-        "archlock search [--config-file FILE] [--json] [--resume] [--overwrite] [--train-top K] "
-        "[--skip-unreadable] [KEY VALUE ...]"
-    )
     parser.epilog = OVERRIDES
-    add_config_options(parser)
+    add_config_options(parser, default="digits")
     parser.add_argument("--resume", action="store_true", help="continue the interrupted run in the output folder")
     parser.add_argument("--overwrite", action="store_true", help="replace another run's result in the output folder")
     parser.add_argument(
@@ -38,10 +41,10 @@ def run(args: argparse.Namespace) -> Mapping[str, Any]:
 
     options = {"archlock.train_top": args.train_top, "archlock.skip_unreadable": args.skip_unreadable or None}
     given = [str(part) for option in options.items() if option[1] is not None for part in option]
-    config = load_config(args.config_file, [*given, *args.overrides])
+    config = load_config(config_path(args), [*given, *args.overrides])
     benchmark = open_benchmark(config)
     with open_run_folder(config, benchmark, args.resume, args.overwrite) as run_folder:
         result = make_run(config, benchmark, run_folder)
     print(summary(result, benchmark.space, benchmark.meaning))
-    print(f"written to {run_folder.folder}: {', '.join(run_folder.files())}")
+    result_line(f"written to {run_folder.folder}: {', '.join(run_folder.files())}")
     return result

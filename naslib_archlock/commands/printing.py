@@ -1,0 +1,37 @@
+"""What a command prints: everything, one JSON object (``--json``), or its result line and errors (``--quiet``)."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, redirect_stderr, redirect_stdout
+from contextvars import ContextVar
+from typing import TextIO
+
+_RESULT: ContextVar[TextIO | None] = ContextVar("result", default=None)
+
+
+def result_line(text: str) -> None:
+    """Print the one line that a command prints even under ``--quiet``: what it made, and where that is."""
+    print(text, file=_RESULT.get() or sys.stdout)
+
+
+@contextmanager
+def printed(as_json: bool, quietly: bool) -> Iterator[None]:
+    """Lead what a command prints to where the options want it. Errors are printed after this, so they are seen.
+
+    Args:
+        as_json: stdout is kept for the JSON object, so prose goes to stderr.
+        quietly: prose goes nowhere, and so does the result line if there is a JSON object in its place.
+    """
+    with ExitStack() as stack:
+        if quietly:
+            nowhere = stack.enter_context(open(os.devnull, "w", encoding="utf-8"))
+            token = _RESULT.set(nowhere if as_json else sys.stdout)
+            stack.callback(_RESULT.reset, token)
+            stack.enter_context(redirect_stdout(nowhere))
+            stack.enter_context(redirect_stderr(nowhere))
+        elif as_json:
+            stack.enter_context(redirect_stdout(sys.stderr))
+        yield
