@@ -2,6 +2,7 @@
 #   make demo        lock an architecture on the embedded benchmark; needs no NASLib
 #   make test        run the tests, but for the slow ones, in minutes; those that need NASLib are skipped without it
 #   make test-all    run all tests, and those of the core on the other Pythons of this machine
+#   make dist        build the wheel and the sdist, check them, and use the wheel in an empty folder
 PYTHON ?= $(shell command -v python3.11 >/dev/null && python3.11 -c '' 2>/dev/null && echo python3.11 || echo python3)
 VENV ?= .venv
 BIN := $(VENV)/bin
@@ -15,7 +16,7 @@ VERSION = $(shell $(PYTHON) -c 'import sys; print("py%d.%d" % sys.version_info[:
 CONSTRAINTS = $(wildcard constraints/$(VERSION).txt)
 INSTALL = $(BIN)/python -m pip install -q --disable-pip-version-check $(addprefix -c ,$(CONSTRAINTS))
 
-.PHONY: demo test test-all test-newcomer core mutants check audit-packages bench bench-all profile clean browser
+.PHONY: demo test test-all test-newcomer core mutants check audit-packages bench bench-all profile dist clean browser
 
 DEMO := --config-file naslib_archlock/configs/digits.yaml
 DEMO_KEYS := out_dir build/demo
@@ -103,6 +104,15 @@ audit-packages:
 	@failed=; for file in constraints/py3.*.txt; do echo "$$file:"; \
 		$(AUDIT)/bin/pip-audit --strict --disable-pip --no-deps -r $$file || failed=1; done; [ -z "$$failed" ]
 
+# Build and check the wheel and the sdist, and use the wheel as a new user would: make dist PYTHONS="3.9 3.11 3.13".
+PYTHONS ?= 3.11
+
+dist: $(VENV)/dev
+	rm -rf dist
+	$(BIN)/python -m build --outdir dist
+	$(BIN)/twine check --strict dist/*
+	$(BIN)/nox -s $(PYTHONS:%=wheel-%)
+
 # The HTML reports are tested in a real browser, and those tests are skipped where there is none. Only a root in CI
 # installs one without being asked; without it, the tests go on.
 BROWSERS := chromium chromium-browser google-chrome
@@ -116,7 +126,7 @@ ifdef CI
 endif
 
 clean:
-	rm -rf $(VENV) .nox build
+	rm -rf $(VENV) .nox build dist
 
 # Each level installs once, and again when what it installs has changed.
 $(VENV)/core: pyproject.toml $(CONSTRAINTS)

@@ -86,7 +86,7 @@ def run(args: argparse.Namespace) -> Mapping[str, Any]:
 
 
 def _print_example() -> Mapping[str, Any]:
-    from ..studies.study_reference import example_study
+    from ..studies.example_study import example_study
 
     text = example_study()
     result_line(text.rstrip())

@@ -41,7 +41,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> Mapping[str, Any]:
     """Write the file, and say how to run it."""
     from ..store.files import write_new
-    from ..studies.study_reference import example_study
+    from ..studies.example_study import example_study
 
     out: Path = args.out or Path("study.yaml" if args.kind == "study" else "archlock.yaml")
     if args.kind == "study":

@@ -7,11 +7,11 @@ code.
 from __future__ import annotations
 
 from dataclasses import MISSING, Field, fields
-from pathlib import Path
 from typing import Any
 
 import yaml
 
+from .example_study import example_study
 from .jobs import Kind
 from .methods import KINDS, SET_BY_STUDY
 from .study import Study
@@ -41,11 +41,6 @@ _ARCHLOCK = """\
 example `{{scheme: tk, target_queries: 20, strategy: evolution, epochs: 100}}`. The study itself sets these keys:
 {set_by_study}.
 """
-
-
-def example_study() -> str:
-    """The text of a commented study that runs in seconds on the embedded benchmark."""
-    return (Path(__file__).parent / "example_study.yaml").read_text(encoding="utf-8")
 
 
 def reference() -> str:

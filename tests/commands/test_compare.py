@@ -18,8 +18,8 @@ import pytest
 from naslib_archlock.benchmarks.benchmark import FROM_SCRATCH
 from naslib_archlock.commands import main as cli
 from naslib_archlock.studies import study_run as running
+from naslib_archlock.studies.example_study import example_study
 from naslib_archlock.studies.study import load_study
-from naslib_archlock.studies.study_reference import example_study
 from naslib_archlock.studies.study_results import read_results
 
 STUDY = """

@@ -1,17 +1,14 @@
 from __future__ import annotations
 
 import os
-import re
 import subprocess
 import sys
 from dataclasses import fields
 from pathlib import Path
 
-import yaml
-
 from naslib_archlock.studies.methods import KINDS
-from naslib_archlock.studies.study import Study, study_from
-from naslib_archlock.studies.study_reference import example_study, reference
+from naslib_archlock.studies.study import Study
+from naslib_archlock.studies.study_reference import reference
 
 REPO = Path(__file__).resolve().parents[2]
 
@@ -49,11 +46,3 @@ def test_no_cell_of_a_table_is_cut_in_two():
     for line in reference().splitlines():
         if line.startswith("|"):
             assert line.count("|") in (4, 5)
-
-
-def test_the_example_is_a_study_that_names_every_key_and_method():
-    """Keys that the command writes, ``meaning`` and ``notes``, are left out."""
-    study = study_from(yaml.safe_load(example_study()))
-    assert set(yaml.safe_load(example_study())) == {f.name for f in fields(Study)} - {"meaning", "notes"}
-    assert len(study.methods) > 2
-    assert [name for name in KINDS if not re.search(rf"\b{name}\b", example_study())] == []
