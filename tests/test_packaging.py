@@ -13,6 +13,7 @@ import yaml
 
 from naslib_archlock import __version__
 
+pytest.importorskip("setuptools", reason="setup.py imports it, and Pythons from 3.12 on do not bring it")
 REPO = Path(__file__).resolve().parents[1]
 PYPROJECT = (REPO / "pyproject.toml").read_text(encoding="utf-8")
 for_index = runpy.run_path(str(REPO / "setup.py"))["for_index"]
