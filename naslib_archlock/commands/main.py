@@ -10,19 +10,16 @@ import importlib
 import json
 import math
 import os
-import shutil
 import sys
-import textwrap
-import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
-from pathlib import Path
 from typing import Any, NamedTuple
 
 from .. import __version__
 from ..errors import ArchLockError, named, nearest, one_line, shown
+from .help_text import describe
 from .interrupts import no_interrupt_lost
-from .printing import printed
+from .printing import printed, warnings_in_one_line
 from .streams import guarded_streams
 
 USER_ERROR = 2
@@ -46,7 +43,7 @@ COMMANDS = (
     Command("audit", "train what a search found, and attack it on the targets", "audit"),
     Command("proxies", "compute NASLib's zero-cost scores of sampled cells on tasks, to train a ranker on", "proxies"),
     Command("embed", "write the Task2Vec embeddings of tasks, and how far apart they are", "embed"),
-    Command("export", "write NASLib's network of a found cell, ready to train", "export"),
+    Command("export", "write the network of an architecture, untrained, as files that need only torch", "export"),
     Command("compare", "run a study: methods x task pairs x source budgets x seeds", "compare"),
     Command("report", "make tables, plots and pages of the results of a study", "report"),
     Command("config", "list the configs of the package, print one, or describe every key", "config"),
@@ -89,7 +86,7 @@ def _run(argv: Sequence[str], command: str) -> int:
     try:
         args = parse(argv)
         after_interrupt = args.after_interrupt
-        with printed(args.json, args.quiet), _warnings_in_one_line(command):
+        with printed(args.json, args.quiet), warnings_in_one_line(command):
             about = args.run(args)
         if args.json:
             print(json.dumps(_finite(about)))
@@ -221,32 +218,7 @@ def add_command(parser: argparse.ArgumentParser, command: Command) -> None:
     parser.set_defaults(run=module.run)
     parser.add_argument("--json", action="store_true", help="print one JSON object on stdout, all else on stderr")
     parser.add_argument("--quiet", action="store_true", help="print the result in one line, and errors, but no more")
-    if parser.get_default("overrides") is not None:
-        usage = parser.format_usage().partition(": ")[2].rstrip()
-        parser.usage = f"{usage} [KEY VALUE ...]".replace("%", "%%")
-    parser.formatter_class = argparse.RawDescriptionHelpFormatter  # each example stays on a line of its own
-    width = shutil.get_terminal_size().columns - 2
-    parser.description = textwrap.fill(f"{command.summary[0].upper()}{command.summary[1:]}.", width)
-    notes = [textwrap.fill(parser.epilog, width)] if parser.epilog else []
-    parser.epilog = "\n\n".join([*notes, "\n  ".join(["examples:", *module.EXAMPLES])]).replace("%", "%%")
-
-
-@contextmanager
-def _warnings_in_one_line(command: str) -> Iterator[None]:
-    """Print a warning of this package as one line, without the line of code that raised it."""
-    original = warnings.formatwarning
-
-    def formatted(message: Any, category: Any, filename: str, *rest: Any, **named: Any) -> str:
-        ours = category is UserWarning and Path(filename).is_relative_to(Path(__file__).parents[1])
-        if ours:
-            return f"archlock {command}: {one_line(str(message))}\n"
-        return original(message, category, filename, *rest, **named)
-
-    warnings.formatwarning = formatted
-    try:
-        yield
-    finally:
-        warnings.formatwarning = original
+    describe(parser, command.summary, module.EXAMPLES)
 
 
 @contextmanager

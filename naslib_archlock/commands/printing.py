@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import os
 import sys
+import warnings
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, redirect_stderr, redirect_stdout
 from contextvars import ContextVar
-from typing import TextIO
+from pathlib import Path
+from typing import Any, TextIO
+
+from ..errors import one_line
 
 _RESULT: ContextVar[TextIO | None] = ContextVar("result", default=None)
 
@@ -35,3 +39,21 @@ def printed(as_json: bool, quietly: bool) -> Iterator[None]:
         elif as_json:
             stack.enter_context(redirect_stdout(sys.stderr))
         yield
+
+
+@contextmanager
+def warnings_in_one_line(command: str) -> Iterator[None]:
+    """Print a warning of this package as one line, without the line of code that raised it."""
+    original = warnings.formatwarning
+
+    def formatted(message: Any, category: Any, filename: str, *rest: Any, **named: Any) -> str:
+        ours = category is UserWarning and Path(filename).is_relative_to(Path(__file__).parents[1])
+        if ours:
+            return f"archlock {command}: {one_line(str(message))}\n"
+        return original(message, category, filename, *rest, **named)
+
+    warnings.formatwarning = formatted
+    try:
+        yield
+    finally:
+        warnings.formatwarning = original
