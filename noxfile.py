@@ -73,7 +73,7 @@ OF_A_NEW_USER_WITH_TORCH = (
     'python -c \'from PIL import Image; Image.new("L", (20, 20)).save("network/image.png")\'',
     "cd network && python classify.py image.png",
 )
-TESTS_OF_THE_SDIST = ("tests/config", "tests/spaces", "tests/store", "tests/test_layers.py", "tests/test_mirror.py")
+TESTS_OF_THE_SDIST = ("tests/config", "tests/spaces", "tests/test_layers.py", "tests/test_mirror.py")
 
 
 def _runs(command: str) -> bool:

@@ -5,6 +5,7 @@ import subprocess
 import sys
 import time
 
+import filelock
 import pytest
 
 from naslib_archlock.errors import OutputError
@@ -73,3 +74,19 @@ while done < 100:
 """
     writers = [subprocess.Popen([sys.executable, "-c", code], env=child_environment) for _ in range(3)]
     assert [writer.wait(120) for writer in writers] == [0, 0, 0]
+
+
+def test_a_lock_that_is_removed_while_it_is_opened_is_taken_again(tmp_path, monkeypatch):
+    """As on filelock's way from its look at the file to its opening, in which another process may end."""
+    original, calls = filelock.FileLock.acquire, []
+
+    def acquire(lock, *args, **options):
+        calls.append(lock)
+        if len(calls) == 1:
+            raise FileNotFoundError(2, "No such file or directory")
+        return original(lock, *args, **options)
+
+    monkeypatch.setattr(filelock.FileLock, "acquire", acquire)
+    with alone_in(tmp_path / "out"):
+        assert (tmp_path / "out" / LOCK).exists()
+    assert len(calls) > 1
