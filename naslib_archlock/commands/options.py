@@ -50,10 +50,9 @@ def add_config_options(parser: argparse.ArgumentParser, default: str = "") -> No
     """
     parser.set_defaults(overrides=[], default_config=default)
     group = parser.add_mutually_exclusive_group()
-    in_place = f"; default: {default}, unless search_space is given" if default else ""
-    group.add_argument(
-        "--config", default="", metavar="NAME", help=f"a config of the package: archlock config --list{in_place}"
-    )
+    otherwise = f"{default}, unless search_space is given" if default else "the defaults of all keys"
+    about = f"a config of the package, see archlock config --list (default: {otherwise})"
+    group.add_argument("--config", default="", metavar="NAME", help=about)
     group.add_argument("--config-file", type=path, metavar="FILE", help="a YAML file, as for NASLib's runners")
 
 
