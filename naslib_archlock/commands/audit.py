@@ -16,32 +16,33 @@ from .options import (
     add_config_options,
     add_dry_run_option,
     add_jobs_option,
-    add_output_options,
+    add_verbose_option,
+    config_path,
     path,
 )
+from .printing import result_line
 
 if TYPE_CHECKING:
     from ..benchmarks.benchmark import Benchmark
     from ..compute.parts import Workers
     from ..config.sections import Config
 
-# Without a config file, the audit is one of the embedded benchmark, which needs nothing else.
-_DEFAULT = ("search_space", "digits", "dataset", "digit")
+EXAMPLES = (
+    "archlock audit  # on the embedded benchmark",
+    "archlock audit --config images dataset photos/mine archlock.target photos/theirs",
+    "archlock audit --config digits archlock.target jigsaw audit.attacks fine-tuning,LoRA --jobs 2",
+)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of the command."""
     parser.set_defaults(after_interrupt=GOES_ON)
-    parser.usage = (
-        "archlock audit [--config-file FILE] [--out DIR] [--jobs N] [--json] [--dry-run] "
-        "[--quiet | --verbose] [KEY VALUE ...]"
-    )
     parser.epilog = (
-        f"{OVERRIDES}. The search is made first where its result is not there. Without a config: the embedded "
-        "benchmark, source digit. An interrupted audit goes on when the same command is given again."
+        f"{OVERRIDES}. The search is made first where its result is not there. An interrupted audit goes on when the "
+        "same command is given again."
     )
-    add_config_options(parser)
-    add_output_options(parser)
+    add_config_options(parser, default="digits")
+    add_verbose_option(parser)
     add_dry_run_option(parser)
     parser.add_argument("--out", type=path, metavar="DIR", help="folder (default: audit in the run's folder)")
     add_jobs_option(parser, "default: one a core; on a GPU one")
@@ -59,8 +60,7 @@ def run(args: argparse.Namespace) -> Mapping[str, Any]:
     from ..store.status_file import status_kept
     from .make_run import make_run
 
-    given = args.overrides if args.config_file else [*_DEFAULT, *args.overrides]
-    config = load_config(args.config_file, given)
+    config = load_config(config_path(args), args.overrides)
     benchmark = open_benchmark(config)
     workers = LocalProcesses(args.jobs or (0 if find_device(config.archlock.device) == "cpu" else 1))
     benchmark.train_with(workers)
@@ -147,5 +147,5 @@ def _audit(
     print(f"\nAudit of {config.search_space}, source {about['source']}, scheme {about['scheme']}, seed {config.seed}")
     print(audit_text(figures, source_figures, about["source"]))
     print("\n".join(textwrap.fill(f"Note: {note}", 100) for note in about["notes"]))
-    print(f"written to {out}: audit.json, attacks.csv, audit.png, audit_steps.png")
+    result_line(f"written to {out}: audit.json, attacks.csv, audit.png, audit_steps.png")
     return about

@@ -17,13 +17,17 @@ if TYPE_CHECKING:
     from ..benchmarks.conversion import Converted
     from ..spaces.space import SearchSpace
 
+EXAMPLES = (
+    "archlock data list nasbench201",
+    "archlock data check",
+    "archlock data convert nasbench201 --to tables --out tables",
+)
 _NOT_PUBLISHED = "not published"
 _SOMETHING_IS_WRONG = 2
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the actions, each with its options."""
-    _add_json(parser, default=False)
     parser.epilog = "Without an action, it lists the files of all search spaces. archlock data ACTION --help says more."
     actions = parser.add_subparsers(dest="action", metavar="ACTION")
     _add_list(actions.add_parser("list", help="which files a search space needs, where they are, how to get them"))
@@ -81,9 +85,9 @@ def _add_tasks(parser: argparse.ArgumentParser, what: str) -> None:
     parser.add_argument("--tasks", default="", metavar="LIST", help=f"{what}, with commas (default: all)")
 
 
-def _add_json(parser: argparse.ArgumentParser, default: Any = argparse.SUPPRESS) -> None:
-    """Add ``--json``, which may stand before an action and behind it."""
-    parser.add_argument("--json", action="store_true", default=default, help="print one JSON object")
+def _add_json(parser: argparse.ArgumentParser) -> None:
+    """Add ``--json``, which may stand before an action, as for every command, and behind it."""
+    parser.add_argument("--json", action="store_true", default=argparse.SUPPRESS, help="print one JSON object")
 
 
 def run(args: argparse.Namespace) -> Mapping[str, Any]:

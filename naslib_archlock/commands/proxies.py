@@ -16,18 +16,25 @@ from .options import (
     add_dry_run_option,
     add_image_options,
     add_jobs_option,
-    add_output_options,
+    add_verbose_option,
     at_least,
     home_expanded,
     path,
     workers_of,
 )
+from .printing import result_line
 
 if TYPE_CHECKING:
     from ..compute.parts import Workers
     from ..spaces.space import SearchSpace
     from ..store.status_file import StatusFile
     from ..tasks.labelled_images import LabelledImages
+
+
+EXAMPLES = (
+    "archlock proxies --out scores photos/flowers photos/cars",
+    "archlock proxies --out scores --space nasbench201 --cells 300 --subsets 5 --proxies nwot,params photos/flowers",
+)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -57,7 +64,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--image-size", type=at_least(1), default=16, metavar="PIXELS", help="a side (default 16)")
     parser.add_argument("--overwrite", action="store_true", help="replace the table if it exists")
     add_image_options(parser)
-    add_output_options(parser)
+    add_verbose_option(parser)
     add_dry_run_option(parser)
 
 
@@ -123,7 +130,8 @@ def _score(
     seconds = time.perf_counter() - start
     write_new(table, encode_zero_cost(scores, compressed=False), args.overwrite)
     remove_folder(parts)
-    print(f"{seconds:.0f} s; written to {args.out}: {table.name}, {', '.join(f'{task.name}.npy' for task in tasks)}")
+    written = [table.name, *(f"{task.name}.npy" for task in tasks)]
+    result_line(f"{seconds:.0f} s; written to {args.out}: {', '.join(written)}")
     print(
         f"train a ranker:  archlock train-ranker --out ranker.safetensors search_space {space.name} "
         f"archlock.zero_cost {table} archlock.embedding {args.out}/{{task}}.npy"

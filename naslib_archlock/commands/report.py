@@ -9,12 +9,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..errors import StudyError
-from .options import add_json_option, path
+from .options import path
+from .printing import result_line
 
 if TYPE_CHECKING:
     from ..report.study_report import Section, StudyReport
     from ..studies.statistics import Statistics
 
+EXAMPLES = (
+    "archlock report run/first",
+    "archlock report run/first --out pages",
+)
 _WIDTH = 100
 # A terminal has room for these columns of the summary.
 _PRINTED = [
@@ -27,7 +32,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of the command."""
     parser.add_argument("results", type=path, metavar="DIR", help="folder that 'archlock compare' wrote")
     parser.add_argument("--out", type=path, metavar="DIR", help="folder for the report (default: the same)")
-    add_json_option(parser)
 
 
 def run(args: argparse.Namespace) -> Mapping[str, Any]:
@@ -63,7 +67,7 @@ def _report(args: argparse.Namespace) -> Mapping[str, Any]:
         write_bytes(out / name, data)
     print("\n\n".join(map(_printed, report.sections)))
     print(f"\n{textwrap.fill(report.meaning, _WIDTH)}")
-    print(f"written to {out}: report.html, report.md, and {len(files) - 2} files in tables and figures")
+    result_line(f"written to {out}: report.html, report.md, and {len(files) - 2} files in tables and figures")
     return {
         "study": study.name,
         "out": str(out),

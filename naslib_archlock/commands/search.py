@@ -14,27 +14,31 @@ from .options import (
     add_config_options,
     add_dry_run_option,
     add_jobs_option,
-    add_output_options,
     add_skip_unreadable_option,
+    add_verbose_option,
     at_least,
+    config_path,
     workers_of,
 )
+from .printing import result_line
 
 if TYPE_CHECKING:
     from ..benchmarks.benchmark import Benchmark
     from ..config.sections import Config
 
+EXAMPLES = (
+    "archlock search  # on the embedded benchmark",
+    "archlock search --config nasbench201 archlock.scheme tk archlock.target cifar100",
+    "archlock search --config images dataset photos/mine archlock.scheme tk archlock.target photos/theirs "
+    "archlock.target_queries 10",
+)
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of the command."""
-    parser.usage = (
-        "archlock search [--config-file FILE] [--json] [--resume] [--overwrite] [--train-top K] "
-        "[--skip-unreadable] [--jobs N] [--backend dask --scheduler tcp://HOST:PORT] [--dry-run] [--quiet | --verbose] "
-        "[KEY VALUE ...]"
-    )
     parser.epilog = OVERRIDES
-    add_config_options(parser)
-    add_output_options(parser)
+    add_config_options(parser, default="digits")
+    add_verbose_option(parser)
     add_dry_run_option(parser)
     parser.add_argument("--resume", action="store_true", help="continue the interrupted run in the output folder")
     parser.add_argument("--overwrite", action="store_true", help="replace another run's result in the output folder")
@@ -61,7 +65,7 @@ def run(args: argparse.Namespace) -> Mapping[str, Any]:
     given = ["archlock.skip_unreadable", "True"] if args.skip_unreadable else []
     if args.train_top is not None:
         given += ["archlock.strategy", "exhaustive", "archlock.source_queries", str(args.train_top)]
-    config = load_config(args.config_file, [*given, *args.overrides])
+    config = load_config(config_path(args), [*given, *args.overrides])
     benchmark = open_benchmark(config)
     _train_in_parallel(config, benchmark, args)
     if args.dry_run:
@@ -73,7 +77,7 @@ def run(args: argparse.Namespace) -> Mapping[str, Any]:
     with open_run_folder(config, benchmark, args.resume, args.overwrite) as run_folder:
         result = make_run(config, benchmark, run_folder, args.typed)
     print(summary(result, benchmark.space, benchmark.meaning))
-    print(f"written to {run_folder.folder}: {', '.join(run_folder.files())}")
+    result_line(f"written to {run_folder.folder}: {', '.join(run_folder.files())}")
     return result
 
 

@@ -12,9 +12,11 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import OutputError
-from .options import add_json_option, add_output_options, path
+from .options import path
+from .printing import result_line
 
 KILLED = "killed"
+EXAMPLES = ("archlock status run", "archlock status run/digits/digit/archlock/tu/0 results")
 _ENDED = ("finished", "interrupted", "failed", KILLED)
 _SECONDS_OF_NEWS = 60.0  # a process of another machine that wrote within so many seconds is at work
 
@@ -28,8 +30,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "folders", nargs="+", type=path, metavar="DIR", help="folder of a run, an audit, a study or scores, or above"
     )
-    add_json_option(parser)
-    add_output_options(parser)
 
 
 def run(args: argparse.Namespace) -> Mapping[str, Any]:
@@ -37,7 +37,7 @@ def run(args: argparse.Namespace) -> Mapping[str, Any]:
     from ..report.text import table
 
     found = [status_of(folder) for given in args.folders for folder in _folders_in(given)]
-    print(
+    result_line(
         table(
             [
                 ["folder", "command", "state", "done", "time left", "look-ups: source", "target", "best so far"],

@@ -26,6 +26,7 @@ from ..spaces.known import NASLIB_SPACES, TRANSBENCH101_MICRO
 from ..spaces.space import SearchSpace
 from ..store.digests import digest
 from ..tasks.labelled_images import LabelledImages, digest_of
+from ..tasks.names import n_published_classes
 from .compat import load_naslib, naslib_data_folder, naslib_home
 from .live_scores import build_network, network_scores, quiet
 
@@ -224,18 +225,16 @@ def _in_parts(
 
 # -- NASLib's data sets ------------------------------------------------------------------------------------------------
 
-# Data sets with classes that NASLib's loaders read: number of classes, what lies in the data folder, where it is from.
+# Data sets with classes that NASLib's loaders read: what lies in the data folder, where it is from.
 _DATASETS = {
-    "cifar10": (10, "the folder cifar-10-batches-py", "https://www.cs.toronto.edu/~kriz/cifar.html"),
-    "cifar100": (100, "the folder cifar-100-python", "https://www.cs.toronto.edu/~kriz/cifar.html"),
-    "svhn": (10, "train_32x32.mat and test_32x32.mat", "http://ufldl.stanford.edu/housenumbers"),
+    "cifar10": ("the folder cifar-10-batches-py", "https://www.cs.toronto.edu/~kriz/cifar.html"),
+    "cifar100": ("the folder cifar-100-python", "https://www.cs.toronto.edu/~kriz/cifar.html"),
+    "svhn": ("train_32x32.mat and test_32x32.mat", "http://ufldl.stanford.edu/housenumbers"),
     "ImageNet16-120": (
-        120,
         "the folder ImageNet16-120 with train_data_batch_1 to 10 and val_data of ImageNet16",
         "https://github.com/D-X-Y/NAS-Bench-201",
     ),
     "ninapro": (
-        18,
         "the folder ninapro with ninapro_train.npy, label_train.npy, ninapro_test.npy and label_test.npy",
         "https://nb360.ml.cmu.edu",
     ),
@@ -271,7 +270,8 @@ def naslib_dataset(name: str, max_images: int = 2000, folder: Path | None = None
     if max_images < 1:
         raise ConfigError(f"max_images={max_images} must be at least 1")
     load_naslib()
-    n_classes, files, source = _DATASETS[name]
+    files, source = _DATASETS[name]
+    n_classes = n_published_classes(name)
     search = SimpleNamespace(seed=0, batch_size=1, train_portion=1.0, cutout=False)
     config = SimpleNamespace(data=str(folder), dataset=name, search=search)
     try:

@@ -103,6 +103,8 @@ def _is_taken(lock: filelock.BaseFileLock, path: Path) -> bool:
             return True
         lock.release()
         return False
+    except FileNotFoundError:  # filelock creates no file that was there when it looked, and gone when it opened it
+        return False
     finally:
         os.close(handle)
 

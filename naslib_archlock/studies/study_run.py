@@ -116,8 +116,7 @@ def resolve(study: Study, tables: str = "") -> Study:
         StudyError.
         TableError, NaslibError: if a benchmark is not there; what a method needs and is not there.
     """
-    for method in study.methods.values():
-        method.kind.check_here()
+    _check_here(study)
     benchmarks = {space: benchmark_of(space, tables) for space in study.spaces}
     notes = dict.fromkeys(" ".join(note.split()) for b in benchmarks.values() for note in b.notes)
     meanings = {space: b.meaning for space, b in benchmarks.items()}
@@ -126,6 +125,19 @@ def resolve(study: Study, tables: str = "") -> Study:
         meaning = " ".join(f"On {space}: {text}" for space, text in meanings.items())
     resolved = study.resolved({space: b.tasks for space, b in benchmarks.items()})
     return replace(resolved, meaning=meaning, notes=tuple(notes))
+
+
+def _check_here(study: Study) -> None:
+    """Check that everything is installed that a method needs. Raises: StudyError: it names all that is missing."""
+    missing: dict[str, list[str]] = {}
+    for label, method in study.methods.items():
+        try:
+            method.kind.check_here()
+        except ArchLockError as err:
+            missing.setdefault(str(err), []).append(label)
+    if missing:
+        said = "; ".join(f"{text} (methods: {', '.join(labels)})" for text, labels in missing.items())
+        raise StudyError(f"{said}; or leave these methods out of the study")
 
 
 # -- running -----------------------------------------------------------------------------------------------------------

@@ -65,15 +65,10 @@ def read_image_folder(
             f"size={size} must lie in [1, {_LARGEST}] and max_images={max_images} be at least 0 (0: all images)"
         )
     name = _checked_name(folder)
-    names = class_names(folder)
-    found, unread = [], _beside_the_classes(folder)
-    for class_name in names:
-        of_class, others = _pictures(folder, class_name)
-        found.append(of_class)
-        unread += others
-    _check_classes(folder, dict(zip(names, map(len, found))), unread)
-    paths = [path for paths in found for path in paths]
-    labels = np.repeat(np.arange(len(names), dtype=np.int64), [len(paths) for paths in found])
+    found, unread = image_files(folder)
+    names = list(found)
+    paths = [path for paths in found.values() for path in paths]
+    labels = np.repeat(np.arange(len(names), dtype=np.int64), [len(paths) for paths in found.values()])
     if 0 < max_images < len(paths):
         if max_images < 2 * len(names):
             raise ConfigError(
@@ -217,6 +212,20 @@ def _checked_name(folder: Path) -> str:
     if UNPRINTABLE.search(name):
         raise ImageError(f"the folder {shown(name)} must have a name that can be printed on one line; rename it")
     return name
+
+
+def image_files(folder: Path) -> tuple[dict[str, list[Path]], list[Path]]:
+    """The images of each class by its name, and the pictures in the folder that are not read. None is opened.
+
+    Raises:
+        ImageError: if the folder has another layout, or a class has fewer than two images.
+    """
+    found, unread = {}, _beside_the_classes(folder)
+    for name in class_names(folder):
+        found[name], others = _pictures(folder, name)
+        unread += others
+    _check_classes(folder, {name: len(paths) for name, paths in found.items()}, unread)
+    return found, unread
 
 
 def class_names(folder: Path) -> list[str]:

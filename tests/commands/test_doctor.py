@@ -92,3 +92,33 @@ def test_without_naslib_it_says_how_to_get_it(tmp_path, child_environment):
     assert done.returncode == 0
     assert f"missing  NASLib           NASLib was not found: it is not importable, and {tmp_path} holds" in done.stdout
     assert "-> get it with 'git clone -b Develop" in done.stdout
+
+
+def test_it_names_the_extra_of_each_optional_library_that_is_missing(monkeypatch):
+    def version(name):
+        raise importlib.metadata.PackageNotFoundError(name)
+
+    monkeypatch.setattr(importlib.metadata, "version", version)
+    found = {f.name: f for f in doctor._optional()}
+    assert found["pymoo"].detail == "only for the method nsga2 of a study; not installed"
+    assert found["pymoo"].advice == "pip install 'naslib_archlock[studies]'"
+    assert {f.state for f in found.values()} == {"missing"}
+
+
+@pytest.mark.usefixtures("torch")
+@pytest.mark.parametrize(
+    ("cuda", "has_gpu", "hint"), [("12.4", False, True), ("12.4", True, False), (None, False, False)]
+)
+def test_it_says_how_to_get_the_small_torch_where_the_large_one_is_of_no_use(torch, monkeypatch, cuda, has_gpu, hint):
+    monkeypatch.setattr(torch.version, "cuda", cuda)
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: has_gpu)
+    monkeypatch.setattr(torch.cuda, "get_device_name", lambda number: "a GPU")
+    found = doctor._torch()
+    assert found.state == "ok"
+    assert ("--index-url https://download.pytorch.org/whl/cpu" in found.advice) == hint
+
+
+def test_without_torch_it_goes_on_and_says_how_to_get_it(monkeypatch):
+    monkeypatch.setitem(sys.modules, "torch", None)
+    found = doctor._torch()
+    assert (found.state, "download.pytorch.org/whl/cpu" in found.advice) == ("missing", True)
