@@ -170,6 +170,8 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
         args.overrides = extras
     elif extras:
         parser.error(f"unexpected {extras[0]!r}; {hint}")
+    if args.quiet and args.verbose:
+        parser.error("--quiet and --verbose contradict each other: give one of the two")
     args.typed = ["archlock", *argv]
     return args
 

@@ -187,4 +187,4 @@ def test_a_command_says_as_much_as_was_asked_for(run, monkeypatch, tmp_path, opt
 def test_nobody_can_ask_for_silence_and_for_details(run, tmp_path):
     code, _, err = run("embed", "photos", "--out", tmp_path, "--quiet", "--verbose")
     assert code == 2
-    assert "not allowed with argument -q/--quiet" in err
+    assert "--quiet and --verbose contradict each other" in err

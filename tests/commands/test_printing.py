@@ -12,16 +12,16 @@ from naslib_archlock.commands.printing import printed, result_line
 @pytest.mark.parametrize(
     ("as_json", "quietly", "out", "err"),
     [
-        (False, False, "prose\nresult\n", "progress\n"),
-        (True, False, "", "prose\nprogress\nresult\n"),
-        (False, True, "result\n", ""),
-        (True, True, "", ""),
+        (False, False, "prose\nresult\n", "warning\n"),
+        (True, False, "", "prose\nwarning\nresult\n"),
+        (False, True, "result\n", "warning\n"),
+        (True, True, "", "warning\n"),
     ],
 )
 def test_where_each_kind_of_line_goes(capsys, as_json, quietly, out, err):
     with printed(as_json, quietly):
         print("prose")
-        print("progress", file=sys.stderr)
+        print("warning", file=sys.stderr)
         result_line("result")
     assert capsys.readouterr() == (out, err)
 
@@ -33,8 +33,3 @@ def test_afterwards_all_is_printed_again(capsys):
     print("prose")
     print("error", file=sys.stderr)
     assert capsys.readouterr() == ("result\nprose\n", "error\n")
-
-
-def test_no_progress_bar_is_drawn_quietly():
-    with printed(False, True):
-        assert not sys.stderr.isatty()
