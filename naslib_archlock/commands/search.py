@@ -65,7 +65,7 @@ def run(args: argparse.Namespace) -> Mapping[str, Any]:
     given = ["archlock.skip_unreadable", "True"] if args.skip_unreadable else []
     if args.train_top is not None:
         given += ["archlock.strategy", "exhaustive", "archlock.source_queries", str(args.train_top)]
-    config = load_config(config_path(args), [*given, *args.overrides])
+    config = load_config(config_path(args), [*args.overrides, *given])
     benchmark = open_benchmark(config)
     _train_in_parallel(config, benchmark, args)
     if args.dry_run:
