@@ -17,6 +17,7 @@ import numpy as np
 
 from ..errors import UnknownNameError, unknown
 from ..spaces.cells import Cell
+from ..spaces.metrics import Metric
 from ..spaces.space import SearchSpace
 from ..store.digests import digest
 from ..tasks.names import same_task
@@ -139,6 +140,10 @@ class Benchmark(ABC):
     def notes(self) -> tuple[str, ...]:
         """Caveats about this benchmark that are printed with its figures, without the full stop."""
         return ()
+
+    def metric(self, task: str) -> Metric | None:
+        """What a figure of a task is; None where that is not known."""
+        return self.space.metrics.get(task)
 
     def n_images(self, task: str, split: str) -> int | None:
         """The number of images that an accuracy of a task was measured on; None where that is not known.

@@ -15,6 +15,7 @@ from ..errors import ConfigError, unknown
 from ..networks.cell_network import CellNetwork
 from ..networks.fit import FitSettings, fine_tune, fit, scores, until_learnt
 from ..spaces.cells import Cell
+from ..spaces.metrics import TOP_1, Metric
 from ..spaces.space import SearchSpace
 from ..store.digests import digest
 from ..store.files import make_folder
@@ -89,6 +90,9 @@ class TrainedBenchmark(Benchmark):
     @property
     def is_tabular(self) -> bool:
         return False
+
+    def metric(self, task: str) -> Metric:
+        return TOP_1
 
     def n_images(self, task: str, split: str) -> int:
         return len(self._images(task)[split])

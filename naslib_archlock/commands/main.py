@@ -45,7 +45,7 @@ COMMANDS = (
     Command("embed", "write the Task2Vec embeddings of tasks, and how far apart they are", "embed"),
     Command("export", "write NASLib's network of a found cell, ready to train", "export"),
     Command("compare", "run a study: methods x task pairs x source budgets x seeds", "compare"),
-    Command("report", "make tables, plots and pages of the results of a study", "report"),
+    Command("report", "make the page of a run, or pages, tables and plots of a study", "report"),
     Command("naslib", "run a NASLib runner script with archlock known to it", "naslib"),
     Command("doctor", "show what is installed and found, and what to do about the rest", "doctor"),
 )

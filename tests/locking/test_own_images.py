@@ -51,6 +51,8 @@ def test_a_lock_for_own_images_without_a_table(digit_images, tmp_path, capsys):
         "result.json",
         "config.yaml",
         "timings.json",
+        "history.csv",
+        "cell.png",
         "search.png",
         "ranker.safetensors",
         "run.json",
@@ -84,7 +86,7 @@ def test_trained_candidates_may_teach_a_bayesian_search(digit_images, tmp_path, 
     assert (result["source_queries"], result["source_position"]) == (3, None)
     assert 20 < result["source_val"] <= 100
     folder = tmp_path / "transbench101_micro" / "low" / "archlock" / "tu" / "0"
-    files = {"result.json", "config.yaml", "timings.json", "search.png", "run.json"}
+    files = {"result.json", "config.yaml", "timings.json", "history.csv", "cell.png", "search.png", "run.json"}
     assert {p.name for p in folder.iterdir()} == files
 
 
