@@ -262,7 +262,7 @@ def test_neither_are_those_in_the_folders_of_a_search_and_a_study(tmp_path):
     folder = load_config(None, [*command[1:], "out_dir", str(tmp_path / "run")]).save
     out = tmp_path / "study"
     for path in (
-        *(folder / name for name in ("config.yaml", "search.png", "lock.png")),
+        *(folder / name for name in ("config.yaml", "history.csv", "cell.png", "search.png", "lock.png")),
         *(out / name for name in ("results.csv", "study.yaml")),
     ):
         path.parent.mkdir(parents=True, exist_ok=True)

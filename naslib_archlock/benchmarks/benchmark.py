@@ -18,6 +18,7 @@ import numpy as np
 from ..compute.parts import Workers
 from ..errors import UnknownNameError, unknown
 from ..spaces.cells import Cell
+from ..spaces.metrics import Metric
 from ..spaces.space import SearchSpace
 from ..store.digests import digest
 from ..tasks.names import same_task
@@ -140,6 +141,10 @@ class Benchmark(ABC):
     def notes(self) -> tuple[str, ...]:
         """Caveats about this benchmark that are printed with its figures, without the full stop."""
         return ()
+
+    def metric(self, task: str) -> Metric | None:
+        """What a figure of a task is; None where that is not known."""
+        return self.space.metrics.get(task)
 
     def n_images(self, task: str, split: str) -> int | None:
         """The number of images that an accuracy of a task was measured on; None where that is not known.

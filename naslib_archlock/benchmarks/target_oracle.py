@@ -52,6 +52,11 @@ class TargetOracle:
         self.told: Callable[[], object] = lambda: None
 
     @property
+    def names(self) -> tuple[str, ...]:
+        """The targets, in the order of the accuracies of each architecture."""
+        return tuple(self._look_ups)
+
+    @property
     def queries(self) -> int:
         """The number of look-ups made."""
         return len(self.known) * len(self._look_ups)

@@ -26,6 +26,7 @@ from ..networks.folder_training import (
     train_on,
 )
 from ..spaces.cells import Cell
+from ..spaces.metrics import TOP_1, Metric
 from ..spaces.space import SearchSpace
 from ..store.digests import digest
 from ..store.files import make_folder
@@ -127,6 +128,9 @@ class TrainedBenchmark(Benchmark):
     @property
     def is_tabular(self) -> bool:
         return False
+
+    def metric(self, task: str) -> Metric:
+        return TOP_1
 
     def n_images(self, task: str, split: str) -> int:
         return len(splits_of(self._task(task))[split])

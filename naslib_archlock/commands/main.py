@@ -45,7 +45,7 @@ COMMANDS = (
     Command("embed", "write the Task2Vec embeddings of tasks, and how far apart they are", "embed"),
     Command("export", "write the network of an architecture, untrained, as files that need only torch", "export"),
     Command("compare", "run a study: methods x task pairs x source budgets x seeds", "compare"),
-    Command("report", "make tables, plots and pages of the results of a study", "report"),
+    Command("report", "make the page of a run, or pages, tables and plots of a study", "report"),
     Command("data", "list, check, convert and fetch the files of public benchmarks", "benchmark_data"),
     Command("status", "show how far runs, audits, studies and scores are, and how they go on", "status"),
     Command("config", "list the configs of the package, print one, or describe every key", "config"),

@@ -12,11 +12,12 @@ from pathlib import Path
 from typing import Any
 
 from ..benchmarks.benchmark import Benchmark
-from ..benchmarks.source_oracle import budget_floor
 from ..config.sections import Config
+from ..locking.history import history_csv
 from ..locking.prepare import prepare
 from ..locking.result import finish, wall_times
 from ..locking.run_folder import RunFolder
+from ..locking.schemes import get_scheme
 from ..store.checkpoint import Clock
 from ..store.status_file import StatusFile, status_kept
 from ..strategies.base import Search
@@ -69,7 +70,8 @@ def _make(config: Config, benchmark: Benchmark, run_folder: RunFolder, status: S
         _finish_steps(config, search, run_folder, told)
         timings = wall_times(ready - start, time.perf_counter() - ready)
         result = finish(config, benchmark, search, told, measuring)
-    run_folder.keep_result(result, timings, _pictures(config, benchmark, search, result))
+    history = history_csv(search, config.dataset)
+    run_folder.keep_result(result, timings, history, _pictures(config, benchmark, search, result))
     return {**result, **timings}
 
 
@@ -91,13 +93,15 @@ def _finish_steps(config: Config, search: Search, run_folder: RunFolder, told: C
 
 def _pictures(config: Config, benchmark: Benchmark, search: Search, result: Mapping[str, Any]) -> dict[str, bytes]:
     """The pictures of a finished search as PNG, by file name. Only a measured benchmark can show the lock."""
+    from ..report.architecture import architecture_png
     from ..report.search_pictures import lock_picture, search_picture
 
-    pictures = {"search.png": search_picture(search, result["source"])}
+    locks = get_scheme(result["scheme"]).locks
+    found = f"{result['search_space']}, source {result['source']}, found by scheme {result['scheme'].upper()}"
+    pictures = {
+        "cell.png": architecture_png(benchmark.space, tuple(result["cell"]), found),
+        "search.png": search_picture(search, result["source"], locks, benchmark.metric(config.dataset)),
+    }
     if benchmark.is_tabular and search.uses_source_accuracy and result["targets"]:
-        # This is not search.source_floor(): scheme S gives nothing up, but its picture shows the budget of the others.
-        floor = search.source_floor()
-        if not config.archlock.source_budget_percentile:
-            floor = budget_floor(search.oracle.best, config.archlock.source_budget_pct)
-        pictures["lock.png"] = lock_picture(benchmark, config.dataset, result, floor)
+        pictures["lock.png"] = lock_picture(benchmark, config.dataset, result, result["source_floor"])
     return pictures

@@ -58,6 +58,7 @@ def finish(
         "seed": config.seed,
         "s": measured_s,
         **_against_s_and_limit(scales, measured, measured_s),
+        "source_floor": _source_floor(config, search),
         "leaks": leaked > 0,
         "notes": [
             *([NOTE.format(n=leaked)] if leaked else []),
@@ -65,6 +66,18 @@ def finish(
             *_notes_on_noise(config, benchmark, search),
         ],
     }
+
+
+def _source_floor(config: Config, search: Search) -> float | None:
+    """Return the least source validation accuracy within the source budget; None in a search without look-ups.
+
+    Scheme S gives nothing up, but a reader of its result wants to see the budget that a lock would have.
+    """
+    if not search.uses_source_accuracy:
+        return None
+    if config.archlock.source_budget_percentile:
+        return search.source_floor()
+    return budget_floor(search.oracle.best, config.archlock.source_budget_pct)
 
 
 def _choice_of_s(benchmark: Benchmark, search_s: Search, search: Search) -> Evaluated:

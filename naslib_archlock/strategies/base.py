@@ -41,6 +41,20 @@ class Evaluated(NamedTuple):
     source_val: float | None
 
 
+class TargetLookUp(NamedTuple):
+    """Target accuracies of an architecture that a search has looked up.
+
+    Attributes:
+        arch: six codes.
+        accuracies: target -> its validation accuracy there.
+        n_judged: the number of architectures that the search had judged before.
+    """
+
+    arch: Cell
+    accuracies: Mapping[str, float]
+    n_judged: int
+
+
 @dataclass(frozen=True)
 class SearchSettings:
     """How to search.
@@ -247,6 +261,11 @@ class Search(ABC):
     def target_queries(self) -> int:
         """The number of target accuracies that were looked up."""
         return 0
+
+    @property
+    def target_look_ups(self) -> list[TargetLookUp]:
+        """The target accuracies that were looked up, in order."""
+        return []
 
     def source_position(self) -> int | None:
         """The place of the choice on the source by a ranker, from 1; None where accuracies were looked up."""

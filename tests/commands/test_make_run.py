@@ -79,7 +79,7 @@ def test_a_disk_that_is_full_at_any_write_ends_in_an_error_and_loses_nothing(
         assert run("search", *args, "out_dir", tmp_path / "whole").code == 0
     whole = tmp_path / "whole" / folder.relative_to(tmp_path / "out")
     n_writes = len(calls)
-    assert n_writes == 10  # the digests (twice), the config, three states, two pictures, timings, the result
+    assert n_writes == 12  # the digests (twice), the config, three states, three pictures, timings, history, the result
     for full_at in range(1, n_writes + 1):  # noqa: B007  # it is read by full
         calls.clear()
         with monkeypatch.context() as patch:
@@ -438,7 +438,7 @@ def test_an_overwrite_that_stops_at_any_moment_mixes_no_two_runs(run, ranked_arg
         return operation
 
     goes_on = []
-    for stop_at in range(1, 13):  # noqa: B007  # it is read by operation
+    for stop_at in range(1, 14):  # noqa: B007  # it is read by operation
         shutil.rmtree(folder)
         assert run("search", *ranked_args).code == 0
         operations.clear()
@@ -451,7 +451,7 @@ def test_an_overwrite_that_stops_at_any_moment_mixes_no_two_runs(run, ranked_arg
         assert run("search", "--resume", *(ranked_args if is_old else other)).code == 0
         found = files_in(folder)
         assert found == (old if is_old else new)
-    assert goes_on == [True] * 11 + [False]
+    assert goes_on == [True] * 12 + [False]
 
 
 def test_ctrl_c_while_training(run, ranked_args, folder, monkeypatch):

@@ -25,14 +25,18 @@ def test_a_search_prints_and_writes_its_result(run, toy_args, folder):
     assert (result["scheme"], result["search_space"], result["source"]) == ("tu", "transbench101_micro", "class_scene")
     assert list(result["targets"]) == ["normal"]
     assert result["source_queries"] == 15
-    files = ["config.yaml", "lock.png", "result.json", "run.json", "search.png", "status.json", "timings.json"]
+    files = [
+        "cell.png", "config.yaml", "history.csv", "lock.png", "result.json", "run.json", "search.png", "status.json",
+        "timings.json",
+    ]  # fmt: skip
     assert sorted(os.listdir(folder)) == files
     assert set(re.search(f"written to {folder}: (.*)", out).group(1).split(", ")) == set(files) - {
         "run.json",
         "status.json",
     }
     written = [json.loads((folder / name).read_text()) for name in ("result.json", "timings.json")]
-    assert set(written[1]) == {"seconds", "seconds_preparation", "sha256"}
+    assert set(written[1]) == {"seconds", "seconds_preparation", "made", "sha256"}
+    assert {"date", "machine", "Python", "archlock", "numpy"} <= set(written[1].pop("made"))
     written[1].pop("sha256")
     assert {**written[0], **written[1]} == result
     for shown in (result["arch"], "scheme S finds", "normal test", f"{result['source_queries']} source look-ups"):
@@ -46,15 +50,10 @@ def test_a_search_on_ranks_also_keeps_its_ranker(run, ranked_args, folder):
     assert code == 0
     assert json.loads(printed)["source_queries"] <= 15
     files = [
-        "config.yaml",
-        "lock.png",
-        "ranker.safetensors",
-        "result.json",
-        "run.json",
-        "search.png",
-        "status.json",
+        "cell.png", "config.yaml", "history.csv", "lock.png", "ranker.safetensors", "result.json", "run.json",
+        "search.png", "status.json",
         "timings.json",
-    ]
+    ]  # fmt: skip
     assert sorted(os.listdir(folder)) == files
     assert set(re.search(f"written to {folder}: (.*)", out).group(1).split(", ")) == set(files) - {
         "run.json",
@@ -68,7 +67,10 @@ def test_a_run_without_a_ranker_leaves_none_of_another_run(run, ranked_args, fol
     code, out, _ = run("search", "--overwrite", *ranked_args, "archlock.strategy", "bayesian")
     assert code == 0
     assert "ranker.safetensors" not in out
-    files = ["config.yaml", "lock.png", "result.json", "run.json", "search.png", "status.json", "timings.json"]
+    files = [
+        "cell.png", "config.yaml", "history.csv", "lock.png", "result.json", "run.json", "search.png", "status.json",
+        "timings.json",
+    ]  # fmt: skip
     assert sorted(os.listdir(folder)) == files
 
 

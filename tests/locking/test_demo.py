@@ -27,6 +27,8 @@ def test_the_demo(tmp_path, capsys):
         "result.json",
         "config.yaml",
         "timings.json",
+        "history.csv",
+        "cell.png",
         "search.png",
         "lock.png",
         "run.json",
