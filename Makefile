@@ -3,6 +3,7 @@
 #   make test        run the tests, but for the slow ones, in minutes; those that need NASLib are skipped without it
 #   make test-all    run all tests, and those of the core on the other Pythons of this machine
 #   make dist        build the wheel and the sdist, check them, and use the wheel in an empty folder
+#   make docs        build the site of the documentation into build/site
 PYTHON ?= $(shell command -v python3.11 >/dev/null && python3.11 -c '' 2>/dev/null && echo python3.11 || echo python3)
 VENV ?= .venv
 BIN := $(VENV)/bin
@@ -18,7 +19,7 @@ CPU ?=
 INSTALL = $(BIN)/python -m pip install -q --disable-pip-version-check $(addprefix -c ,$(CONSTRAINTS)) \
 	$(if $(CPU),--extra-index-url https://download.pytorch.org/whl/cpu)
 
-.PHONY: demo test test-all test-newcomer core mutants check audit-packages bench bench-all profile dist clean browser
+.PHONY: demo test test-all test-newcomer core mutants docs check audit-packages bench bench-all profile dist clean browser
 
 # Two pairs of tasks: one where the lock is much better than usual, and one of the two in the middle by the lock score of
 # TU over all 30 pairs (experiments/digits_locks).
@@ -48,12 +49,13 @@ NASLIB_COUNTS := --counts=build/naslib-tests.txt
 test: $(VENV)/test browser
 	$(PYTEST) $(QUICK) $(if $(BEYOND_NEWCOMER),--beyond-newcomer) $(NASLIB_COUNTS) $(PYTEST_ARGS)
 
-# All tests here; unless only some were asked for, also those of the core on other Pythons, and a sample of the mutants
-# of spaces.cells, all of which are answered.
+# All tests here; unless only some were asked for, also those of the core on other Pythons, a sample of the mutants of
+# spaces.cells, all of which are answered, and the site with its links.
 test-all: $(VENV)/test browser
 	$(PYTEST) $(NASLIB_COUNTS) $(PYTEST_ARGS)
 	$(if $(PYTEST_ARGS),,$(MAKE) core)
 	$(if $(PYTEST_ARGS),,$(MAKE) mutants MUTANTS='--sample 8 --only spaces.cells')
+	$(if $(PYTEST_ARGS),,$(MAKE) docs)
 
 # Change the core in one place at a time, and see whether its tests notice: all of some 300 places take half an hour.
 MUTANTS ?=
@@ -105,6 +107,11 @@ check: $(VENV)/dev
 	$(BIN)/mypy
 	$(BIN)/bandit -q -c pyproject.toml -r naslib_archlock
 
+# --strict: a link, an anchor or a name that leads nowhere is an error. The variable silences an advertisement.
+docs: $(VENV)/docs
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict --quiet
+	@echo "written to build/site: index.html"
+
 # Known holes in the packages that were tested, by PyPI's advisories of today: not in CI, as they are not ours to pin.
 # A package that could not be looked up fails, too.
 AUDIT := build/pip-audit
@@ -149,6 +156,10 @@ $(VENV)/core: pyproject.toml $(CONSTRAINTS)
 
 $(VENV)/dev: $(VENV)/core
 	$(INSTALL) -e '.[dev]'
+	touch $@
+
+$(VENV)/docs: $(VENV)/core
+	$(INSTALL) -e '.[docs]'
 	touch $@
 
 # NASLib's requirements are many: they are installed only where a checkout is found.

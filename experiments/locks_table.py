@@ -1,7 +1,7 @@
-"""The tables on how good the locks are, from the results of three studies: those of the README, and all with intervals.
+"""The tables on how good the locks are, from the results of three studies.
 
-python -m experiments.locks_table            # prints the tables of the README
-python -m experiments.locks_table --write    # writes experiments/locks.md
+python -m experiments.locks_table            # prints the tables of docs/explanation/lock_quality.md
+python -m experiments.locks_table --write    # writes experiments/locks.md, with intervals
 """
 
 from __future__ import annotations

@@ -32,13 +32,14 @@ EXTRAS = {
 # What stands beside the package. These extras together must hold what it imports.
 BESIDE = {
     "benchmarks": ("bench",),
+    "docs": ("docs",),
     "examples": (),
     "experiments": ("naslib",),
     "tests": ("dev", "naslib", "task2vec"),
     "noxfile.py": ("dev",),
 }
 UNDECLARED = {
-    "naslib": "it is on no package index; README.md says how to get it",
+    "naslib": "it is on no package index; docs/guides/naslib.md says how to get it",
     "atheris": "it installs on some systems only; experiments/bad_input/README.md says how to get it",
 }
 # The names of modules that are not those of their distributions.

@@ -1,4 +1,7 @@
-"""The same seed gives the same bytes in every process, and the same decisions everywhere (``docs/determinism.md``)."""
+"""The same seed gives the same bytes in every process, and the same decisions everywhere.
+
+``docs/reference/determinism.md`` says where.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Degenerate input: each case has a defined result or a clear error, as ``docs/edge_cases.md`` lists them."""
+"""Degenerate input: each case has a defined result or a clear error, as ``docs/reference/edge_cases.md`` lists them."""
 
 from __future__ import annotations
 

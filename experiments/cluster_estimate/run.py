@@ -1,6 +1,6 @@
 """Estimates the cost of scoring all of NAS-Bench-201 by all proxies on 100 tasks, from unit costs measured here.
 
-python -m experiments.cluster_estimate.run      # needs NASLib; prints the block of docs/cluster.md
+python -m experiments.cluster_estimate.run      # needs NASLib; prints the block of docs/guides/clusters.md
 """
 
 from __future__ import annotations
@@ -89,7 +89,7 @@ def size_text(n_bytes: float) -> str:
 
 
 def block(unit: Mapping[str, float]) -> str:
-    """The text block for docs/cluster.md."""
+    """The text block for docs/guides/clusters.md."""
     n_cells, n_distinct = len(NASBENCH201.all()), len(NASBENCH201.distinct())
     n_scored = n_cells * N_TASKS
     n_parts = n_scored / unit["cells_a_part"]

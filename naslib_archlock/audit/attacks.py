@@ -380,8 +380,10 @@ def attack(
         fraction_pct: the share of the training images that the attacker has, of the target and of the source.
         settings: its learning rate is the attacker's.
         steps_pct: the steps of a training, in % of those of a training on all images of the target.
+
     Returns:
         the target's metric of each network on ``val`` and ``test``, in % (``LabelledImages.score``).
+
     Raises:
         ConfigError: if the share is not one image.
     """

@@ -9,7 +9,8 @@ So both are sent bytes, with Python's own ``pickle.loads`` as the function to ca
 the call (``_Sent``).
 
 Dask sends calls and results as pickles. Whoever names a scheduler trusts it, its workers, and everybody who can reach
-them. TLS with certificates keeps others from reaching them; it is set up in Dask's own configuration (docs/cluster.md).
+them. TLS with certificates keeps others from reaching them; it is set up in Dask's own configuration
+(docs/guides/clusters.md).
 """
 
 from __future__ import annotations

@@ -30,6 +30,7 @@ def load_config(config: Configured = None, **keys: Any) -> Config:
             defaults.
         keys: override it. A key of a section may stand alone where no other key has its name: ``scheme="tk"`` is
             ``archlock.scheme``, ``epochs=50`` is ``search.epochs``.
+
     Raises:
         ConfigError, UnknownNameError: if a key is unknown or a value is impossible.
     """
@@ -62,8 +63,10 @@ def search(config: Configured = None, *, benchmark: Benchmark | None = None, **k
     Args:
         config, keys: as ``load_config`` takes.
         benchmark: a benchmark of one's own; by default the one that the configuration names.
+
     Returns:
         what was found, with its accuracies. Nothing is written.
+
     Raises:
         ArchLockError: for a mistake in the configuration or in what it names.
     """
@@ -80,9 +83,11 @@ def open_search(config: Configured = None, *, benchmark: Benchmark | None = None
     Args:
         config, keys: as ``load_config`` takes; ``source_queries`` is the number of architectures to evaluate.
         benchmark: knows the accuracies of further tasks, for a scheme that may see some; by default nothing is known.
+
     Returns:
         a search. ``ask()`` returns the architecture to evaluate on the source next, ``tell(arch, accuracy)`` takes its
         validation accuracy, ``best()`` is the choice so far.
+
     Raises:
         ArchLockError: for a mistake in the configuration or in what it names.
     """

@@ -274,9 +274,11 @@ class Result:
             in_channels: channels of an image.
             widths: channels of each stage; every stage after the first halves the image.
             cells_per_stage: 5 in NAS-Bench-201.
+
         Returns:
             a module from ``n x in_channels x height x width`` to ``n x n_outputs``, with weights from torch's global
             generator.
+
         Raises:
             ConfigError: if this package builds no networks of the search space.
         """

@@ -163,6 +163,7 @@ class SearchSpace(ABC):
             archs: ``n x 6`` codes.
             names: ``k`` of ``feature_names``; all of them by default.
         Returns: ``n x k`` float64.
+
         Raises:
             ConfigError: if the space has no features.
             UnknownNameError: if it lacks one of ``names``.
@@ -185,6 +186,7 @@ class SearchSpace(ABC):
         Args:
             archs: ``n x 6`` codes.
         Returns: group -> ``n x d`` float64; ``d`` differs between groups.
+
         Raises:
             ConfigError: if the space has none.
         """

@@ -149,6 +149,7 @@ class Search(ABC):
         Args:
             arch: what ``ask`` returned.
             source_accuracy: in the task's own unit, where higher is better; None only in a search without look-ups.
+
         Raises:
             SearchError: if it was not asked for, its accuracy is missing, or it is not finite or too large.
         """

@@ -41,7 +41,7 @@ def test_other_names_are_refused_when_the_config_is_read(name):
 def test_a_gpu_trains_nearly_the_same_ranker(toy_config):
     """Both start from the same weights and train on the same pairs, but a GPU rounds differently.
 
-    ``docs/determinism.md`` states the tolerance. Two trainings on the GPU must agree within it, too.
+    ``docs/reference/determinism.md`` states the tolerance. Two trainings on the GPU must agree within it, too.
     """
     cells = TRANSBENCH101_MICRO.distinct()
     rates = []

@@ -1,4 +1,4 @@
-"""The figures of ``docs/cluster.md`` equal the last output of its script."""
+"""The figures of ``docs/guides/clusters.md`` equal the last output of its script."""
 
 from __future__ import annotations
 
@@ -13,4 +13,5 @@ REPO = Path(__file__).parents[2]
 def test_the_page_holds_the_block_of_the_last_measurement():
     results = REPO / "experiments" / "cluster_estimate" / "results.json"
     unit_costs = json.loads(results.read_text(encoding="utf-8"))["unit_costs"]
-    assert f"```text\n{block(unit_costs)}\n```" in (REPO / "docs" / "cluster.md").read_text(encoding="utf-8")
+    page = (REPO / "docs" / "guides" / "clusters.md").read_text(encoding="utf-8")
+    assert f"```text\n{block(unit_costs)}\n```" in page
