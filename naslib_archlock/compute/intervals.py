@@ -33,7 +33,7 @@ def interval_within(values: Sequence[float] | np.ndarray) -> tuple[float, float]
     """The 95% interval of the mean of figures in %, which holds no impossible figure.
 
     It is Student's interval of the logits, so it lies between 0 and 100. A figure below 0 can only be an explained
-    variance, which has no lowest value: then it is the interval of the logarithms of what is missing to 100.
+    variance, which has no lowest value: then it is Student's interval of the figures, cut off at 100.
 
     Args:
         values: ``n`` figures in %, none above 100, one for each seed.
@@ -42,14 +42,15 @@ def interval_within(values: Sequence[float] | np.ndarray) -> tuple[float, float]
         low and high, which hold the mean; NaN if ``n`` is below 2.
     """
     x = np.asarray(values, dtype=np.float64)
-    missing = np.maximum(100 - x, _LEAST_PCT)
-    present = np.maximum(x, _LEAST_PCT) if x.min() >= 0 else 1.0
-    scaled = np.log(present / missing)
-    half, ends = half_width(scaled), scaled.mean() + np.array([-1, 1]) * half_width(scaled)
-    if np.isnan(half):
+    mean = float(x.mean())
+    if len(x) < 2:
         return float("nan"), float("nan")
-    low, high = 100 / (1 + np.exp(-ends)) if x.min() >= 0 else 100 - np.exp(-ends)
-    return min(float(low), float(x.mean())), max(float(high), float(x.mean()))
+    if x.min() < 0:
+        return mean - half_width(x), min(mean + half_width(x), 100.0)
+    shares = np.clip(x, _LEAST_PCT, 100 - _LEAST_PCT) / 100
+    logits = np.log(shares / (1 - shares))
+    low, high = 100 / (1 + np.exp(-(logits.mean() + np.array([-1, 1]) * half_width(logits))))
+    return min(float(low), mean), max(float(high), mean)
 
 
 def accuracy_interval(accuracy: float, n_images: int) -> tuple[float, float]:
