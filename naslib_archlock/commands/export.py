@@ -135,19 +135,22 @@ def found_by_run(folder: Path) -> Found:
     Raises:
         ConfigError: if the folder does not hold a result.
     """
-    from ..config.load import load_config
     from ..locking.run_folder import read_result
     from ..spaces.known import get_space
-    from ..store.reading import UnreadableError
+    from ..store.reading import UnreadableError, read_yaml
 
     try:
         result = read_result(folder)
-        config = load_config(folder / "config.yaml")
+        config = read_yaml(folder / "config.yaml")  # also one of an earlier version, whose keys have changed
         space = get_space(result["search_space"])
-        arch = space.from_str(result["arch"])
+        arch, dataset = space.from_str(result["arch"]), config["dataset"]
+        if not isinstance(dataset, str):
+            raise TypeError(f"its dataset is {shown(dataset)}")
     except (UnreadableError, ArchLockError, LookupError, TypeError) as err:
         raise ConfigError(f"{folder} does not hold the result of 'archlock search' ({err})") from err
-    return Found(space, arch, *_about_images(space, config.dataset, config.archlock.image_size))
+    section = config.get("archlock")
+    size = section.get("image_size") if isinstance(section, dict) else None
+    return Found(space, arch, *_about_images(space, dataset, size if type(size) is int and size > 0 else 0))
 
 
 def _about_images(space: SearchSpace, task: str, folder_size: int) -> tuple[int, int, int]:
@@ -156,7 +159,7 @@ def _about_images(space: SearchSpace, task: str, folder_size: int) -> tuple[int,
     Args:
         space: of a run; its benchmark may share names of tasks with another one.
         task: the source of the run.
-        folder_size: the size to which a search resizes the images of a folder.
+        folder_size: the size to which the run resized the images of a folder; 0 if it is not known.
     """
     from ..tasks.embedded import embedded_task
     from ..tasks.image_folder import class_names

@@ -48,10 +48,10 @@ def test_the_result_of_a_real_search_can_be_read(run, toy_args, folder):
 @pytest.mark.usefixtures("torch")
 def test_the_classes_of_ones_own_images_are_counted_where_they_still_are(run_folder, digit_images, tmp_path):
     result = {"search_space": "digits", "arch": ARCH}
-    write(run_folder, result, f"dataset: {digit_images['low']}\n")
+    write(run_folder, result, f"dataset: {digit_images['low']}\narchlock: {{image_size: 32}}\n")
     assert found_by_run(run_folder)[2:] == (5, 3, 32)
     write(run_folder, result, f"dataset: {tmp_path / 'gone'}\n")
-    assert found_by_run(run_folder)[2:] == (0, 3, 32)
+    assert found_by_run(run_folder)[2:] == (0, 3, 0)
 
 
 @pytest.mark.usefixtures("torch")
@@ -78,8 +78,8 @@ def test_what_is_known_about_the_images_of_a_source(run_folder, space, dataset, 
         ({"search_space": "digit", "arch": ARCH}, "dataset: digit\n"),
         ({"search_space": "digits", "arch": "no cell"}, "dataset: digit\n"),
         ({"search_space": "digits", "arch": 3}, "dataset: digit\n"),
-        ({"search_space": "digits", "arch": ARCH}, "dataset: {digit: 1}\n"),
-        ({"search_space": "digits", "arch": ARCH}, "sede: 0\n"),
+        ({"search_space": "digits", "arch": ARCH}, "dataset: [digit]\n"),
+        ({"search_space": "digits", "arch": ARCH}, "seed: 0\n"),
         ({"search_space": "digits", "arch": ARCH}, "{"),
         ({"search_space": "digits", "arch": ARCH}, ""),
     ],
