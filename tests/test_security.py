@@ -45,8 +45,8 @@ ANSWERED = {
     ("compute/cluster.py", "pickle.loads"): "calls that the user's own command sent to the user's own workers",
     ("plugin/launcher.py", "compile"): "the runner script that the user named",
     ("plugin/launcher.py", "exec"): "the runner script that the user named",
-    ("plugin/unpickling.py", "pickle.Unpickler"): "the base of the restricted one",
-    ("plugin/unpickling.py", "torch.load"): "weights_only, or the restricted unpickler",
+    ("store/unpickling.py", "pickle.Unpickler"): "the base of the restricted one",
+    ("store/unpickling.py", "torch.load"): "weights_only, or the restricted unpickler",
 }
 
 

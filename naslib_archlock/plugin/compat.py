@@ -157,7 +157,7 @@ def _open_regular(path: Any, *args: Any, **options: Any) -> Any:
 
 def _load_numbers(file: IO[bytes]) -> Any:
     """``pickle.load`` for NASLib. Raises: NaslibError."""
-    from .unpickling import read_numbers
+    from ..store.unpickling import read_numbers
 
     path = _in_data_folder(file.name)
     with _named(f"benchmark file {path}", _GET_IT_AGAIN):
@@ -166,7 +166,7 @@ def _load_numbers(file: IO[bytes]) -> Any:
 
 def _load_numbers_of_torch(name: str) -> Any:
     """``torch.load`` for NASLib's TransNAS file. Raises: NaslibError."""
-    from .unpickling import read_numbers_of_torch
+    from ..store.unpickling import read_numbers_of_torch
 
     path = _in_data_folder(name)
     with _named(f"benchmark file {path}", _GET_IT_AGAIN):
@@ -194,7 +194,7 @@ _GET_IT_AGAIN = "get another from where NASLib's README says"
 @contextmanager
 def _named(file: str, advice: str) -> Iterator[None]:
     """Raises: NaslibError: that names the file, for whatever is wrong with it."""
-    from .unpickling import RefusedPickle
+    from ..store.unpickling import RefusedPickle
 
     try:
         yield
@@ -221,7 +221,7 @@ def _read_checkpoints_as_weights() -> None:
 
 def _load_checkpoint(self: Any, path: str) -> Any:
     """Raises: NaslibError."""
-    from .unpickling import read_weights
+    from ..store.unpickling import read_weights
 
     with _named(f"checkpoint {path}", "start without --resume"):
         return read_weights(path)

@@ -20,8 +20,8 @@ from typing import IO, Any
 
 import numpy as np
 
-from ..store.pickle_limits import MOST_NODES, check_pickle
-from ..store.reading import UnreadableError
+from .pickle_limits import MOST_NODES, check_pickle
+from .reading import UnreadableError
 
 _MAGIC = 0x1950A86A20F9469CFC6C  # the first pickle in a file of torch before 1.6
 _TEXT = "utf-8"  # torch reads text that Python 2 pickled in this encoding
