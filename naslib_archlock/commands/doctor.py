@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from .. import __version__
-from ..errors import NaslibError, OutputError, TableError
+from ..errors import EmbeddingError, NaslibError, OutputError, TableError
 
 # Libraries that NASLib needs below some version, and what goes wrong from that version on (see pyproject.toml).
 _CEILINGS = {
@@ -56,7 +56,7 @@ def run(args: argparse.Namespace) -> Mapping[str, Any]:
 
 
 def examine() -> Iterator[Finding]:
-    """Look at Python, torch, the core's libraries, the cache, NASLib and its benchmark files, in this order."""
+    """Look at Python, torch, the core's libraries, the cache, the ImageNet probe, NASLib and its benchmark files."""
     import torch
 
     yield Finding("naslib_archlock", "ok", __version__)
@@ -67,6 +67,7 @@ def examine() -> Iterator[Finding]:
         yield _version(name)
     yield _package_data()
     yield _cache()
+    yield _imagenet_probe()
     yield from _naslib()
 
 
@@ -98,6 +99,22 @@ def _cache() -> Finding:
         return Finding("cache", "warning", f"{existing} cannot be written", advice)
     size = sum(_size(path) for path in folder.rglob("*"))
     return Finding("cache", "ok", f"{size / 1e6:.1f} MB in {folder}, which may be deleted at any time")
+
+
+def _imagenet_probe() -> Finding:
+    """Look for the weights of the probe that was trained on ImageNet, and for timm, which builds its network."""
+    from ..embedding.probe_weights import LITE0_INSTALL, LITE0_PACKAGE, lite0_file
+
+    try:
+        path = lite0_file()
+    except EmbeddingError as err:
+        what, _, advice = str(err).partition("; ")
+        return Finding("ImageNet probe", "missing" if advice == LITE0_INSTALL else "warning", what, advice)
+    if _version("timm").state != "ok":
+        return Finding("ImageNet probe", "missing", "efficientnet_lite0 needs timm, too", LITE0_INSTALL)
+    size = path.stat().st_size
+    detail = f"efficientnet_lite0: {size / 1e6:.1f} MB of {LITE0_PACKAGE}, timm {_version('timm').detail}"
+    return Finding("ImageNet probe", "ok", detail)
 
 
 def _size(path: Path) -> int:

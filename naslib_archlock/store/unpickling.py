@@ -20,7 +20,7 @@ from typing import IO, Any
 
 import numpy as np
 
-from .pickle_limits import MOST_NODES, check_pickle
+from .pickle_limits import MOST_NODES, check_pickle  # nosec B403 # a module of this package
 from .reading import UnreadableError
 
 _MAGIC = 0x1950A86A20F9469CFC6C  # the first pickle in a file of torch before 1.6
