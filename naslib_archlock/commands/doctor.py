@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from .. import __version__
-from ..errors import NaslibError, OutputError, TableError
+from ..errors import EmbeddingError, NaslibError, OutputError, TableError
 from .printing import result_line
 
 # Libraries that NASLib needs below some version, and what goes wrong from that version on (see pyproject.toml).
@@ -75,7 +75,7 @@ def run(args: argparse.Namespace) -> Mapping[str, Any]:
 
 
 def examine() -> Iterator[Finding]:
-    """Look at Python, torch, the core's libraries, the cache, NASLib and its benchmark files, in this order."""
+    """Look at Python, libraries, the cache, the ImageNet probe, NASLib and its benchmark files, in this order."""
     yield Finding("naslib_archlock", "ok", __version__)
     yield Finding("python", "ok", f"{platform.python_version()} on {platform.platform()}, {os.cpu_count()} cores")
     yield _torch()
@@ -84,6 +84,7 @@ def examine() -> Iterator[Finding]:
     yield _package_data()
     yield _cache()
     yield from _optional()
+    yield _imagenet_probe()
     yield from _naslib()
 
 
@@ -139,6 +140,22 @@ def _cache() -> Finding:
         return Finding("cache", "warning", f"{existing} cannot be written", advice)
     size = sum(_size(path) for path in folder.rglob("*"))
     return Finding("cache", "ok", f"{size / 1e6:.1f} MB in {folder}, which may be deleted at any time")
+
+
+def _imagenet_probe() -> Finding:
+    """Look for the weights of the probe that was trained on ImageNet, and for timm, which builds its network."""
+    from ..embedding.probe_weights import LITE0_INSTALL, LITE0_PACKAGE, lite0_file
+
+    try:
+        path = lite0_file()
+    except EmbeddingError as err:
+        what, _, advice = str(err).partition("; ")
+        return Finding("ImageNet probe", "missing" if advice == LITE0_INSTALL else "warning", what, advice)
+    if _version("timm").state != "ok":
+        return Finding("ImageNet probe", "missing", "efficientnet_lite0 needs timm, too", LITE0_INSTALL)
+    size = path.stat().st_size
+    detail = f"efficientnet_lite0: {size / 1e6:.1f} MB of {LITE0_PACKAGE}, timm {_version('timm').detail}"
+    return Finding("ImageNet probe", "ok", detail)
 
 
 def _size(path: Path) -> int:

@@ -39,13 +39,12 @@ def run(args: argparse.Namespace) -> Mapping[str, Any]:
 
 def _embed(args: argparse.Namespace) -> Mapping[str, Any]:
     from ..embedding.embedding_file import write_embeddings
-    from ..embedding.probes import load_probe
-    from ..embedding.task2vec import Task2VecSettings, cached_task2vec, made_by, ranker_input
+    from ..embedding.task2vec import Task2VecSettings, cached_task2vec, made_by, probe_of, ranker_input
     from ..tasks.names import check_names
     from ..tasks.read import read_task
 
-    settings = Task2VecSettings(probe=args.probe, method=args.method, seed=args.seed)
-    size = max(load_probe(args.probe).size)
+    settings = Task2VecSettings(args.probe, args.probe_weights, args.method, seed=args.seed)
+    size = max(probe_of(settings).size)
     check_names(args.tasks)
     vectors, seconds = {}, {}
     for task in args.tasks:

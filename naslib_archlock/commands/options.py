@@ -88,7 +88,16 @@ def add_dry_run_option(parser: argparse.ArgumentParser) -> None:
 def add_image_options(parser: argparse.ArgumentParser) -> None:
     """Add the options of a command that reads images and embeds them."""
     parser.add_argument(
-        "--probe", default="digits", help="probe network: digits (default), resnet50, resnet34, timm:NAME"
+        "--probe",
+        default="digits",
+        help="probe network: digits (default), efficientnet_lite0, resnet50, resnet34, timm:NAME",
+    )
+    parser.add_argument(
+        "--probe-weights",
+        type=home_expanded,
+        default="",
+        metavar="FILE",
+        help="weights of resnet50 or resnet34 (default: they are downloaded)",
     )
     parser.add_argument("--max-images", type=at_least(1), default=2000, help="of a folder (default 2000)")
     add_skip_unreadable_option(parser)

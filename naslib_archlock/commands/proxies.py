@@ -26,6 +26,7 @@ from .printing import result_line
 
 if TYPE_CHECKING:
     from ..compute.parts import Workers
+    from ..embedding.task2vec import Task2VecSettings
     from ..spaces.space import SearchSpace
     from ..store.status_file import StatusFile
     from ..tasks.labelled_images import LabelledImages
@@ -113,7 +114,7 @@ def _score(
     """
     from ..compute.seeding import stream
     from ..embedding.embedding_file import write_embeddings
-    from ..embedding.task2vec import Task2VecSettings, cached_task2vec, made_by, ranker_input
+    from ..embedding.task2vec import cached_task2vec, made_by, ranker_input
     from ..plugin.score_tasks import score_tasks
     from ..proxies.zero_cost import encode_zero_cost
     from ..store.files import remove_folder, write_new
@@ -121,7 +122,7 @@ def _score(
     cells = space.sample(args.cells, stream(args.seed, "cells"))
     tasks = sampled_tasks(args)
     print(f"{_amount(args, tasks, len(cells), proxies)}, {workers}")
-    settings = Task2VecSettings(probe=args.probe, seed=args.seed)
+    settings = _embedding_settings(args)
     vectors = {task.name: ranker_input(cached_task2vec(task, settings).vector) for task in tasks}
     write_embeddings(args.out, vectors, made_by(settings), args.overwrite)  # a refusal must come now, not after hours
     status.say("scoring")
@@ -158,7 +159,7 @@ def sampled_tasks(args: argparse.Namespace) -> list[LabelledImages]:
         ImageError, NaslibError, EmbeddingError: if the images or the probe network cannot be read.
     """
     from ..compute.seeding import stream
-    from ..embedding.probes import load_probe
+    from ..embedding.task2vec import probe_of
     from ..tasks.image_folder import class_subset
     from ..tasks.names import check_names
 
@@ -172,8 +173,15 @@ def sampled_tasks(args: argparse.Namespace) -> list[LabelledImages]:
         for _ in range(args.subsets):
             subset = class_subset(task, n_classes, rng)
             tasks[subset.name] = subset
-    load_probe(args.probe)  # an unknown probe must fail here, not after hours of scoring
+    probe_of(_embedding_settings(args))  # an unknown probe must fail here, not after hours of scoring
     return list(tasks.values())
+
+
+def _embedding_settings(args: argparse.Namespace) -> Task2VecSettings:
+    """How the tasks are embedded."""
+    from ..embedding.task2vec import Task2VecSettings
+
+    return Task2VecSettings(args.probe, args.probe_weights, seed=args.seed)
 
 
 def _task(name: str, args: argparse.Namespace) -> LabelledImages:

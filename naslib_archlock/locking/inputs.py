@@ -58,6 +58,8 @@ def files_read(config: Config) -> list[Path]:
         files.append(Path(section.ranker))
     if section.embedding not in ("", "proxies", "task2vec"):
         files += [Path(name) for name in sorted(glob.glob(section.embedding.replace("{task}", "*")))]
+    if section.probe_weights:
+        files.append(Path(section.probe_weights))
     if is_image_folder(config.dataset) and not section.zero_cost:
         return files  # these tasks have no scores in other files
     try:

@@ -72,6 +72,37 @@ def test_it_warns_of_a_file_in_the_place_of_the_cache(own_cache):
     assert doctor._cache().detail == f"{own_cache} cannot be written"
 
 
+@pytest.mark.usefixtures("torch")
+def test_it_says_how_to_get_the_imagenet_probe(monkeypatch):
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    found = doctor._imagenet_probe()
+    assert (found.state, found.advice) == ("missing", "pip install 'naslib_archlock[imagenet]'")
+
+
+@pytest.mark.usefixtures("torch")
+def test_it_sees_the_imagenet_probe_only_with_timm_and_the_right_weights(tmp_path, monkeypatch):
+    from naslib_archlock.embedding import probe_weights
+    from naslib_archlock.errors import EmbeddingError
+
+    (tmp_path / "w.pth").write_bytes(bytes(1_500_000))
+    monkeypatch.setattr(probe_weights, "lite0_file", lambda: tmp_path / "w.pth")
+    monkeypatch.setattr(importlib.metadata, "version", {"timm": "1.0"}.__getitem__)
+    assert doctor._imagenet_probe().state == "ok"
+    assert "1.5 MB" in doctor._imagenet_probe().detail
+
+    def not_there(name):
+        raise importlib.metadata.PackageNotFoundError(name)
+
+    monkeypatch.setattr(importlib.metadata, "version", not_there)
+    assert doctor._imagenet_probe().state == "missing"
+
+    def damaged():
+        raise EmbeddingError("w.pth does not hold the weights; install again")
+
+    monkeypatch.setattr(probe_weights, "lite0_file", damaged)
+    assert (doctor._imagenet_probe().state, doctor._imagenet_probe().advice) == ("warning", "install again")
+
+
 @pytest.mark.parametrize(("version", "state"), [("1.5.2", "ok"), ("1.6", "warning"), ("1.10.0", "warning")])
 def test_it_warns_of_versions_that_naslib_does_not_stand(version, state, empty_home, monkeypatch):
     versions = {"scikit-learn": version, "numpy": "2.3.5", "setuptools": "79.0.1"}

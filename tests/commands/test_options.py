@@ -40,7 +40,8 @@ def test_whatever_else_is_told_what_it_must_be(low, text):
 def test_options_that_are_not_given_have_the_defaults_of_the_help():
     args = parsed()
     assert (args.jobs, args.backend, args.scheduler) == (None, "local", "")
-    assert (args.probe, args.max_images, args.seed, args.skip_unreadable) == ("digits", 2000, 0, False)
+    assert (args.probe, args.probe_weights, args.max_images) == ("digits", "", 2000)
+    assert (args.seed, args.skip_unreadable) == (0, False)
 
 
 def test_a_command_with_a_config_takes_overrides():

@@ -104,7 +104,7 @@ def test_a_leading_tilde_is_the_home_folder_in_every_path(tmp_path, monkeypatch)
     paths = [
         "out_dir",
         "dataset",
-        *(f"archlock.{key}" for key in ("target", "tables", "zero_cost", "ranker", "embedding")),
+        *(f"archlock.{key}" for key in ("target", "tables", "zero_cost", "ranker", "embedding", "probe_weights")),
     ]
     of_code = {f"{s}.{n}".lstrip(".") for s, cls in (("", Config), *SECTIONS.items()) for n, key in keys_of(cls).items()
                if key.holds_paths}  # fmt: skip
