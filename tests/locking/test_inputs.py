@@ -41,6 +41,7 @@ def test_a_changed_figure_changes_the_digest_of_its_task_and_split_alone():
 def test_a_changed_image_changes_the_digest_of_its_folder(digit_images, tmp_path):
     shutil.copytree(digit_images["low"], tmp_path / "low")
     keys = ["search_space", "transbench101_micro", "dataset", str(tmp_path / "low"), "archlock.image_size", "8"]
+    keys += ["archlock.source_queries", "0"]
     config = load_config(None, [*keys, "archlock.target", str(digit_images["high"])])
     before = input_digests(config, open_benchmark(config))
     assert list(before) == ["task low"]  # the target is hidden, and its images are not read
