@@ -12,7 +12,7 @@ import numpy as np
 import torch
 
 from naslib_archlock.benchmarks.trained import TrainedBenchmark
-from naslib_archlock.compute.parts import LocalProcesses, compute_parts
+from naslib_archlock.compute.parts import LocalProcesses, Workers, compute_parts
 from naslib_archlock.config.load import load_config
 from naslib_archlock.embedding import task2vec
 from naslib_archlock.errors import RankerError
@@ -218,27 +218,38 @@ def _study_run(base: Path) -> Kind:
     return Kind("run of a study", runs.file(one), lambda: runs.read([one])[one])
 
 
+class _Counting(Workers):
+    """A worker that counts the calls, and makes each only once."""
+
+    share_files = True
+
+    def __init__(self) -> None:
+        self.n_calls = 0
+        self.made: dict[Any, Any] = {}
+
+    def check(self) -> None:
+        """This process is always there."""
+
+    def results(self, function: Any, calls: Any) -> Any:
+        for name, call in calls.items():
+            self.n_calls += 1
+            if name not in self.made:
+                self.made[name] = function(*call)
+            yield name, self.made[name]
+
+
 def _trained_network(base: Path, images: Path) -> Kind:
     quick = FitSettings(epochs=1, batch_size=16, widths=(4, 8))
-    measured = TrainedBenchmark._measured
-    calls: list[str] = []
-    figures: dict[str, Any] = {}
-
-    class Benchmark(TrainedBenchmark):
-        def _measured(self, task: str, cell: Any, pretrained_on: str | None) -> Any:
-            calls.append(task)
-            if not figures:  # the first call is enough
-                figures.update(measured(self, task, cell, pretrained_on))
-            return figures
-
-    benchmark = Benchmark(TRANSBENCH101_MICRO, [str(images)], 12, 0, False, 0, quick)
+    workers = _Counting()
+    benchmark = TrainedBenchmark(TRANSBENCH101_MICRO, [str(images)], 12, 0, False, 0, quick)
     benchmark.cache_in(base / "networks")
+    benchmark.train_with(workers)
 
     def read() -> Any:
-        calls.clear()
-        benchmark._metrics.clear()
+        workers.n_calls = 0
+        benchmark._figures.clear()
         values = [benchmark.accuracy((3, 2, 1, 3, 1, 2), task=str(images), split=s) for s in ("val", "test")]
-        return None if calls else values
+        return None if workers.n_calls else values
 
     read()
     (path,) = (base / "networks").iterdir()

@@ -190,10 +190,10 @@ class Search(ABC):
     def _look_up(self, arch: Cell) -> float | None:
         """The source accuracy of an architecture. The oracle also hears what will be looked up after it."""
         if not self.oracle.is_prepared(arch):
-            self.oracle.prepare([arch, *self._upcoming()], self._budget_pct())
+            self.oracle.prepare([arch, *self._asked_next()], self._budget_pct())
         return self.oracle.validation_accuracy(arch)
 
-    def _upcoming(self) -> list[Cell]:
+    def _asked_next(self) -> list[Cell]:
         """The architectures that will be asked for next, whatever is told about those that were asked for."""
         return []
 

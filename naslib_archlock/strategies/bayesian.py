@@ -126,7 +126,7 @@ class BayesianSearch(Search):
             self._plan = (at, self._plan_after(min(at, len(self.history))))
         return self._first_new(chain(self._plan[1][n - at :], self._by_function))
 
-    def _upcoming(self) -> list[Cell]:
+    def _asked_next(self) -> list[Cell]:
         """The rest of the random architectures, or of the plan."""
         n = len(self.history) + len(self._pending)
         if n < len(self._start):
