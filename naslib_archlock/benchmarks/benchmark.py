@@ -12,10 +12,10 @@ from collections.abc import Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from types import MappingProxyType
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..compute.parts import Workers
 from ..errors import UnknownNameError, unknown
 from ..spaces.cells import Cell
 from ..spaces.metrics import Metric
@@ -24,6 +24,9 @@ from ..store.digests import digest
 from ..tasks.names import same_task
 from .rank_percentiles import rank_percentiles
 from .source_oracle import SourceOracle
+
+if TYPE_CHECKING:
+    from ..compute.parts import Workers
 
 FROM_SCRATCH = (
     "Benchmark figures come from networks trained from scratch on each task: they measure how well the architecture "

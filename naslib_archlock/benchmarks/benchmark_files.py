@@ -98,7 +98,7 @@ def _zero_cost(space: SearchSpace, tasks: tuple[str, ...], drive_id: str) -> Ben
         "NAS-Bench-Suite-Zero",
         page=_DRIVE_FILE.format(drive_id),
         licence="Apache-2.0",
-        said_by="README.md and docs/DATASHEET.md of NASLib, branch zerocost",
+        said_by="README.md and DATASHEET.md of NASLib, branch zerocost",
         is_zero_cost=True,
         drive_id=drive_id,
     )

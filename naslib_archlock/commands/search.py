@@ -7,7 +7,6 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from ..errors import ConfigError
-from ..tasks.names import task_name
 from .options import (
     OVERRIDES,
     add_cluster_options,
@@ -84,6 +83,7 @@ def run(args: argparse.Namespace) -> Mapping[str, Any]:
 def _train_in_parallel(config: Config, benchmark: Benchmark, args: argparse.Namespace) -> None:
     """Let a search on folders of images train its networks as the options say. Raises: ConfigError: for any other."""
     from ..compute.devices import find_device
+    from ..tasks.names import task_name
 
     if not benchmark.is_tabular:
         benchmark.train_with(workers_of(args, default_jobs=0 if find_device(config.archlock.device) == "cpu" else 1))

@@ -41,7 +41,7 @@ def test_a_search_by_the_file_is_the_search_by_the_images(run, digit_images, tmp
     by_file = ["archlock.embedding", f"{tmp_path}/{{task}}.npy", "archlock.ranker"]
     histories = []
     for more in ([], [*by_file, str(data.checked_path(box_names()[0]))]):
-        config = load_config(None, [*keys, "archlock.opponents", "16", *more])
+        config = load_config(None, [*keys, "archlock.opponents", "16", "archlock.source_queries", "0", *more])
         search = prepare(config, open_benchmark(config)).search
         search.step()
         histories.append(search.history)

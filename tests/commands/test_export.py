@@ -9,7 +9,7 @@ import pytest
 
 from naslib_archlock.commands.export import found_by_run, named
 from naslib_archlock.commands.main import parse
-from naslib_archlock.errors import CellError, ConfigError, UnknownNameError
+from naslib_archlock.errors import CellError, ConfigError, NaslibError, UnknownNameError
 from naslib_archlock.spaces.known import DIGITS, NASBENCH201
 
 CELL = (3, 2, 1, 3, 1, 2)
@@ -135,8 +135,11 @@ def test_mistakes_are_told_before_naslib_is_looked_for(run, tmp_path, monkeypatc
 
 @pytest.mark.usefixtures("torch")
 def test_without_naslib_the_packages_own_network_is_written(run, run_folder, tmp_path, monkeypatch):
-    monkeypatch.setenv("NASLIB_HOME", str(tmp_path / "nowhere"))
-    monkeypatch.setattr("naslib_archlock.plugin.compat.importlib.util.find_spec", lambda name: None)
+
+    def missing() -> None:
+        raise NaslibError("NASLib was not found")
+
+    monkeypatch.setattr("naslib_archlock.plugin.network_export.load_naslib", missing)
     code, out, err = run("export", run_folder, "--out", tmp_path / "out")
     assert (code, err) == (0, "")
     assert "this package's own network" in out and "10 classes, 1 x 8 x 8 pixels" in out
@@ -149,6 +152,9 @@ def test_without_naslib_the_packages_own_network_is_written(run, run_folder, tmp
 
 def test_naslibs_network_is_asked_for_by_name(fails, run_folder, tmp_path, monkeypatch):
     pytest.importorskip("torch")
-    monkeypatch.setenv("NASLIB_HOME", str(tmp_path / "nowhere"))
-    monkeypatch.setattr("naslib_archlock.plugin.compat.importlib.util.find_spec", lambda name: None)
+
+    def missing() -> None:
+        raise NaslibError("NASLib was not found")
+
+    monkeypatch.setattr("naslib_archlock.plugin.network_export.load_naslib", missing)
     assert "NASLib was not found" in fails("export", run_folder, "--out", tmp_path / "out", "--network", "naslib")

@@ -47,7 +47,7 @@ def test_the_config_of_folders_runs_from_any_folder(run, digit_images, tmp_path,
     assert (config.dataset, config.archlock.target) == (str(digit_images["low"]), str(digit_images["high"]))
     assert config.archlock.scheme == "tk"
     monkeypatch.chdir("/")
-    fast = ["archlock.image_size", "8", "archlock.max_images", "40", "out_dir", str(tmp_path / "run")]
+    fast = ["archlock.image_size", "8", "archlock.source_queries", "0", "out_dir", str(tmp_path / "run")]
     assert run("search", "--config-file", tmp_path / "mine.yaml", *fast).code == 0
     assert list((tmp_path / "run").rglob("result.json"))
 

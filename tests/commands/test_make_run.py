@@ -438,7 +438,7 @@ def test_an_overwrite_that_stops_at_any_moment_mixes_no_two_runs(run, ranked_arg
         return operation
 
     goes_on = []
-    for stop_at in range(1, 14):  # noqa: B007  # it is read by operation
+    for stop_at in range(1, 15):  # noqa: B007  # it is read by operation
         shutil.rmtree(folder)
         assert run("search", *ranked_args).code == 0
         operations.clear()
@@ -451,7 +451,7 @@ def test_an_overwrite_that_stops_at_any_moment_mixes_no_two_runs(run, ranked_arg
         assert run("search", "--resume", *(ranked_args if is_old else other)).code == 0
         found = files_in(folder)
         assert found == (old if is_old else new)
-    assert goes_on == [True] * 12 + [False]
+    assert goes_on == [True] * 13 + [False]
 
 
 def test_ctrl_c_while_training(run, ranked_args, folder, monkeypatch):

@@ -32,6 +32,7 @@ def test_the_demo(tmp_path, capsys):
         "search.png",
         "lock.png",
         "run.json",
+        "status.json",
     }  # no ranker
     assert (folder / "lock.png").read_bytes().startswith(b"\x89PNG")
 

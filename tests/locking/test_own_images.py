@@ -58,6 +58,7 @@ def test_a_lock_for_own_images_without_a_table(digit_images, tmp_path, capsys):
         "search.png",
         "ranker.safetensors",
         "run.json",
+        "status.json",
     }
     assert len(Ranker.load(folder / "ranker.safetensors").info.tasks) == 6  # the shipped ranker of all digits tasks
 
@@ -218,7 +219,7 @@ def test_a_target_that_is_no_folder(digit_images, tmp_path, capsys):
 
 
 def test_a_look_up_can_be_of_a_network_that_was_trained_on_the_source_first(digit_images, tmp_path, capsys):
-    keys = ["--train-top", "3", "archlock.scheme", "tk", "archlock.target", str(digit_images["shapes"])]
+    keys = ["archlock.source_queries", "3", "archlock.scheme", "tk", "archlock.target", str(digit_images["shapes"])]
     keys += ["archlock.target_queries", "2", "archlock.source_budget_pct", "100", "archlock.lock_on", "transfer"]
     assert main(search(tmp_path, digit_images["low"], *keys)) == 0
     out, prose = capsys.readouterr()
@@ -231,7 +232,7 @@ def test_a_look_up_can_be_of_a_network_that_was_trained_on_the_source_first(digi
 
 def test_a_lock_against_fine_tuning_on_an_unknown_target(digit_images, tmp_path, capsys):
     """The target model learns from the transfer benchmark, and nothing is trained on the target but for the report."""
-    keys = ["--train-top", "3", "archlock.scheme", "tu", "archlock.target", str(digit_images["shapes"])]
+    keys = ["archlock.source_queries", "3", "archlock.scheme", "tu", "archlock.target", str(digit_images["shapes"])]
     assert main(search(tmp_path, digit_images["low"], *keys, "archlock.lock_on", "transfer")) == 0
     out, prose = capsys.readouterr()
     result = json.loads(out)
@@ -241,7 +242,7 @@ def test_a_lock_against_fine_tuning_on_an_unknown_target(digit_images, tmp_path,
 
 
 def test_a_look_up_of_a_target_trains_a_network_on_it(digit_images, tmp_path, capsys):
-    keys = ["--train-top", "3", "archlock.scheme", "tk", "archlock.target", str(digit_images["shapes"])]
+    keys = ["archlock.source_queries", "3", "archlock.scheme", "tk", "archlock.target", str(digit_images["shapes"])]
     keys += ["archlock.target_queries", "2", "archlock.source_budget_pct", "100"]  # all three lie within the budget
     assert main(search(tmp_path, digit_images["low"], *keys)) == 0
     out, prose = capsys.readouterr()
