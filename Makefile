@@ -2,6 +2,7 @@
 #   make demo        lock an architecture on the embedded benchmark; needs no NASLib
 #   make test        run the tests, but for the slow ones, in minutes; those that need NASLib are skipped without it
 #   make test-all    run all tests, and those of the core on the other Pythons of this machine
+#   make dist        build the wheel and the sdist, check them, and use the wheel in an empty folder
 #   make docs        build the site of the documentation into build/site
 PYTHON ?= $(shell command -v python3.11 >/dev/null && python3.11 -c '' 2>/dev/null && echo python3.11 || echo python3)
 VENV ?= .venv
@@ -14,19 +15,29 @@ JOBS ?= 2
 # What was tested is pinned in constraints/; a Python without such a file gets the ranges of pyproject.toml.
 VERSION = $(shell $(PYTHON) -c 'import sys; print("py%d.%d" % sys.version_info[:2])')
 CONSTRAINTS = $(wildcard constraints/$(VERSION).txt)
-INSTALL = $(BIN)/python -m pip install -q --disable-pip-version-check $(addprefix -c ,$(CONSTRAINTS))
+CPU ?=
+INSTALL = $(BIN)/python -m pip install -q --disable-pip-version-check $(addprefix -c ,$(CONSTRAINTS)) \
+	$(if $(CPU),--extra-index-url https://download.pytorch.org/whl/cpu)
 
-.PHONY: demo test test-all test-newcomer core mutants docs check audit-packages bench bench-all profile clean browser
+.PHONY: demo test test-all test-newcomer core mutants docs check audit-packages bench bench-all profile dist clean browser
 
-DEMO := --config-file naslib_archlock/configs/digits.yaml
-DEMO_KEYS := out_dir build/demo
+# Two pairs of tasks: one where the lock is much better than usual, and one of the two in the middle by the lock score of
+# TU over all 30 pairs (experiments/digits_locks).
+DEMO := $(BIN)/archlock search --config digits out_dir build/demo
 
 demo: $(VENV)/core
-	$(BIN)/archlock search $(DEMO) $(DEMO_KEYS)
+	@echo "1. An architecture that is good at reading digits, and bad at other tasks on the same images. This pair flatters."
+	@echo
+	$(DEMO)
+	@echo
+	@echo "2. A typical pair: source noise (estimate the noise of an image), target rotation."
+	@echo
+	$(DEMO) dataset noise archlock.target rotation
 	@echo
 	@echo "Try next:"
-	@echo "  $(BIN)/archlock search $(DEMO) $(DEMO_KEYS) archlock.scheme tk archlock.target jigsaw    # it may see the target's images"
-	@echo "  $(BIN)/archlock search --config-file naslib_archlock/configs/images.yaml dataset YOUR/IMAGES    # one sub-folder a class"
+	@echo "  $(DEMO) archlock.scheme tk archlock.target jigsaw archlock.target_queries 20    # it may look up 20 target accuracies, and finds another cell"
+	@echo "  $(BIN)/archlock init folder YOUR/IMAGES    # a config for your own images: one sub-folder a class"
+	@echo "  $(BIN)/archlock compare --example    # a study, which compares methods"
 	@echo "  $(BIN)/archlock doctor    # what is here of the rest: NASLib, its benchmark files"
 
 PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(JOBS) --dist worksteal
@@ -110,6 +121,15 @@ audit-packages:
 	@failed=; for file in constraints/py3.*.txt; do echo "$$file:"; \
 		$(AUDIT)/bin/pip-audit --strict --disable-pip --no-deps -r $$file || failed=1; done; [ -z "$$failed" ]
 
+# Build and check the wheel and the sdist, and use the wheel as a new user would: make dist PYTHONS="3.9 3.11 3.13".
+PYTHONS ?= 3.11
+
+dist: $(VENV)/dev
+	rm -rf dist
+	$(BIN)/python -m build --outdir dist
+	$(BIN)/twine check --strict dist/*
+	$(BIN)/nox -s $(PYTHONS:%=wheel-%)
+
 # The HTML reports are tested in a real browser, and those tests are skipped where there is none. Only a root in CI
 # installs one without being asked; without it, the tests go on.
 BROWSERS := chromium chromium-browser google-chrome
@@ -123,10 +143,13 @@ ifdef CI
 endif
 
 clean:
-	rm -rf $(VENV) .nox build
+	rm -rf $(VENV) .nox build dist
 
 # Each level installs once, and again when what it installs has changed.
 $(VENV)/core: pyproject.toml $(CONSTRAINTS)
+	@echo "Installing into $(VENV) what pyproject.toml requires, from the package index: torch, NumPy, SciPy, pandas,"
+	@echo "scikit-learn, Matplotlib and smaller ones. On Linux, torch is the CUDA build, which takes several gigabytes."
+	@echo "CPU=1 takes the build for CPUs from download.pytorch.org instead, which takes less than one."
 	$(PYTHON) -m venv $(VENV)
 	$(INSTALL) -e .
 	touch $@

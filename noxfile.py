@@ -4,6 +4,7 @@ nox -s core             what needs no torch, on each
 nox -s core-lowest      the same with the lowest versions that pyproject.toml allows
 nox -s core-newest      the same with the newest versions that there are
 nox -s tests-3.12       everything, with torch, and with NASLib where that is found
+nox -s wheel-3.13       the built wheel in an empty folder, and some tests from the sdist (make dist)
 nox -s same-bytes       on versions of Python with the same libraries, the same seed gives the same bytes
 nox -s naslib-as-pinned what needs NASLib, on the versions that NASLib's authors pinned
 
@@ -19,6 +20,7 @@ from __future__ import annotations
 import os
 import re
 import subprocess
+import tarfile
 import tempfile
 from collections.abc import Iterable
 from pathlib import Path
@@ -51,6 +53,27 @@ SAME_LIBRARIES = {
 }
 # Slow tests, an experiment and what Matplotlib draws say the same on every Python with the tested libraries.
 NOT_CORE = ("tests/experiments/test_patterns_study.py", "tests/report/test_figures.py")
+
+MAIN = "3.11"
+_SHORT = "search.epochs 60 archlock.source_queries 60"
+OF_A_NEW_USER = (
+    "archlock --version && python -m naslib_archlock --version",
+    "archlock config --list",
+    f"archlock search {_SHORT}",
+    f"archlock search --config digits {_SHORT} archlock.scheme tk archlock.target jigsaw --quiet",
+    f"archlock init space digits_domains && archlock search --config-file archlock.yaml {_SHORT}",
+    "archlock compare --example > study.yaml",
+    "archlock completion bash | bash -n",
+    "archlock doctor",
+)
+OF_A_NEW_USER_WITH_TORCH = (
+    "archlock compare study.yaml --seeds 1 --jobs 1",
+    "archlock report run/first",
+    "archlock export run/digits/digit/archlock/tu/0 --out network",
+    'python -c \'from PIL import Image; Image.new("L", (20, 20)).save("network/image.png")\'',
+    "cd network && python classify.py image.png",
+)
+TESTS_OF_THE_SDIST = ("tests/config", "tests/spaces", "tests/test_layers.py", "tests/test_mirror.py")
 
 
 def _runs(command: str) -> bool:
@@ -165,6 +188,33 @@ def tests(session: nox.Session) -> None:
     has_naslib = (NASLIB / "naslib" / "__init__.py").is_file()
     _install(session, "-e", ".[dev,naslib]" if has_naslib else ".[dev]")
     session.run("python", "-m", "pytest", *session.posargs)
+
+
+@nox.session(python=VERSIONS)
+def wheel(session: nox.Session) -> None:
+    """Use the wheel in ``dist`` as a new user would, in an empty folder, and run some tests from the sdist.
+
+    Only the main Python gets torch, and the commands that need it: it takes gigabytes.
+    """
+    built, source = (next(ROOT.glob(f"dist/{pattern}"), None) for pattern in ("*.whl", "*.tar.gz"))
+    if built is None or source is None:
+        session.error("dist holds no wheel and sdist: make dist builds them")
+    has_torch = session.python == MAIN
+    if not has_torch:
+        _install(session, *_needed_by_core())
+    _install(session, "--force-reinstall", *([] if has_torch else ["--no-deps"]), str(built))
+    _install(session, "pytest", "hypothesis")
+    with tempfile.TemporaryDirectory() as folder, tarfile.open(source) as archive:
+        empty, unpacked = Path(folder, "empty"), Path(folder, "sdist")
+        empty.mkdir()
+        archive.extractall(unpacked)
+        session.chdir(empty)
+        for command in (*OF_A_NEW_USER, *(OF_A_NEW_USER_WITH_TORCH if has_torch else ())):
+            env = {"XDG_CACHE_HOME": folder, "NASLIB_HOME": folder, "PYTHONPATH": ""}
+            session.run("bash", "-c", f"set -eo pipefail; {command}", env=env, external=True, silent=True)
+        session.chdir(next(unpacked.iterdir()))
+        without = [] if has_torch else ["--without-torch"]
+        session.run("python", "-m", "pytest", "-q", "-m", "not slow", *without, *TESTS_OF_THE_SDIST)
 
 
 @nox.session(name="same-bytes")

@@ -179,14 +179,15 @@ def spaces(tables: str) -> tuple[str, ...]:
 
 
 def _naslib_has_nasbench201() -> bool:
+    from naslib_archlock.benchmarks.benchmark_files import accuracy_files
     from naslib_archlock.plugin.compat import naslib_data_folder
-    from naslib_archlock.plugin.naslib_benchmark import NB201_FILES
+    from naslib_archlock.spaces.known import NASBENCH201
 
     try:
         folder = naslib_data_folder()
     except NaslibError:
         return False
-    return (folder / NB201_FILES["cifar10"]).is_file() and (folder / "zc_nasbench201.json").is_file()
+    return (folder / accuracy_files(NASBENCH201)["cifar10"]).is_file() and (folder / "zc_nasbench201.json").is_file()
 
 
 @pytest.fixture(scope="session")

@@ -85,6 +85,10 @@ class ClusterError(ArchLockError, RuntimeError):
     """A Dask cluster that cannot be reached or used, or on which a call was lost."""
 
 
+class DownloadError(ArchLockError, RuntimeError):
+    """A file that cannot be downloaded, or that is not the one that was expected."""
+
+
 class OutputError(ArchLockError, OSError):
     """An output path that cannot be written, or that holds another run's result."""
 

@@ -24,13 +24,13 @@ from browser import chromium
 from hypothesis import settings
 
 from experiments.toy import write_digit_folders, write_tables
+from naslib_archlock.benchmarks.benchmark_files import accuracy_files
 from naslib_archlock.config.load import load_config
 from naslib_archlock.config.sections import Config
 from naslib_archlock.errors import NaslibError
 from naslib_archlock.locking.find_ranker import train_on_scores
 from naslib_archlock.locking.knowledge import Knowledge
 from naslib_archlock.plugin.compat import HOME_VARIABLE, load_naslib, naslib_data_folder
-from naslib_archlock.plugin.naslib_benchmark import benchmark_files
 from naslib_archlock.proxies.zero_cost import zero_cost_file_name
 from naslib_archlock.ranker.train_settings import PRESETS, TrainSettings
 from naslib_archlock.spaces.known import NASBENCH201, TRANSBENCH101_MACRO, TRANSBENCH101_MICRO, get_space
@@ -129,8 +129,8 @@ def _why_naslib_cannot_be_used() -> str:
     except NaslibError as err:
         return str(err)
     needed = {zero_cost_file_name(space) for space in (NASBENCH201, TRANSBENCH101_MICRO)}
-    needed |= {file for task, file in benchmark_files(NASBENCH201).items() if task != "ninapro"}
-    needed |= set(benchmark_files(TRANSBENCH101_MICRO).values())
+    needed |= {file for task, file in accuracy_files(NASBENCH201).items() if task != "ninapro"}
+    needed |= set(accuracy_files(TRANSBENCH101_MICRO).values())
     missing = sorted(name for name in needed if not (folder / name).is_file())
     return f"NASLib's benchmark files {', '.join(missing)} are not in {folder}" if missing else ""
 

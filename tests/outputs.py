@@ -98,12 +98,13 @@ def decisions(made: dict[str, Any]) -> dict[str, Any]:
 
 
 def run_folder(folder: Path) -> dict[str, str]:
-    """A hash of each file that ``archlock search`` writes, except the wall times."""
+    """A hash of each file that ``archlock search`` writes, except the wall times and the status."""
     with redirect_stdout(sys.stderr):
         code = cli.main(["search", *_DIGITS, *_SHORT, "out_dir", str(folder / "run")])
     assert code == 0
     files = sorted(path for path in (folder / "run").rglob("*") if path.is_file())
-    return {path.name: digest(_without_folder(path, folder)) for path in files if path.name != "timings.json"}
+    timed = ("timings.json", "status.json")
+    return {path.name: digest(_without_folder(path, folder)) for path in files if path.name not in timed}
 
 
 def _without_folder(path: Path, folder: Path) -> bytes:

@@ -45,8 +45,8 @@ ANSWERED = {
     ("compute/cluster.py", "pickle.loads"): "calls that the user's own command sent to the user's own workers",
     ("plugin/launcher.py", "compile"): "the runner script that the user named",
     ("plugin/launcher.py", "exec"): "the runner script that the user named",
-    ("plugin/unpickling.py", "pickle.Unpickler"): "the base of the restricted one",
-    ("plugin/unpickling.py", "torch.load"): "weights_only, or the restricted unpickler",
+    ("store/unpickling.py", "pickle.Unpickler"): "the base of the restricted one",
+    ("store/unpickling.py", "torch.load"): "weights_only, or the restricted unpickler",
 }
 
 
@@ -262,7 +262,7 @@ def test_neither_are_those_in_the_folders_of_a_search_and_a_study(tmp_path):
     folder = load_config(None, [*command[1:], "out_dir", str(tmp_path / "run")]).save
     out = tmp_path / "study"
     for path in (
-        *(folder / name for name in ("config.yaml", "search.png", "lock.png")),
+        *(folder / name for name in ("config.yaml", "history.csv", "cell.png", "search.png", "lock.png")),
         *(out / name for name in ("results.csv", "study.yaml")),
     ):
         path.parent.mkdir(parents=True, exist_ok=True)

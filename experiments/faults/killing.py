@@ -171,7 +171,7 @@ def kill_at_operations(command: Command, whole: Whole, base: Path, at: Sequence[
 
 
 def contents(root: Path) -> dict[str, Any]:
-    """What a command wrote, without wall times, locks, and temporary files that killed writers leave."""
+    """What a command wrote, without wall times, its status, locks, and temporary files that killed writers leave."""
     import pandas as pd
 
     from naslib_archlock.store import sealed
@@ -179,7 +179,7 @@ def contents(root: Path) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for path in sorted(root.rglob("*")):
         name = str(path.relative_to(root))
-        if not path.is_file() or path.name in ("timings.json", ".lock") or ".archlock.part" in name:
+        if not path.is_file() or path.name in ("timings.json", "status.json", ".lock") or ".archlock.part" in name:
             continue
         if path.name == "results.csv":
             found[name] = pd.read_csv(path).drop(columns="seconds").to_csv()

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import asdict, replace
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pandas as pd
 
+from ..compute.core_time import core_time
 from ..compute.devices import find_device
+from ..compute.messages import LOGGER
 from ..compute.parts import Workers, compute_parts
 from ..compute.threads import single_threaded
 from ..compute.versions import library_versions
@@ -26,6 +29,7 @@ from ..tasks.names import task_name
 from .attacks import SCRATCH, Release, attack, drawn_images, possible_attacks
 from .audit_images import fit_settings, learning_settings, splits_of, splits_on
 
+_STEPS_TIMED = 30
 _VERSION = 3  # raise it when the same settings give other figures than before
 
 
@@ -73,6 +77,9 @@ def run_audit(
         if cell in functions[target]
         for fraction, steps in _budgets(config)
     }
+    if not folder.exists():  # otherwise the progress tells the time, which work that goes on is not measured for
+        n_cells = {target: len(some) for target, some in functions.items()}
+        LOGGER.info("%s, %s", plan_audit(config, n_cells, networks, device), workers)
     parts = compute_parts(_attacked, calls, folder, settings, workers, "attacks")
     on_source: dict[Cell, Any] = {}
     rows = []
@@ -86,6 +93,55 @@ def run_audit(
         row for cell, metrics in on_source.items() for row in _each_seed({"arch": space.to_str(cell), **metrics})
     ]
     return pd.DataFrame(of_source), pd.DataFrame(rows)
+
+
+class Plan(NamedTuple):
+    """How much an audit trains.
+
+    Attributes:
+        n_released: networks that are trained on the source.
+        n_attacks: attacks on a network; those from scratch are among them.
+        seconds: the time of one core, or of the GPU, by timing the first steps of a training on this machine.
+        steps_timed: how many these were.
+    """
+
+    n_released: int
+    n_attacks: int
+    seconds: float
+    steps_timed: int
+
+    def __str__(self) -> str:
+        return (
+            f"{self.n_released} networks on the source x attacks, {self.n_attacks} in all: about "
+            f"{core_time(self.seconds)} (from {self.steps_timed} steps of training on this machine)"
+        )
+
+
+def plan_audit(config: Config, n_cells: Mapping[str, int], settings: FitSettings, device: str) -> Plan:
+    """How much an audit trains and how long that takes at most. It trains a network for a few steps to find out.
+
+    Args:
+        n_cells: target -> how many cells are attacked on it.
+        settings: ``learning_settings``.
+    """
+    source = splits_on(config, config.dataset, device)["train"]
+    n_steps = settings.n_steps(len(source))
+    timed = min(n_steps, _STEPS_TIMED)
+    space = get_space(config.search_space)
+    cell = space.network_cell(tuple(space.distinct()[0].tolist()))
+    with _one_thread_on_cpu(device):
+        fit(cell, source, replace(settings, epochs=0, min_steps=1), _seeds(config))  # the first step takes longer
+        start = time.perf_counter()
+        fit(cell, source, replace(settings, epochs=0, min_steps=timed), _seeds(config))
+        seconds_a_step = (time.perf_counter() - start) / timed
+    seeds, of_source = config.audit.seeds, max(n_cells.values())
+    steps, n_attacks = float(of_source * n_steps), 0
+    for target, n in n_cells.items():
+        n_trainings = n * len(attacks_on(config, target)) * len(config.audit.learning_rate_list)
+        whole = settings.n_steps(len(splits_of(config, target)["train"]))
+        steps += n_trainings * whole * sum(share for _, share in _budgets(config)) / 100
+        n_attacks += n_trainings * len(_budgets(config)) * seeds
+    return Plan(of_source * seeds, n_attacks, steps * seconds_a_step, timed)
 
 
 def _budgets(config: Config) -> list[tuple[float, float]]:

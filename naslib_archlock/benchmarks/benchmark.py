@@ -8,15 +8,17 @@ what a reader may conclude from the figures; it is printed wherever they are.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from types import MappingProxyType
 
 import numpy as np
 
+from ..compute.parts import Workers
 from ..errors import UnknownNameError, unknown
 from ..spaces.cells import Cell
+from ..spaces.metrics import Metric
 from ..spaces.space import SearchSpace
 from ..store.digests import digest
 from ..tasks.names import same_task
@@ -140,6 +142,10 @@ class Benchmark(ABC):
         """Caveats about this benchmark that are printed with its figures, without the full stop."""
         return ()
 
+    def metric(self, task: str) -> Metric | None:
+        """What a figure of a task is; None where that is not known."""
+        return self.space.metrics.get(task)
+
     def n_images(self, task: str, split: str) -> int | None:
         """The number of images that an accuracy of a task was measured on; None where that is not known.
 
@@ -154,6 +160,12 @@ class Benchmark(ABC):
 
     def cache_in(self, folder: Path) -> None:  # noqa: B027  # a tabular benchmark has nothing to cache
         """Write the accuracies of networks that are trained from now on to a folder, and read those already in it."""
+
+    def train_with(self, workers: Workers) -> None:  # noqa: B027  # a tabular benchmark trains nothing
+        """Train networks on these workers, several at a time; by default, one after the other in this process."""
+
+    def train_all(self, archs: Sequence[Cell], tasks: Sequence[str], pretrained_on: str | None = None) -> None:  # noqa: B027
+        """Train what the accuracies of architectures on tasks need. In a table, nothing is left to train."""
 
     def check_task(self, task: str, pretrained_on: str | None = None) -> None:
         """Check that there are figures of a task.

@@ -23,9 +23,6 @@ class NaslibPlugin(Protocol):
     def data_folder(self) -> Path:
         """The folder where NASLib looks for its benchmark files and zero-cost scores."""
 
-    def benchmark_files(self, space: SearchSpace) -> dict[str, str]:
-        """Task -> the name of the file in the data folder that answers for it."""
-
     def open_benchmark(self, space: SearchSpace) -> Benchmark:
         """The benchmark of a space in NASLib's own files."""
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 from ..errors import ConfigError
 from ..spaces.cells import Cell
@@ -64,6 +65,26 @@ class SourceOracle:
     def is_exhausted(self) -> bool:
         """Whether no further architecture may be looked up."""
         return self.remaining == 0
+
+    def is_prepared(self, arch: Cell) -> bool:
+        """Whether a look-up of the architecture has nothing to gain from ``prepare``. In a table, it never has."""
+        return True
+
+    def prepare(self, archs: Sequence[Cell], budget_pct: float | None) -> None:
+        """Take the architectures that a search is going to look up next. Where a look-up is work, it is done now.
+
+        Args:
+            archs: The architectures.
+            budget_pct: How much of the best accuracy may be given up, in %: work on architectures that are predicted to
+                stay outside may be cut short. None if every accuracy is needed as it is.
+        """
+
+    def state(self) -> dict[str, Any]:
+        """What ``restore`` needs beside ``known``, in JSON types."""
+        return {}
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Continue from ``state()``."""
 
     def validation_accuracy(self, arch: Cell) -> float | None:
         """The validation accuracy on the source, or None if it was not looked up before and no look-up is left."""

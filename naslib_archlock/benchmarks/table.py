@@ -160,13 +160,16 @@ class TableBenchmark(Benchmark):
             return super()._column_of_all(task, split, pretrained_on)
         return self._column(task, split, pretrained_on)[self._row[self.space.index(self.space.all())]]
 
+    def splits(self, name: str) -> list[str]:
+        """The splits that have a column of a task, or of ``SOURCE>TASK``."""
+        return [known for known in SPLITS if f"{name}/{known}" in self._columns]
+
     def _column(self, task: str, split: str, pretrained_on: str | None) -> np.ndarray:
         """The accuracies in the order of the table. Raises: UnknownNameError."""
         self.check_task(task, pretrained_on)
         name = task if pretrained_on is None else f"{pretrained_on}{FINE_TUNED}{task}"
         if f"{name}/{split}" not in self._columns:
-            splits = [known for known in SPLITS if f"{name}/{known}" in self._columns]
-            raise unknown("split", split, splits, f"the table of {self.space.name}, task {name}")
+            raise unknown("split", split, self.splits(name), f"the table of {self.space.name}, task {name}")
         return self._columns[f"{name}/{split}"]
 
 
@@ -200,11 +203,12 @@ def read_table(path: Path, space: SearchSpace) -> TableBenchmark:
     names = kept.value("columns", lambda: list(parse()[1]))
     rows = kept.array("rows", lambda: _to_rows(space, *parse()))
     columns = {name: rows["values"][:, i] for i, name in enumerate(names)}
-    return TableBenchmark(space, space.at(rows["cell"]), columns, _where(path), _notes(path.parent / NOTE))
+    return TableBenchmark(space, space.at(rows["cell"]), columns, _where(path), notes_beside(path.parent))
 
 
-def _notes(path: Path) -> tuple[str, ...]:
-    """The text of a note, if there is one. Raises: TableError: If it cannot be read."""
+def notes_beside(folder: Path) -> tuple[str, ...]:
+    """The text of the note on the tables in a folder, if there is one. Raises: TableError: If it cannot be read."""
+    path = folder / NOTE
     if not path.exists():
         return ()
     try:

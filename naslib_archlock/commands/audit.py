@@ -10,54 +10,92 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..errors import ConfigError
-from .options import GOES_ON, OVERRIDES, add_config_options, add_jobs_option, path
+from .options import (
+    GOES_ON,
+    OVERRIDES,
+    add_config_options,
+    add_dry_run_option,
+    add_jobs_option,
+    add_verbose_option,
+    config_path,
+    path,
+)
+from .printing import result_line
 
 if TYPE_CHECKING:
     from ..benchmarks.benchmark import Benchmark
+    from ..compute.parts import Workers
     from ..config.sections import Config
 
-# Without a config file, the audit is one of the embedded benchmark, which needs nothing else.
-_DEFAULT = ("search_space", "digits", "dataset", "digit")
+EXAMPLES = (
+    "archlock audit  # on the embedded benchmark",
+    "archlock audit --config images dataset photos/mine archlock.target photos/theirs",
+    "archlock audit --config digits archlock.target jigsaw audit.attacks fine-tuning,LoRA --jobs 2",
+)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of the command."""
     parser.set_defaults(after_interrupt=GOES_ON)
-    parser.usage = "archlock audit [--config-file FILE] [--out DIR] [--jobs N] [--json] [KEY VALUE ...]"
     parser.epilog = (
-        f"{OVERRIDES}. The search is made first where its result is not there. Without a config: the embedded "
-        "benchmark, source digit. An interrupted audit goes on when the same command is given again."
+        f"{OVERRIDES}. The search is made first where its result is not there. An interrupted audit goes on when the "
+        "same command is given again."
     )
-    add_config_options(parser)
+    add_config_options(parser, default="digits")
+    add_verbose_option(parser)
+    add_dry_run_option(parser)
     parser.add_argument("--out", type=path, metavar="DIR", help="folder (default: audit in the run's folder)")
     add_jobs_option(parser, "default: one a core; on a GPU one")
 
 
 def run(args: argparse.Namespace) -> Mapping[str, Any]:
     """Attack what a search found, and write figures and a picture. The search is made first if it is not finished."""
+    from ..compute.devices import find_device
+    from ..compute.parts import LocalProcesses
     from ..config.load import load_config
     from ..locking.prepare import open_benchmark, report_targets
     from ..locking.run_folder import open_run_folder
     from ..report.text import summary
     from ..store.locks import alone_in
+    from ..store.status_file import status_kept
     from .make_run import make_run
 
-    given = args.overrides if args.config_file else [*_DEFAULT, *args.overrides]
-    config = load_config(args.config_file, given)
+    config = load_config(config_path(args), args.overrides)
     benchmark = open_benchmark(config)
+    workers = LocalProcesses(args.jobs or (0 if find_device(config.archlock.device) == "cpu" else 1))
+    benchmark.train_with(workers)
     targets = report_targets(config, benchmark.tasks)
     if not targets:
         raise ConfigError("there is no target to attack: name some with archlock.target")
+    if args.dry_run:
+        return _dry_run(config, benchmark, targets)
     with open_run_folder(config, benchmark, resume=None) as run_folder:
-        result = make_run(config, benchmark, run_folder)
+        result = make_run(config, benchmark, run_folder, args.typed)
         print(summary(result, benchmark.space, benchmark.meaning))
         out: Path = args.out or run_folder.folder / "audit"
-        with alone_in(out):
-            return _audit(config, benchmark, result, targets, out, args.jobs)
+        with alone_in(out), status_kept(out, args.typed) as status:
+            status.say("attacking")
+            return _audit(config, benchmark, result, targets, out, workers)
+
+
+def _dry_run(config: Config, benchmark: Benchmark, targets: Sequence[str]) -> dict[str, Any]:
+    """Print what the audit would compute."""
+    from ..audit.audit_images import learning_settings
+    from ..audit.audit_run import plan_audit
+    from ..compute.devices import find_device
+    from ..locking.schemes import get_scheme
+    from .dry_run import print_search_plan
+
+    search = print_search_plan(config, benchmark)
+    device = find_device(config.archlock.device)
+    n_cells = 1 + get_scheme(config.archlock.scheme).locks + config.audit.random_cells
+    plan = plan_audit(config, dict.fromkeys(targets, n_cells), learning_settings(config, device), device)
+    print(f"then the audit, with at most {n_cells} cells and {len(targets)} targets:\n  {plan}\nnothing was written")
+    return {**search, "networks": plan.n_released, "attacks": plan.n_attacks, "audit_seconds": round(plan.seconds, 1)}
 
 
 def _audit(
-    config: Config, benchmark: Benchmark, result: dict[str, Any], targets: Sequence[str], out: Path, jobs: int | None
+    config: Config, benchmark: Benchmark, result: dict[str, Any], targets: Sequence[str], out: Path, workers: Workers
 ) -> dict[str, Any]:
     """Attack the cells of a result, print what came of it, and write it to a folder.
 
@@ -71,8 +109,6 @@ def _audit(
     from ..audit.audit_images import notes_on_noise, notes_on_untrained
     from ..audit.audit_results import IMAGES, STEPS, by_role, chosen_attacks, summarise
     from ..audit.audit_run import archs_of, notes_on_attacks, run_audit
-    from ..compute.devices import find_device
-    from ..compute.parts import LocalProcesses
     from ..report.audit_report import audit_picture, audit_text
     from ..store.files import write_bytes, write_text
     from ..studies.study_results import to_records
@@ -80,7 +116,6 @@ def _audit(
 
     roles = cells_to_attack(config, benchmark, result)
     cells = [cell for some in roles.values() for cell in some]
-    workers = LocalProcesses(jobs or (0 if find_device(config.archlock.device) == "cpu" else 1))
     on_source, attacks = run_audit(config, dict.fromkeys(targets, cells), out / "parts", workers)
     archs = {role: archs_of(benchmark.space, some) for role, some in roles.items()}
     figures = by_role(chosen_attacks(attacks), {task_name(target): archs for target in targets})
@@ -112,5 +147,5 @@ def _audit(
     print(f"\nAudit of {config.search_space}, source {about['source']}, scheme {about['scheme']}, seed {config.seed}")
     print(audit_text(figures, source_figures, about["source"]))
     print("\n".join(textwrap.fill(f"Note: {note}", 100) for note in about["notes"]))
-    print(f"written to {out}: audit.json, attacks.csv, audit.png, audit_steps.png")
+    result_line(f"written to {out}: audit.json, attacks.csv, audit.png, audit_steps.png")
     return about

@@ -12,20 +12,39 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..errors import OutputError, StudyError, one_line
-from .options import add_cluster_options, add_jobs_option, add_json_option, at_least, home_expanded, path, workers_of
+from .options import (
+    add_cluster_options,
+    add_jobs_option,
+    add_verbose_option,
+    at_least,
+    home_expanded,
+    path,
+    workers_of,
+)
+from .printing import result_line
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from ..studies.study import Study
 
+EXAMPLES = (
+    "archlock compare --example > study.yaml",
+    "archlock compare study.yaml",
+    "archlock compare study.yaml --out results --seeds 10 --jobs 4",
+)
 _WIDTH = 100
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of the command."""
-    parser.epilog = "An interrupted study goes on when the same command is given again."
-    parser.add_argument("study", type=path, metavar="STUDY.yaml", help="the grid (see experiments/)")
+    parser.epilog = (
+        "An interrupted study goes on when the same command is given again. The method nsga2 needs pymoo: pip install "
+        "'naslib_archlock[studies]'. The method naslib, and the spaces of NASLib, need NASLib: archlock doctor."
+    )
+    what = parser.add_mutually_exclusive_group(required=True)
+    what.add_argument("study", type=path, nargs="?", metavar="STUDY.yaml", help="methods, task pairs, budgets, seeds")
+    what.add_argument("--example", action="store_true", help="print a commented study that runs in seconds")
     parser.add_argument("--out", type=path, metavar="DIR", help="folder for the results (default run/NAME)")
     parser.add_argument(
         "--tables",
@@ -37,11 +56,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_jobs_option(parser, "default: one a core")
     add_cluster_options(parser)
     parser.add_argument("--seeds", type=at_least(1), metavar="N", help="so many instead of the study's")
-    add_json_option(parser)
+    add_verbose_option(parser)
 
 
 def run(args: argparse.Namespace) -> Mapping[str, Any]:
     """Make the runs of a study that are missing, write its results, and print a table of them."""
+    if args.example:
+        return _print_example()
     from ..studies.statistics import analyse
     from ..studies.study import load_study
     from ..studies.study_results import to_records
@@ -58,7 +79,7 @@ def run(args: argparse.Namespace) -> Mapping[str, Any]:
     study = resolve(study, tables)
     _check_study_file(args.study, out / STUDY, study)
     try:
-        done = run_study(study, out, tables, workers)
+        done = run_study(study, out, tables, workers, args.typed)
     except KeyboardInterrupt:
         print(f"\nfinished runs are in {one_line(str(out))}; the same command goes on", file=sys.stderr)
         raise
@@ -67,10 +88,18 @@ def run(args: argparse.Namespace) -> Mapping[str, Any]:
     print(f"{textwrap.fill(study.meaning, _WIDTH)}\n")
     for note in study.notes:
         print(f"{textwrap.fill(f'Note: {note}.', _WIDTH)}\n")
-    print(f"{done.n_runs} runs, {done.n_made} of them made now; written to {out}: {RESULTS}, {STUDY}")
+    result_line(f"{done.n_runs} runs, {done.n_made} of them made now; written to {out}: {RESULTS}, {STUDY}")
     print(f"make the report:  archlock report {out}")
     made = {"study": study.name, "out": str(out), "runs": done.n_runs, "made": done.n_made}
     return {**made, "rows": len(done.results), "summary": to_records(summary)}
+
+
+def _print_example() -> Mapping[str, Any]:
+    from ..studies.example_study import example_study
+
+    text = example_study()
+    result_line(text.rstrip())
+    return {"text": text}
 
 
 def _check_study_file(given: Path, written: Path, study: Study) -> None:

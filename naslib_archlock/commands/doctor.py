@@ -6,19 +6,31 @@ import argparse
 import importlib.metadata
 import os
 import platform
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from .. import __version__
-from ..errors import NaslibError, OutputError, TableError
+from ..errors import EmbeddingError, NaslibError, OutputError, TableError
+from .printing import result_line
 
 # Libraries that NASLib needs below some version, and what goes wrong from that version on (see pyproject.toml).
 _CEILINGS = {
     "numpy": ((2, 4), "its np.sum(generator) is an error there: pip install 'numpy<2.4'"),
     "setuptools": ((80,), "pkg_resources is gone there: pip install 'setuptools<80'"),
     "scikit-learn": ((1, 6), "PredictorEvaluator's metrics silently become NaN there: pip install 'scikit-learn<1.6'"),
+}
+
+
+_CPU_TORCH = "pip install torch --index-url https://download.pytorch.org/whl/cpu"
+# Library -> what needs it, and the extra that installs it.
+_OPTIONAL = {
+    "pymoo": ("only for the method nsga2 of a study", "studies"),
+    "torchvision": ("only for the probe networks resnet34 and resnet50", "task2vec"),
+    "timm": ("only for the probe networks timm:NAME", "task2vec"),
+    "distributed": ("only for --backend dask", "dask"),
 }
 
 
@@ -30,7 +42,7 @@ class Finding:
         name: what it is, in a word.
         state: ok, missing or warning.
         detail: its version, place or size, or what is wrong with it.
-        advice: what to do; empty if the state is ok.
+        advice: what to do; empty if there is nothing to do.
     """
 
     name: str
@@ -39,9 +51,14 @@ class Finding:
     advice: str = ""
 
 
+EXAMPLES = (
+    "archlock doctor",
+    "archlock doctor --json",
+)
+
+
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add ``--json``."""
-    parser.add_argument("--json", action="store_true", help="print one JSON object")
+    """The command has no options of its own."""
 
 
 def run(args: argparse.Namespace) -> Mapping[str, Any]:
@@ -52,22 +69,47 @@ def run(args: argparse.Namespace) -> Mapping[str, Any]:
         print(f"{f.state:<8} {f.name:<{width}}  {f.detail}")
         if f.advice:
             print(f"{'':<8} {'':<{width}}  -> {f.advice}")
+    counts = Counter(f.state for f in findings)
+    result_line(", ".join(f"{counts[state]} {state}" for state in ("ok", "warning", "missing")))
     return {"findings": [asdict(f) for f in findings]}
 
 
 def examine() -> Iterator[Finding]:
-    """Look at Python, torch, the core's libraries, the cache, NASLib and its benchmark files, in this order."""
-    import torch
-
+    """Look at Python, libraries, the cache, the ImageNet probe, NASLib and its benchmark files, in this order."""
     yield Finding("naslib_archlock", "ok", __version__)
     yield Finding("python", "ok", f"{platform.python_version()} on {platform.platform()}, {os.cpu_count()} cores")
-    device = torch.cuda.get_device_name(0) if torch.cuda.is_available() else "cpu"
-    yield Finding("torch", "ok", f"{torch.__version__}, device {device}, {torch.get_num_threads()} threads")
+    yield _torch()
     for name in ("numpy", "scipy", "safetensors", "matplotlib", "pyyaml", "joblib", "scikit-learn", "pillow"):
         yield _version(name)
     yield _package_data()
     yield _cache()
+    yield from _optional()
+    yield _imagenet_probe()
     yield from _naslib()
+
+
+def _torch() -> Finding:
+    """Look for torch, and whether it is a build for a GPU that is not there."""
+    smaller = f"the build for CPUs is much smaller: {_CPU_TORCH}"
+    try:
+        import torch
+    except ImportError:
+        return Finding("torch", "missing", "not installed; what trains networks or rankers needs it", smaller)
+    has_gpu = torch.cuda.is_available()
+    device = torch.cuda.get_device_name(0) if has_gpu else "cpu"
+    detail = f"{torch.__version__}, device {device}, {torch.get_num_threads()} threads"
+    if torch.version.cuda and not has_gpu:
+        return Finding("torch", "ok", f"{detail}; a build for CUDA, which takes gigabytes", smaller)
+    return Finding("torch", "ok", detail)
+
+
+def _optional() -> Iterator[Finding]:
+    """Look for the libraries that only some commands need."""
+    for name, (user, extra) in _OPTIONAL.items():
+        found = _version(name)
+        if found.state == "missing":
+            found = Finding(name, "missing", f"{user}; not installed", f"pip install 'naslib_archlock[{extra}]'")
+        yield found
 
 
 def _package_data() -> Finding:
@@ -98,6 +140,22 @@ def _cache() -> Finding:
         return Finding("cache", "warning", f"{existing} cannot be written", advice)
     size = sum(_size(path) for path in folder.rglob("*"))
     return Finding("cache", "ok", f"{size / 1e6:.1f} MB in {folder}, which may be deleted at any time")
+
+
+def _imagenet_probe() -> Finding:
+    """Look for the weights of the probe that was trained on ImageNet, and for timm, which builds its network."""
+    from ..embedding.probe_weights import LITE0_INSTALL, LITE0_PACKAGE, lite0_file
+
+    try:
+        path = lite0_file()
+    except EmbeddingError as err:
+        what, _, advice = str(err).partition("; ")
+        return Finding("ImageNet probe", "missing" if advice == LITE0_INSTALL else "warning", what, advice)
+    if _version("timm").state != "ok":
+        return Finding("ImageNet probe", "missing", "efficientnet_lite0 needs timm, too", LITE0_INSTALL)
+    size = path.stat().st_size
+    detail = f"efficientnet_lite0: {size / 1e6:.1f} MB of {LITE0_PACKAGE}, timm {_version('timm').detail}"
+    return Finding("ImageNet probe", "ok", detail)
 
 
 def _size(path: Path) -> int:
@@ -154,22 +212,16 @@ def _naslib_version(home: Path) -> str:
 
 def _benchmark_files(folder: Path) -> Iterator[Finding]:
     """Look for the benchmark and zero-cost files of every space in NASLib's data folder."""
-    from ..plugin.naslib_benchmark import benchmark_files
-    from ..proxies.zero_cost import zero_cost_file_name
+    from ..benchmarks.benchmark_files import files_of
     from ..spaces.known import NASLIB_SPACES
 
     for space in NASLIB_SPACES:
-        tasks_of: dict[str, list[str]] = {}
-        for task, name in benchmark_files(space).items():
-            tasks_of.setdefault(name, []).append(task)
-        for name, tasks in tasks_of.items():
-            advice = "NASLib's README says where to download it; archlock.tables is the alternative"
-            copy = (
-                ", as far as this copy has them" if len(tasks) > 1 else ""
-            )  # which tasks a copy has is only known after loading all of it
-            yield _file(folder / name, f"{space.name}: {', '.join(tasks)}{copy}", advice)
-        advice = "it comes with NAS-Bench-Suite-Zero, see NASLib's README; archlock.zero_cost names another file"
-        yield _file(folder / zero_cost_file_name(space), f"{space.name}: zero-cost scores", advice)
+        for file in files_of(space):
+            # Which tasks a copy of a file of several tasks has is only known after loading all of it.
+            copy = ", as far as this copy has them" if len(file.tasks) > 1 and not file.is_zero_cost else ""
+            other = "archlock.zero_cost" if file.is_zero_cost else "archlock.tables"
+            advice = f"'archlock data list {space.name}' says how to get it; {other} names other files"
+            yield _file(folder / file.name, f"{space.name}: {file.holds}{copy}", advice)
 
 
 def _file(path: Path, what: str, advice: str) -> Finding:

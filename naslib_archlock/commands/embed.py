@@ -6,10 +6,17 @@ import argparse
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from .options import TASK_HELP, add_image_options, home_expanded, path
+from .options import TASK_HELP, add_image_options, add_verbose_option, home_expanded, path
+from .printing import result_line
 
 if TYPE_CHECKING:
     import numpy as np
+
+
+EXAMPLES = (
+    "archlock embed --out embeddings photos/mine photos/theirs",
+    "archlock embed --out embeddings digit jigsaw --method variational",
+)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -19,6 +26,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--method", default="montecarlo", help="of the Fisher information: montecarlo or variational")
     parser.add_argument("--overwrite", action="store_true", help="replace embeddings that are there")
     add_image_options(parser)
+    add_verbose_option(parser)
 
 
 def run(args: argparse.Namespace) -> Mapping[str, Any]:
@@ -31,13 +39,12 @@ def run(args: argparse.Namespace) -> Mapping[str, Any]:
 
 def _embed(args: argparse.Namespace) -> Mapping[str, Any]:
     from ..embedding.embedding_file import write_embeddings
-    from ..embedding.probes import load_probe
-    from ..embedding.task2vec import Task2VecSettings, cached_task2vec, made_by, ranker_input
+    from ..embedding.task2vec import Task2VecSettings, cached_task2vec, made_by, probe_of, ranker_input
     from ..tasks.names import check_names
     from ..tasks.read import read_task
 
-    settings = Task2VecSettings(probe=args.probe, method=args.method, seed=args.seed)
-    size = max(load_probe(args.probe).size)
+    settings = Task2VecSettings(args.probe, args.probe_weights, args.method, seed=args.seed)
+    size = max(probe_of(settings).size)
     check_names(args.tasks)
     vectors, seconds = {}, {}
     for task in args.tasks:
@@ -51,7 +58,7 @@ def _embed(args: argparse.Namespace) -> Mapping[str, Any]:
     write_embeddings(args.out, inputs, made_by(settings), args.overwrite)
     if len(vectors) > 1:
         print(f"\nTask2Vec distances\n{distance_table(vectors)}")
-    print(f"written to {args.out}: {', '.join(f'{name}.npy' for name in vectors)}")
+    result_line(f"written to {args.out}: {', '.join(f'{name}.npy' for name in vectors)}")
     return {"out": str(args.out), "tasks": list(vectors), "seconds": seconds}
 
 

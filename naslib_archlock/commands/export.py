@@ -1,22 +1,46 @@
-"""``archlock export``: write the network of an architecture."""
+"""``archlock export``: write the network of an architecture, ready to train, as files that need only torch."""
 
 from __future__ import annotations
 
 import argparse
 import os.path
+import shlex
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from ..errors import ArchLockError, ConfigError, shown
+from ..errors import ArchLockError, ConfigError, NaslibError, shown
 from .options import at_least, home_expanded, path
+from .printing import result_line
 
 if TYPE_CHECKING:
     from ..spaces.cells import Cell
     from ..spaces.space import SearchSpace
 
+EXAMPLES = (
+    "archlock export run/digits/digit/archlock/tu/0 --out network",
+    "archlock export '|nor_conv_3x3~0|+|none~0|nor_conv_3x3~1|+|skip_connect~0|none~1|nor_conv_3x3~2|' "
+    "--space nasbench201 --classes 10 --out network",
+)
+OWN, NASLIB = "own", "naslib"
+
+
+class Found(NamedTuple):
+    """An architecture, and what is known about the images that it is for; 0 stands for what is not known."""
+
+    space: SearchSpace
+    arch: Cell
+    n_classes: int = 0
+    in_channels: int = 0
+    image_size: int = 0
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of the command."""
+    parser.epilog = (
+        "The weights are those of an untrained network. The number of classes, the channels and the size of an image "
+        "are read from the run where its source is a folder that is still there, a digits task, or a known data set."
+    )
     parser.add_argument(
         "found",
         type=home_expanded,
@@ -24,45 +48,74 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="the folder of a search's result, or an architecture string",
     )
     parser.add_argument("--out", type=path, required=True, metavar="DIR", help="folder to write to")
-    parser.add_argument("--space", default="", help="search space of an architecture string")
+    parser.add_argument("--space", default="", metavar="NAME", help="search space of an architecture string")
+    parser.add_argument("--classes", type=at_least(2), default=0, metavar="N", help="outputs (default: as in the run)")
+    parser.add_argument("--channels", type=at_least(1), metavar="N", help="of an image (default: as in the run, or 3)")
     parser.add_argument(
-        "--classes", type=at_least(2), default=0, help="outputs (default: the classes of the run's own images)"
+        "--image-size", type=at_least(1), metavar="PIXELS", help="a side (default: as in the run, or 32)"
     )
-    parser.add_argument("--channels", type=at_least(1), default=3, help="of an image (default 3)")
-    parser.add_argument("--image-size", type=at_least(1), default=32, metavar="PIXELS", help="a side (default 32)")
-    parser.add_argument("--format", default="torchscript", help="torchscript (default) or torch.export")
-    parser.add_argument("--seed", type=at_least(0), default=0, help="of the initial weights")
+    parser.add_argument(
+        "--network",
+        choices=(OWN, NASLIB),
+        help="whose network: this package's own, with 16, 32 and 64 channels and five cells a stage, or NASLib's "
+        "(default where NASLib is found)",
+    )
+    parser.add_argument("--format", default="torchscript", metavar="NAME", help="torchscript (default) or torch.export")
+    parser.add_argument("--seed", type=at_least(0), default=0, help="of the initial weights (default 0)")
 
 
-def run(args: argparse.Namespace) -> None:
-    """Write NASLib's network of a cell: its weights, a module that needs only torch, and a description."""
+def run(args: argparse.Namespace) -> Mapping[str, Any]:
+    """Write the network of an architecture: its weights, a module that needs only torch, and a program that uses it."""
+    from ..networks.network_files import PROGRAM, Export
+    from ..networks.own_export import export_own_network
     from ..plugin.network_export import export_network
     from ..spaces.known import get_space
 
-    space, arch, n_classes = found_by_run(Path(args.found)) if Path(args.found).is_dir() else named(args)
-    n_classes = args.classes or n_classes
+    found = found_by_run(Path(args.found)) if Path(args.found).is_dir() else named(args)
+    n_classes = args.classes or found.n_classes
     if n_classes < 2:
         raise ConfigError("the number of classes is not known here: give --classes")
-    paths = export_network(
-        get_space(space.naslib_network or space.name),  # a space without a network is refused with its own name
-        arch,
-        args.out,
-        n_classes=n_classes,
-        in_channels=args.channels,
-        image_size=args.image_size,
+    network = args.network or (NASLIB if _has_naslib() else OWN)
+    space = found.space
+    if network == NASLIB:
+        space = get_space(space.naslib_network or space.name)  # a space without a network is refused with its own name
+    export = Export(
+        space,
+        found.arch,
+        n_classes,
+        args.channels or found.in_channels or 3,
+        args.image_size or found.image_size or 32,
         seed=args.seed,
         fmt=args.format,
     )
-    print(f"{space.to_str(arch)}, {n_classes} classes: written to {args.out}: {', '.join(p.name for p in paths)}")
-    print(
-        f"use it:  import torch; network = torch.jit.load('{args.out}/network.pt')"
-        if args.format == "torchscript"
-        else f"use it:  import torch; network = torch.export.load('{args.out}/network.pt2').module()"
-    )
+    paths = (export_network if network == NASLIB else export_own_network)(export, args.out)
+    whose = "NASLib's network" if network == NASLIB else "this package's own network"
+    print(f"{whose} of {space.to_str(found.arch)}, untrained: {n_classes} classes, {export.in_channels} x ", end="")
+    print(f"{export.image_size} x {export.image_size} pixels")
+    print(f"\nuse it:  cd {shlex.quote(str(args.out))} && python {PROGRAM} IMAGE\n\n{export.program()}")
+    result_line(f"written to {args.out}: {', '.join(p.name for p in paths)}")
+    return {
+        "out": str(args.out),
+        "files": [p.name for p in paths],
+        "network": network,
+        "arch": space.to_str(found.arch),
+        "classes": n_classes,
+        "channels": export.in_channels,
+        "image_size": export.image_size,
+    }
 
 
-def named(args: argparse.Namespace) -> tuple[SearchSpace, Cell, int]:
-    """The space and the architecture that the options name; 0 stands for an unknown number of classes.
+def _has_naslib() -> bool:
+    from ..plugin.compat import naslib_home
+
+    try:
+        return naslib_home().is_dir()
+    except NaslibError:
+        return False
+
+
+def named(args: argparse.Namespace) -> Found:
+    """The architecture that the options name.
 
     Raises:
         ConfigError: if ``--space`` is not given.
@@ -73,13 +126,11 @@ def named(args: argparse.Namespace) -> tuple[SearchSpace, Cell, int]:
     if not args.space:
         raise ConfigError(f"{shown(args.found)} is no folder of a run; for an architecture string, give --space, too")
     space = get_space(args.space)
-    return space, space.from_str(args.found), 0
+    return Found(space, space.from_str(args.found))
 
 
-def found_by_run(folder: Path) -> tuple[SearchSpace, Cell, int]:
-    """The space and the architecture that a search found, and the number of classes of its source.
-
-    The number of classes is known if the source was a folder of images that still exists; otherwise it is 0.
+def found_by_run(folder: Path) -> Found:
+    """The architecture that a search found, and what is known about the images of its source.
 
     Raises:
         ConfigError: if the folder does not hold a result.
@@ -87,19 +138,36 @@ def found_by_run(folder: Path) -> tuple[SearchSpace, Cell, int]:
     from ..locking.run_folder import read_result
     from ..spaces.known import get_space
     from ..store.reading import UnreadableError, read_yaml
-    from ..tasks.names import is_image_folder
 
     try:
         result = read_result(folder)
-        config = read_yaml(folder / "config.yaml")
+        config = read_yaml(folder / "config.yaml")  # also one of an earlier version, whose keys have changed
         space = get_space(result["search_space"])
         arch, dataset = space.from_str(result["arch"]), config["dataset"]
         if not isinstance(dataset, str):
             raise TypeError(f"its dataset is {shown(dataset)}")
     except (UnreadableError, ArchLockError, LookupError, TypeError) as err:
         raise ConfigError(f"{folder} does not hold the result of 'archlock search' ({err})") from err
-    if not (is_image_folder(dataset) and os.path.isdir(dataset)):
-        return space, arch, 0
-    from ..tasks.image_folder import class_names  # it imports torch
+    section = config.get("archlock")
+    size = section.get("image_size") if isinstance(section, dict) else None
+    return Found(space, arch, *_about_images(space, dataset, size if type(size) is int and size > 0 else 0))
 
-    return space, arch, len(class_names(Path(dataset)))
+
+def _about_images(space: SearchSpace, task: str, folder_size: int) -> tuple[int, int, int]:
+    """The number of classes of a task, the channels of its images, and their size in pixels; 0 where it is not known.
+
+    Args:
+        space: of a run; its benchmark may share names of tasks with another one.
+        task: the source of the run.
+        folder_size: the size to which the run resized the images of a folder; 0 if it is not known.
+    """
+    from ..tasks.embedded import embedded_task
+    from ..tasks.image_folder import class_names
+    from ..tasks.names import is_image_folder, n_published_classes
+
+    if is_image_folder(task):
+        return (len(class_names(Path(task))) if os.path.isdir(task) else 0), 3, folder_size
+    if space.is_embedded and task in space.tasks:
+        images = embedded_task(task)["train"]
+        return images.n_classes, images.images.shape[1], images.images.shape[2]
+    return n_published_classes(task), 0, 0

@@ -11,15 +11,15 @@ import json
 import math
 import os
 import sys
-import warnings
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, nullcontext, redirect_stdout
-from pathlib import Path
+from contextlib import contextmanager, nullcontext
 from typing import Any, NamedTuple
 
 from .. import __version__
 from ..errors import ArchLockError, named, nearest, one_line, shown
+from .help_text import describe
 from .interrupts import no_interrupt_lost
+from .printing import printed, warnings_in_one_line
 from .streams import guarded_streams
 
 USER_ERROR = 2
@@ -43,9 +43,14 @@ COMMANDS = (
     Command("audit", "train what a search found, and attack it on the targets", "audit"),
     Command("proxies", "compute NASLib's zero-cost scores of sampled cells on tasks, to train a ranker on", "proxies"),
     Command("embed", "write the Task2Vec embeddings of tasks, and how far apart they are", "embed"),
-    Command("export", "write NASLib's network of a found cell, ready to train", "export"),
+    Command("export", "write the network of an architecture, untrained, as files that need only torch", "export"),
     Command("compare", "run a study: methods x task pairs x source budgets x seeds", "compare"),
-    Command("report", "make tables, plots and pages of the results of a study", "report"),
+    Command("report", "make the page of a run, or pages, tables and plots of a study", "report"),
+    Command("data", "list, check, convert and fetch the files of public benchmarks", "benchmark_data"),
+    Command("status", "show how far runs, audits, studies and scores are, and how they go on", "status"),
+    Command("config", "list the configs of the package, print one, or describe every key", "config"),
+    Command("init", "write a commented config or study to start from", "init"),
+    Command("completion", "print a script that makes a shell complete commands, options and keys", "completion"),
     Command("naslib", "run a NASLib runner script with archlock known to it", "naslib"),
     Command("doctor", "show what is installed and found, and what to do about the rest", "doctor"),
 )
@@ -83,11 +88,11 @@ def _run(argv: Sequence[str], command: str) -> int:
     try:
         args = parse(argv)
         after_interrupt = args.after_interrupt
-        with redirect_stdout(sys.stderr) if args.json else nullcontext(), _warnings_in_one_line(command):
+        with _shown(args), warnings_in_one_line(command):
             about = args.run(args)
         if args.json:
             print(json.dumps(_finite(about)))
-        return 0
+        return int(args.exit_code)
     except SystemExit as stop:
         if isinstance(stop.code, int) or stop.code is None:
             return stop.code or 0
@@ -109,6 +114,15 @@ def _run(argv: Sequence[str], command: str) -> int:
     except KeyboardInterrupt:
         _say(command, f"interrupted{after_interrupt}")
         return INTERRUPTED
+
+
+@contextmanager
+def _shown(args: argparse.Namespace) -> Iterator[None]:
+    """In the block, print what the options ask for."""
+    from ..compute.messages import messages_shown
+
+    with printed(args.json, args.quiet), messages_shown(args.quiet, args.verbose):
+        yield
 
 
 def _finite(value: Any) -> Any:
@@ -137,8 +151,9 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
     """Parse the command line, and exit with a message if it is not one.
 
     Returns:
-        The arguments of the command, with its name as ``command``, its function as ``run``, whether it is to print JSON
-        as ``json``, a hint as ``after_interrupt``, and ``overrides`` if it takes ``KEY VALUE`` pairs.
+        The arguments of the command: its name as ``command``, its function as ``run``, how much it is to print as
+        ``json``, ``quiet`` and ``verbose``, a hint as ``after_interrupt``, the words of the command line as ``typed``,
+        the exit code, which the command may set, as ``exit_code``, and ``overrides`` if it takes ``KEY VALUE`` pairs.
     """
     asked_for = _asked_for(argv)
     parser, options = _build_parser(asked_for)
@@ -155,6 +170,9 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
         args.overrides = extras
     elif extras:
         parser.error(f"unexpected {extras[0]!r}; {hint}")
+    if args.quiet and args.verbose:
+        parser.error("--quiet and --verbose contradict each other: give one of the two")
+    args.typed = ["archlock", *argv]
     return args
 
 
@@ -186,38 +204,37 @@ def _build_parser(asked_for: str) -> tuple[argparse.ArgumentParser, list[str]]:
     The second result holds the options of that command.
     """
     options: list[str] = []
-    parser = argparse.ArgumentParser(
-        prog="archlock", description="Find architectures that are good at one task and useless for others."
-    )
-    parser.add_argument("--version", action="version", version=f"archlock {__version__}")
-    parsers = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    parser, parsers = main_parser()
     for command in COMMANDS:
         of_command = parsers.add_parser(command.name, help=command.summary)
         if command.name == asked_for:
-            module = importlib.import_module(f".{command.module}", __package__)
-            module.add_arguments(of_command)
-            of_command.set_defaults(run=module.run)
+            add_command(of_command, command)
             options = [option for action in of_command._actions for option in action.option_strings]
-    parser.set_defaults(json=False, after_interrupt="")
+    parser.set_defaults(json=False, quiet=False, verbose=False, after_interrupt="", exit_code=0)
     return parser, options
 
 
-@contextmanager
-def _warnings_in_one_line(command: str) -> Iterator[None]:
-    """Print a warning of this package as one line, without the line of code that raised it."""
-    original = warnings.formatwarning
+def main_parser() -> tuple[argparse.ArgumentParser, argparse._SubParsersAction[argparse.ArgumentParser]]:
+    """Return the parser of ``archlock``, and what takes the parsers of its commands."""
+    parser = argparse.ArgumentParser(
+        prog="archlock",
+        description="Find architectures that are good at one task and useless for others.",
+        epilog="archlock COMMAND --help describes a command, with examples.",
+    )
+    parser.add_argument("--version", action="version", version=f"archlock {__version__}")
+    return parser, parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
 
-    def formatted(message: Any, category: Any, filename: str, *rest: Any, **named: Any) -> str:
-        ours = category is UserWarning and Path(filename).is_relative_to(Path(__file__).parents[1])
-        if ours:
-            return f"archlock {command}: {one_line(str(message))}\n"
-        return original(message, category, filename, *rest, **named)
 
-    warnings.formatwarning = formatted
-    try:
-        yield
-    finally:
-        warnings.formatwarning = original
+def add_command(parser: argparse.ArgumentParser, command: Command) -> None:
+    """Fill the parser of a command: its own arguments, those of all commands, and its help with examples."""
+    module = importlib.import_module(f".{command.module}", __package__)
+    module.add_arguments(parser)
+    parser.set_defaults(run=module.run)
+    parser.add_argument("--json", action="store_true", help="print one JSON object on stdout, all else on stderr")
+    parser.add_argument(
+        "-q", "--quiet", action="store_true", help="print the result in one line, and errors, but no more"
+    )
+    describe(parser, command.summary, module.EXAMPLES)
 
 
 @contextmanager

@@ -3,8 +3,15 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from .options import path
+
+EXAMPLES = (
+    "archlock naslib ~/NASLib/naslib/runners/bbo/runner.py --config nasbench201",
+    "archlock naslib ~/NASLib/naslib/runners/predictors/runner.py --config-file my.yaml predictor archlock",
+)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -13,8 +20,21 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("arguments", nargs=argparse.REMAINDER, help="passed on to the script")
 
 
-def run(args: argparse.Namespace) -> None:
-    """Run the script in this process."""
+def with_config_file(arguments: Sequence[str]) -> list[str]:
+    """The arguments of a runner with ``--config-file FILE`` in place of ``--config NAME``, which only we know."""
+    from ..config.packaged import packaged_configs
+
+    configs = packaged_configs()
+    found = list(arguments)
+    for at, (option, name) in enumerate(zip(arguments, arguments[1:])):
+        if option == "--config" and name in configs:
+            found[at : at + 2] = ["--config-file", str(configs[name])]
+    return found
+
+
+def run(args: argparse.Namespace) -> Mapping[str, Any]:
+    """Run the script in this process. What it prints is its own, so no line is added."""
     from ..plugin.launcher import run_runner
 
-    run_runner(args.runner, args.arguments)
+    run_runner(args.runner, with_config_file(args.arguments))
+    return {"runner": str(args.runner)}

@@ -39,32 +39,69 @@ def at_least(low: int) -> Callable[[str], int]:
     return parse
 
 
-def add_config_options(parser: argparse.ArgumentParser) -> None:
-    """Add ``--config-file`` and ``--json``, and let the command take trailing ``KEY VALUE`` overrides.
+def add_config_options(parser: argparse.ArgumentParser, default: str = "") -> None:
+    """Add ``--config`` and ``--config-file``, and let the command take trailing ``KEY VALUE`` overrides.
 
     ``main`` puts the overrides into ``args.overrides``: it recognises such a command by this default.
+
+    Args:
+        parser: the parser of a command.
+        default: the name of the packaged config that is used where none is named; empty for the defaults of the keys.
     """
-    parser.set_defaults(overrides=[])
-    parser.add_argument("--config-file", type=path, metavar="FILE", help="YAML file, as for NASLib's runners")
-    add_json_option(parser)
+    parser.set_defaults(overrides=[], default_config=default)
+    group = parser.add_mutually_exclusive_group()
+    otherwise = f"{default}, unless search_space is given" if default else "the defaults of all keys"
+    about = f"a config of the package, see archlock config --list (default: {otherwise})"
+    group.add_argument("--config", default="", metavar="NAME", help=about)
+    group.add_argument("--config-file", type=path, metavar="FILE", help="a YAML file, as for NASLib's runners")
 
 
-def add_json_option(parser: argparse.ArgumentParser) -> None:
-    """Add ``--json``."""
+def config_path(args: argparse.Namespace) -> Path | None:
+    """The file of the config that the options name; None where the defaults of the keys are used.
+
+    Raises:
+        UnknownNameError: if there is no packaged config of that name.
+    """
+    from ..config.packaged import packaged_config
+
+    if args.config_file is not None:
+        return Path(args.config_file)
+    default = "" if "search_space" in args.overrides[::2] else args.default_config
+    name = args.config or default
+    return packaged_config(name) if name else None
+
+
+def add_verbose_option(parser: argparse.ArgumentParser) -> None:
+    """Add ``--verbose``; ``main`` obeys it, and gives every command ``--quiet``."""
     parser.add_argument(
-        "--json", action="store_true", help="print one JSON object on stdout, and everything else on stderr"
+        "-v", "--verbose", action="store_true", help="also print details, such as each look-up of a search"
+    )
+
+
+def add_dry_run_option(parser: argparse.ArgumentParser) -> None:
+    """Add ``--dry-run``."""
+    parser.add_argument(
+        "--dry-run", action="store_true", help="say what would be computed and how long it may take; write nothing"
     )
 
 
 def add_image_options(parser: argparse.ArgumentParser) -> None:
-    """Add the options of a command that reads images and embeds them, and ``--json``."""
+    """Add the options of a command that reads images and embeds them."""
     parser.add_argument(
-        "--probe", default="digits", help="probe network: digits (default), resnet50, resnet34, timm:NAME"
+        "--probe",
+        default="digits",
+        help="probe network: digits (default), efficientnet_lite0, resnet50, resnet34, timm:NAME",
+    )
+    parser.add_argument(
+        "--probe-weights",
+        type=home_expanded,
+        default="",
+        metavar="FILE",
+        help="weights of resnet50 or resnet34 (default: they are downloaded)",
     )
     parser.add_argument("--max-images", type=at_least(1), default=2000, help="of a folder (default 2000)")
     add_skip_unreadable_option(parser)
-    parser.add_argument("--seed", type=at_least(0), default=0)
-    add_json_option(parser)
+    parser.add_argument("--seed", type=at_least(0), default=0, help="of every random draw (default 0)")
 
 
 def add_skip_unreadable_option(parser: argparse.ArgumentParser) -> None:

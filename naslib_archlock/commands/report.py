@@ -1,4 +1,4 @@
-"""``archlock report``: make the report of a study's results."""
+"""``archlock report``: make the page of a run, or the report of a study."""
 
 from __future__ import annotations
 
@@ -9,12 +9,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..errors import StudyError
-from .options import add_json_option, path
+from .options import path
+from .printing import result_line
 
 if TYPE_CHECKING:
     from ..report.study_report import Section, StudyReport
     from ..studies.statistics import Statistics
 
+EXAMPLES = (
+    "archlock report run/first",
+    "archlock report run/first --out pages",
+)
+PAGE = "report.html"
 _WIDTH = 100
 # A terminal has room for these columns of the summary.
 _PRINTED = [
@@ -25,21 +31,53 @@ _PRINTED = [
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of the command."""
-    parser.add_argument("results", type=path, metavar="DIR", help="folder that 'archlock compare' wrote")
+    parser.add_argument("results", type=path, metavar="DIR", help="folder of a run, or of a study")
     parser.add_argument("--out", type=path, metavar="DIR", help="folder for the report (default: the same)")
-    add_json_option(parser)
 
 
 def run(args: argparse.Namespace) -> Mapping[str, Any]:
-    """Write the report of a study's results, and print its summary of each space and budget."""
+    """Write the page of a run, or the report of a study; the folder says which of the two it holds."""
     from ..store.locks import alone_in
 
-    _found(args.results, "study.yaml")  # a folder that holds no study must not become one that holds a lock
+    write = _write_study if _holds_study(args.results) else _write_run
     with alone_in(args.out or args.results):
-        return _report(args)
+        return write(args)
 
 
-def _report(args: argparse.Namespace) -> Mapping[str, Any]:
+def _holds_study(folder: Path) -> bool:
+    """Whether a folder holds a study; if not, it holds a run. Raises: StudyError: if it holds neither.
+
+    A folder that holds neither must not become one that holds a lock.
+    """
+    from ..report.finished_run import CONFIG, RESULT
+    from ..studies.study_run import RESULTS, STUDY
+
+    if any((folder / name).is_file() for name in (STUDY, RESULTS)):
+        return True
+    if not any((folder / name).is_file() for name in (RESULT, CONFIG)):
+        raise StudyError(
+            f"{folder} holds neither a run nor a study: give the folder that 'archlock search' wrote its {RESULT} to, "
+            f"or the one that 'archlock compare' wrote its {RESULTS} to"
+        )
+    return False
+
+
+def _write_run(args: argparse.Namespace) -> Mapping[str, Any]:
+    """Write the page of a run."""
+    from ..report.finished_run import read_run
+    from ..report.html import run_page
+    from ..report.run_report import run_report
+    from ..store.files import make_folder, write_text
+
+    report = run_report(read_run(args.results))
+    out = make_folder(args.out or args.results)
+    write_text(out / PAGE, run_page(report))
+    print(f"{report.title}\n{textwrap.fill(' '.join(report.found), _WIDTH)}")
+    result_line(f"written to {out / PAGE}")
+    return {"run": str(args.results), "out": str(out), "files": [PAGE], "title": report.title, "found": report.found}
+
+
+def _write_study(args: argparse.Namespace) -> Mapping[str, Any]:
     from ..report.study_report import study_report
     from ..store.files import make_folder, write_bytes
     from ..studies.statistics import analyse
@@ -63,7 +101,7 @@ def _report(args: argparse.Namespace) -> Mapping[str, Any]:
         write_bytes(out / name, data)
     print("\n\n".join(map(_printed, report.sections)))
     print(f"\n{textwrap.fill(report.meaning, _WIDTH)}")
-    print(f"written to {out}: report.html, report.md, and {len(files) - 2} files in tables and figures")
+    result_line(f"written to {out}: {PAGE}, report.md, and {len(files) - 2} files in tables and figures")
     return {
         "study": study.name,
         "out": str(out),
@@ -89,7 +127,7 @@ def report_files(report: StudyReport, statistics: Statistics) -> dict[str, bytes
     from ..report.pictures import png, svg
 
     svgs = {picture.name: svg(picture.figure) for picture in report.all_pictures()}
-    texts = {"report.html": html_page(report, svgs), "report.md": markdown_page(report)}
+    texts = {PAGE: html_page(report, svgs), "report.md": markdown_page(report)}
     for name, frame in statistics._asdict().items():
         texts[f"tables/{name}.csv"] = tables.to_csv(frame)
     for section in report.sections:

@@ -7,15 +7,21 @@ import shlex
 from collections.abc import Mapping
 from typing import Any
 
-from .options import GOES_ON, OVERRIDES, add_config_options, path
+from .options import GOES_ON, OVERRIDES, add_config_options, add_verbose_option, config_path, path
+from .printing import result_line
+
+EXAMPLES = (
+    "archlock train-ranker --config digits --out ranker.safetensors",
+    "archlock train-ranker --config nasbench201 --out without-cifar10.safetensors archlock.leave_out cifar10",
+)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of the command."""
     parser.set_defaults(after_interrupt=GOES_ON)
-    parser.usage = "archlock train-ranker --out FILE [--config-file FILE] [--json] [--overwrite] [KEY VALUE ...]"
     parser.epilog = OVERRIDES
     add_config_options(parser)
+    add_verbose_option(parser)
     parser.add_argument("--out", type=path, required=True, metavar="FILE", help="safetensors file to write")
     parser.add_argument("--overwrite", action="store_true", help="replace the file if it exists")
 
@@ -43,7 +49,7 @@ def _train(args: argparse.Namespace) -> Mapping[str, Any]:
     from ..store.files import check_free, write_new
     from .progress import training_bar
 
-    config = load_config(args.config_file, args.overrides)
+    config = load_config(config_path(args), args.overrides)
     checkpoint = beside(args.out)
     check_free(args.out, args.overwrite, checkpoint)
     tables, left_out = Knowledge(config).training_tables()
@@ -60,7 +66,7 @@ def _train(args: argparse.Namespace) -> Mapping[str, Any]:
         )
     )
     learnt = f"{report.n_pairs:,} pairs" if report.n_pairs else "the scores"
-    print(f"{learnt} of {len(ranker.info.tasks)} tasks in {report.seconds:.1f} s; written to {args.out}")
+    result_line(f"{learnt} of {len(ranker.info.tasks)} tasks in {report.seconds:.1f} s; written to {args.out}")
     return {
         "out": str(args.out),
         "tasks": ranker.info.tasks,
@@ -74,4 +80,5 @@ def _train(args: argparse.Namespace) -> Mapping[str, Any]:
 def command_of(args: argparse.Namespace) -> str:
     """The command that trains the same ranker again, for the ranker's metadata."""
     config = ["--config-file", str(args.config_file)] if args.config_file else []
+    config += ["--config", args.config] if args.config else []
     return shlex.join(["archlock", "train-ranker", *config, *args.overrides])

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+_LEAST_PCT = 0.05  # a figure of 0 or 100% counts as so much more or less: their logits are infinite
 _Z = 1.959963984540054  # a normal distribution has 95% of its mass within so many deviations of the mean
 
 
@@ -26,6 +27,30 @@ def half_width(values: Sequence[float] | np.ndarray) -> float:
     if len(x) < 2:
         return float("nan")
     return float(stats.t.ppf(0.975, len(x) - 1) * x.std(ddof=1) / np.sqrt(len(x)))
+
+
+def interval_within(values: Sequence[float] | np.ndarray) -> tuple[float, float]:
+    """The 95% interval of the mean of figures in %, which holds no impossible figure.
+
+    It is Student's interval of the logits, so it lies between 0 and 100. A figure below 0 can only be an explained
+    variance, which has no lowest value: then it is Student's interval of the figures, cut off at 100.
+
+    Args:
+        values: ``n`` figures in %, none above 100, one for each seed.
+
+    Returns:
+        low and high, which hold the mean; NaN if ``n`` is below 2.
+    """
+    x = np.asarray(values, dtype=np.float64)
+    mean = float(x.mean())
+    if len(x) < 2:
+        return float("nan"), float("nan")
+    if x.min() < 0:
+        return mean - half_width(x), min(mean + half_width(x), 100.0)
+    shares = np.clip(x, _LEAST_PCT, 100 - _LEAST_PCT) / 100
+    logits = np.log(shares / (1 - shares))
+    low, high = 100 / (1 + np.exp(-(logits.mean() + np.array([-1, 1]) * half_width(logits))))
+    return min(float(low), mean), max(float(high), mean)
 
 
 def accuracy_interval(accuracy: float, n_images: int) -> tuple[float, float]:

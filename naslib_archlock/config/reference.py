@@ -1,4 +1,4 @@
-"""The reference page of all keys, written from their declarations.
+"""The reference of all keys, written from their declarations: as a page, and as text for a terminal.
 
 ``python -m naslib_archlock.config.reference > docs/config.md`` writes the page, and a test keeps it equal to the code.
 """
@@ -6,7 +6,9 @@
 from __future__ import annotations
 
 import json
+import textwrap
 from math import inf
+from typing import Any
 
 from .keys import Key, Role, keys_of, names_with
 from .sections import SECTIONS, Config
@@ -16,9 +18,11 @@ _INTRO = """\
 
 <!-- Written by: python -m naslib_archlock.config.reference > docs/config.md -->
 
-A configuration is a YAML file (`--config-file`). Every key has a default, so a file holds only what differs. On the
-command line, `KEY VALUE` pairs after the options override the file; the name of a key's section comes first, as in
-`archlock.scheme tk`. `config_from` takes the same keys from a script, inside their sections or with a dot.
+A configuration is a YAML file (`--config-file FILE`), or one that comes with the package (`--config NAME`).
+`archlock config --list` lists those, and `archlock init` writes a copy for you to change. Every key has a default, so a
+file holds only what differs. On the command line, `KEY VALUE` pairs after the options override the file; the name of a
+key's section comes first, as in `archlock.scheme tk`. `config_from` takes the same keys from a script, inside their
+sections or with a dot. `archlock config --keys` prints this page in a terminal.
 
 An empty text means "not given". Where a text is a list with commas, YAML may also hold a list. A misspelt key is an
 error that names the nearest right one. Keys that only NASLib's runners need are allowed in the same file and mean
@@ -74,6 +78,32 @@ def _allowed(key: Key) -> str:
         return "`true`, `false`"
     kind = "an integer" if isinstance(key.default, int) else "a number"
     return kind if (key.low, key.high) == (-inf, inf) else f"{kind} from {key.low:,.12g} to {key.high:,.12g}"
+
+
+def all_keys() -> list[dict[str, Any]]:
+    """Every key by its full name, with its section's title, its default, the values that it takes, and its meaning."""
+    sections = (("", Config), *((f"{name}.", cls) for name, cls in SECTIONS.items()))
+    return [
+        {
+            "key": f"{prefix}{name}",
+            "about": role.value,
+            "default": keys_of(cls)[name].default,
+            "allowed": _allowed(keys_of(cls)[name]).replace("`", ""),
+            "meaning": keys_of(cls)[name].meaning.replace("`", ""),
+        }
+        for prefix, cls in sections
+        for role in Role
+        for name in _names_under(cls, role)
+    ]
+
+
+def keys_as_text(width: int = 100) -> str:
+    """Every key with its default, the values that it takes, and its meaning below it."""
+    lines = []
+    for key in all_keys():
+        lines.append(f"{key['key']}  (default {json.dumps(key['default'])}; {key['allowed']})")
+        lines.append(textwrap.fill(key["meaning"], width, initial_indent="    ", subsequent_indent="    "))
+    return "\n".join(lines)
 
 
 def _listing(names: list[str] | tuple[str, ...]) -> str:

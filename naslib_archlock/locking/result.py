@@ -27,16 +27,22 @@ if TYPE_CHECKING:
 
 
 def finish(
-    config: Config, benchmark: Benchmark, search: Search, told: Callable[[], object] = lambda: None
+    config: Config,
+    benchmark: Benchmark,
+    search: Search,
+    told: Callable[[Search], object] = lambda search: None,
+    searched: Callable[[], object] = lambda: None,
 ) -> dict[str, Any]:
     """Return the result of a run, in JSON types; ``s`` holds what scheme S finds in the same setting.
 
     Args:
-        told: called after each evaluation of the search under scheme S.
+        told: called with the search under scheme S after each of its evaluations.
+        searched: called when both searches are over, and what they chose is to be measured.
     """
     locks = get_scheme(config.archlock.scheme).locks
     if locks:
         search_s = run(search_on_source_alone(config, benchmark, search), config.search.epochs, told)
+    searched()
     # Both searches are over. From here on, accuracies of targets and test accuracies are read.
     chosen, leaked = final_pick(config, benchmark, search)
     scales = _scales(config, benchmark)
@@ -52,6 +58,7 @@ def finish(
         "seed": config.seed,
         "s": measured_s,
         **_against_s_and_limit(scales, measured, measured_s),
+        "source_floor": _source_floor(config, search),
         "leaks": leaked > 0,
         "notes": [
             *([NOTE.format(n=leaked)] if leaked else []),
@@ -59,6 +66,18 @@ def finish(
             *_notes_on_noise(config, benchmark, search),
         ],
     }
+
+
+def _source_floor(config: Config, search: Search) -> float | None:
+    """Return the least source validation accuracy within the source budget; None in a search without look-ups.
+
+    Scheme S gives nothing up, but a reader of its result wants to see the budget that a lock would have.
+    """
+    if not search.uses_source_accuracy:
+        return None
+    if config.archlock.source_budget_percentile:
+        return search.source_floor()
+    return budget_floor(search.oracle.best, config.archlock.source_budget_pct)
 
 
 def _choice_of_s(benchmark: Benchmark, search_s: Search, search: Search) -> Evaluated:
@@ -154,7 +173,7 @@ def measure(
         best: what was chosen.
         leaked: true accuracies on targets that the last choice looked at.
     """
-    is_measured = benchmark.is_tabular or config.archlock.train_top > 0
+    is_measured = benchmark.is_tabular or config.archlock.source_queries > 0
 
     def accuracy(task: str, split: str) -> float | None:
         return benchmark.accuracy(best.arch, task=task, split=split) if is_measured else None

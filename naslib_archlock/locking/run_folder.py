@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..benchmarks.benchmark import Benchmark
+from ..compute.made import made_now
 from ..config.sections import Config
 from ..errors import OutputError, RankerError
 from ..store import checkpoint, sealed
@@ -18,6 +19,7 @@ from ..store.digests import digest
 from ..store.files import make_folder, remove_file, remove_folder, write_bytes, write_text
 from ..store.locks import alone_in
 from ..store.reading import UnreadableError, parse_json, parse_yaml, read_regular, read_yaml
+from ..store.status_file import STATUS
 from ..strategies.base import Search
 from .inputs import input_digests, measured_digests
 
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
 
 
 _RESULT, _TIMINGS, _CONFIG, _SEAL = "result.json", "timings.json", "config.yaml", "run.json"
+_HISTORY = "history.csv"
 _STATE, _RANKER, _NETWORKS = "state.json", "ranker.safetensors", "networks"
 
 
@@ -80,15 +83,50 @@ def read_result(folder: Path) -> dict[str, Any]:
     Raises:
         UnreadableError: if the file is missing, or was changed after the run.
     """
-    content = read_regular(folder / _RESULT)
-    if (folder / _SEAL).exists() and hashlib.sha256(content).hexdigest() != _read_seal(folder).get("result"):
-        raise UnreadableError(f"{_RESULT} was changed after the run, or {_SEAL} was")
-    result: dict[str, Any] = parse_json(content)
+    result: dict[str, Any] = parse_json(_read_sealed(folder, _RESULT, "result"))
     return result
 
 
+def read_history(folder: Path) -> str:
+    """The history of a run (``locking.history``) as the run wrote it.
+
+    Raises:
+        UnreadableError: if the file is missing, or was changed after the run.
+    """
+    return _read_sealed(folder, _HISTORY, "history").decode("utf-8")
+
+
+def read_made(folder: Path) -> dict[str, str]:
+    """When, where and with what a run was made (``compute.made``); {} in a folder that NASLib's runners wrote.
+
+    Raises:
+        UnreadableError: if the file is missing, or was changed after the run.
+    """
+    made: dict[str, str] = _timings(folder).get("made", {}) if (folder / _SEAL).exists() else {}
+    return made
+
+
+def read_measured(folder: Path) -> dict[str, str]:
+    """The digests of what the test accuracies of a run come from (``inputs.measured_digests``); {} if none are kept."""
+    measured: dict[str, str] = _read_seal(folder).get("measured", {})
+    return measured
+
+
+def _read_sealed(folder: Path, name: str, key: str) -> bytes:
+    """The content of a file whose digest ``run.json`` holds under ``key``."""
+    content = read_regular(folder / name)
+    if (folder / _SEAL).exists() and hashlib.sha256(content).hexdigest() != _read_seal(folder).get(key):
+        raise UnreadableError(f"{name} was changed after the run, or {_SEAL} was")
+    return content
+
+
 def _read_timings(folder: Path) -> dict[str, float]:
-    """The timings of a run. They have a digest of their own: all other files are the same for the same seed."""
+    """The seconds that a run took, by name."""
+    return {name: seconds for name, seconds in _timings(folder).items() if name != "made"}
+
+
+def _timings(folder: Path) -> dict[str, Any]:
+    """``timings.json``. It has a digest of its own: all other files are the same for the same seed."""
     timings: dict[str, Any] = parse_json(read_regular(folder / _TIMINGS))
     if not isinstance(timings, dict) or timings.pop("sha256", None) != digest(timings):
         raise UnreadableError(f"{_TIMINGS} was changed after the run")
@@ -117,7 +155,7 @@ class RunFolder:
         networks: the folder below it for the metrics of networks that the run trains.
     """
 
-    _FILES = (_RESULT, _CONFIG, _TIMINGS, "search.png", "lock.png", _RANKER)
+    _FILES = (_RESULT, _CONFIG, _TIMINGS, _HISTORY, "cell.png", "search.png", "lock.png", _RANKER)
 
     def __init__(
         self,
@@ -171,7 +209,7 @@ class RunFolder:
         if not self._is_begun:
             # This run must not take a file of another run for its own. The other run's result is removed first:
             # without its result but with its config.yaml, the folder is that run, interrupted.
-            for name in (*self._FILES, _SEAL):
+            for name in (*self._FILES, _SEAL, STATUS):
                 if name != _CONFIG:
                     remove_file(self.folder / name)
             self.tidy()
@@ -195,6 +233,7 @@ class RunFolder:
             return None
         try:
             result = {**read_result(self.folder), **_read_timings(self.folder)}
+            read_history(self.folder)
         except UnreadableError as err:
             warnings.warn(f"{path} cannot be used ({err}); the run is made again", stacklevel=2)
             return None
@@ -251,13 +290,14 @@ class RunFolder:
             search.restore(start)
 
     def keep_result(
-        self, result: Mapping[str, Any], timings: Mapping[str, float], pictures: Mapping[str, bytes]
+        self, result: Mapping[str, Any], timings: Mapping[str, float], history: str, pictures: Mapping[str, bytes]
     ) -> None:
         """Write what the run found. The result comes last, because it marks the run as finished.
 
         Args:
             result: the result of ``finish``.
             timings: the seconds of ``timings``.
+            history: the text of ``history_csv``.
             pictures: the content of each picture, by file name.
 
         Raises:
@@ -265,11 +305,17 @@ class RunFolder:
         """
         for name, picture in pictures.items():
             write_bytes(self.folder / name, picture)
-        sealed_timings = {**timings, "sha256": digest(dict(timings))}
-        write_text(self.folder / _TIMINGS, json.dumps(sealed_timings, indent=2) + "\n")
+        made = {**timings, "made": made_now()}
+        write_text(self.folder / _TIMINGS, json.dumps({**made, "sha256": digest(made)}, indent=2) + "\n")
+        write_text(self.folder / _HISTORY, history)
         content = (json.dumps(result, indent=2) + "\n").encode()
-        measured, sha256 = measured_digests(self._config, self._benchmark), hashlib.sha256(content).hexdigest()
-        sealed.write(self.folder / _SEAL, {"inputs": self._inputs, "measured": measured, "result": sha256})
+        digests = {
+            "inputs": self._inputs,
+            "measured": measured_digests(self._config, self._benchmark),
+            "history": hashlib.sha256(history.encode()).hexdigest(),
+            "result": hashlib.sha256(content).hexdigest(),
+        }
+        sealed.write(self.folder / _SEAL, digests)
         write_bytes(self.folder / _RESULT, content)
 
     def tidy(self) -> None:

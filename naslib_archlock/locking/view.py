@@ -24,6 +24,7 @@ from ..benchmarks.target_oracle import TargetOracle
 from ..config.sections import Config
 from ..errors import ConfigError, HiddenTaskError, shown
 from ..proxies.zero_cost import ZeroCostScores
+from ..spaces.cells import Cell
 from ..tasks.names import task_name
 from .knowledge import Knowledge
 
@@ -86,7 +87,10 @@ class View:
             task: partial(self._benchmark.accuracy, task=task, split="val", pretrained_on=self._pretrained_on)
             for task in self.targets
         }
-        return TargetOracle(look_ups, max_queries)
+        return TargetOracle(look_ups, max_queries, None if self.is_tabular else self._train_on_targets)
+
+    def _train_on_targets(self, archs: Sequence[Cell]) -> None:
+        self._benchmark.train_all(archs, self.targets, self._pretrained_on)
 
     def validation_accuracies(self, task: str) -> np.ndarray:
         """Return a further task's validation accuracy of every architecture, in the order of ``space.all()``.

@@ -10,6 +10,7 @@ each their own images, and three of them train in little more than half the time
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -19,6 +20,8 @@ from torch.nn.functional import pixel_shuffle
 
 from ..spaces.cells import AVG_POOL, CONV_1X1, CONV_3X3, EDGES, NONE, SKIP, Cell
 from ..tasks.labelled_images import LabelledImages
+
+_FIRST_STAGE = 32  # pixels a side: those that the cells of the benchmarks see first
 
 
 def _relu_conv_bn(channels: int, size: int, copies: int) -> nn.Module:
@@ -61,6 +64,7 @@ class CellNetwork(nn.Module):
         widths: channels of each stage.
         copies: networks side by side.
         cells_per_stage: 5 in NAS-Bench-201.
+        stem_strides: how often the stem halves the image before the first stage (``stem_strides``).
     """
 
     def __init__(
@@ -72,14 +76,16 @@ class CellNetwork(nn.Module):
         widths: Sequence[int] = (8, 16),
         copies: int = 1,
         cells_per_stage: int = 1,
+        stem_strides: int = 0,
     ) -> None:
         super().__init__()
         self.copies = copies
-        self._upscale = 2 ** (len(widths) - 1) if dense else 1
+        self._upscale = 2 ** (len(widths) - 1 + stem_strides) if dense else 1
         self._dense = dense
 
-        def conv(width_in: int, width_out: int, size: int, bias: bool = False) -> nn.Module:
-            return nn.Conv2d(copies * width_in, copies * width_out, size, padding=size // 2, groups=copies, bias=bias)
+        def conv(width_in: int, width_out: int, size: int, bias: bool = False, stride: int = 1) -> nn.Module:
+            padding = size // 2
+            return nn.Conv2d(copies * width_in, copies * width_out, size, stride, padding, groups=copies, bias=bias)
 
         def norm(width: int) -> nn.Module:
             return nn.BatchNorm2d(copies * width)
@@ -87,7 +93,10 @@ class CellNetwork(nn.Module):
         def cells(width: int) -> list[nn.Module]:
             return [CellModule(cell, copies * width, copies) for _ in range(cells_per_stage)]
 
-        layers = [conv(in_channels, widths[0], 3), norm(widths[0]), *cells(widths[0])]
+        layers = [conv(in_channels, widths[0], 3, stride=2 if stem_strides else 1), norm(widths[0])]
+        for _ in range(stem_strides - 1):
+            layers += [nn.ReLU(), conv(widths[0], widths[0], 3, stride=2), norm(widths[0])]
+        layers += cells(widths[0])
         for narrow, wide in zip(widths, widths[1:]):
             layers += [nn.AvgPool2d(2), conv(narrow, wide, 1), norm(wide), *cells(wide)]
         self.body = nn.Sequential(*layers, norm(widths[-1]), nn.ReLU())
@@ -113,4 +122,15 @@ def network_for(
     data: LabelledImages, cell: Cell, widths: Sequence[int] = (8, 16), copies: int = 1, cells_per_stage: int = 1
 ) -> CellNetwork:
     """An untrained network of ``cell`` for a task, with weights from torch's global generator."""
-    return CellNetwork(cell, data.images.shape[1], data.n_outputs, data.is_dense, widths, copies, cells_per_stage)
+    strides = stem_strides(min(data.images.shape[2:]))
+    return CellNetwork(
+        cell, data.images.shape[1], data.n_outputs, data.is_dense, widths, copies, cells_per_stage, strides
+    )
+
+
+def stem_strides(image_size: int) -> int:
+    """How often the stem halves an image, so that the first stage sees about 32 pixels a side.
+
+    It is never for 32 pixels, as in NAS-Bench-201, once for 64, and three times for 224.
+    """
+    return max(round(math.log2(image_size / _FIRST_STAGE)), 0)

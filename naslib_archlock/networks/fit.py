@@ -15,6 +15,7 @@ from ..compute.seeding import global_generators
 from ..compute.threads import single_threaded
 from ..spaces.cells import CONV_3X3, N_SLOTS, Cell
 from ..tasks.labelled_images import LabelledImages
+from .augment import augmented
 from .cell_network import CellNetwork, network_for
 
 _SCORED_AT_ONCE = 1000  # images: more would fill the memory
@@ -24,7 +25,7 @@ CopyLoss = Callable[[int, Tensor, Tensor], Tensor]
 _FINE_TUNING = 1  # the stream of random numbers of a seed; training from scratch uses the seed itself
 STRONG = (CONV_3X3,) * N_SLOTS  # a cell that learns what small networks can learn
 _LEARNT = 90.0  # % of the training images
-_MOST_STEPS = 1200
+_MOST_STEPS = 500
 
 
 @dataclass(frozen=True)
@@ -34,7 +35,9 @@ class FitSettings:
     Attributes:
         has_momentum: SGD with momentum 0.9 takes the place of AdamW.
         min_steps: optimizer steps at least, however few the images; with 0, the epochs alone count.
+        share: the share of these steps to make, on a schedule of its own; below 1 for a first impression of a cell.
         widths, cells_per_stage: of the network.
+        augmentations: random changes of the training images, by name (``augmentations``).
     """
 
     epochs: int = 6
@@ -45,17 +48,20 @@ class FitSettings:
     cells_per_stage: int = 1
     min_steps: int = 0
     has_momentum: bool = False
+    share: float = 1.0
+    augmentations: tuple[str, ...] = ()
 
     def n_steps(self, n_images: int) -> int:
         """Optimizer steps of a training on so many images; an epoch leaves out what fills no batch."""
-        return max(self.epochs * (n_images // min(self.batch_size, n_images)), self.min_steps)
+        all_steps = max(self.epochs * (n_images // min(self.batch_size, n_images)), self.min_steps)
+        return max(round(self.share * all_steps), 1)
 
 
 def until_learnt(data: LabelledImages, settings: FitSettings, seed: int) -> FitSettings:
     """The settings with enough steps for a task: twice as many, until a strong cell has learnt its training images.
 
     All cells of a task are then trained alike. Settings without ``min_steps`` stay as they are, and what is not learnt
-    in 1,200 steps is left at that.
+    in 500 steps is left at that: more images get more steps by their epochs alone.
 
     Args:
         data: the training images.
@@ -71,7 +77,7 @@ def until_learnt(data: LabelledImages, settings: FitSettings, seed: int) -> FitS
 def fit(cell: Cell, data: LabelledImages, settings: FitSettings, seeds: Sequence[int]) -> CellNetwork:
     """Train a network of ``cell`` for each seed, side by side; their results do not depend on one another.
 
-    A seed decides the initial weights and the order of the images.
+    A seed decides the initial weights, the order of the images and their augmentation.
     """
     generators = [np.random.default_rng(seed) for seed in seeds]
     network = initial_network(cell, data, settings, generators)
@@ -96,14 +102,18 @@ def train(
     Args:
         network: it goes to the device of the images.
         rows: the images that each copy trains on, ``copies x n``.
-        generators: of each copy, for the order of its images.
+        generators: of each copy, for the order of its images and their augmentation.
         parameters: those of ``part`` that change; all of them by default.
         loss: in place of the loss of the task.
     """
     network.to(data.images.device, memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch lacks it
 
+    def images_of(batch: Tensor) -> list[Tensor]:
+        pairs = zip(batch, generators)
+        return [augmented(data.images[of_copy], settings.augmentations, rng) for of_copy, rng in pairs]
+
     def loss_of(batch: Tensor) -> list[Tensor]:
-        outputs = per_copy(network(_side_by_side([data.images[of_copy] for of_copy in batch])), len(batch))
+        outputs = per_copy(network(_side_by_side(images_of(batch))), len(batch))
         if loss is not None:
             return [loss(copy, o, of_copy) for copy, (o, of_copy) in enumerate(zip(outputs, batch))]
         return [data.loss(o, data.targets[of_copy]) for o, of_copy in zip(outputs, batch)]

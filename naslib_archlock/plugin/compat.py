@@ -27,7 +27,6 @@ from ..compute.torchvision_import import declare_torchvision_operators
 from ..config.load import naslib_values
 from ..errors import ConfigError, NaslibError
 from ..store import pickle_limits
-from ..store.cache import KeptOf
 from ..store.files import is_file_name
 from ..store.reading import UnreadableError, check_regular, parse_json, read_yaml, regular_bytes
 
@@ -157,26 +156,20 @@ def _open_regular(path: Any, *args: Any, **options: Any) -> Any:
 
 def _load_numbers(file: IO[bytes]) -> Any:
     """``pickle.load`` for NASLib. Raises: NaslibError."""
-    from .unpickling import read_numbers
+    from ..store.unpickling import once_for_content, read_numbers
 
     path = _in_data_folder(file.name)
     with _named(f"benchmark file {path}", _GET_IT_AGAIN):
-        return read_numbers(file, _checked_once(path))
+        return read_numbers(file, once_for_content(path))
 
 
 def _load_numbers_of_torch(name: str) -> Any:
     """``torch.load`` for NASLib's TransNAS file. Raises: NaslibError."""
-    from .unpickling import read_numbers_of_torch
+    from ..store.unpickling import once_for_content, read_numbers_of_torch
 
     path = _in_data_folder(name)
     with _named(f"benchmark file {path}", _GET_IT_AGAIN):
-        return read_numbers_of_torch(path, _checked_once(path))
-
-
-def _checked_once(path: Path) -> Callable[[str, Callable[[], None]], Any]:
-    """How the pickles in a file are checked once for each content of it. Raises: OSError; UnreadableError."""
-    check_regular(path, pickle_limits.MOST_BYTES)
-    return KeptOf(path, {"limits of pickles": pickle_limits.VERSION}, pickle_limits.MOST_BYTES).value
+        return read_numbers_of_torch(path, once_for_content(path))
 
 
 def _in_data_folder(name: str) -> Path:
@@ -194,7 +187,7 @@ _GET_IT_AGAIN = "get another from where NASLib's README says"
 @contextmanager
 def _named(file: str, advice: str) -> Iterator[None]:
     """Raises: NaslibError: that names the file, for whatever is wrong with it."""
-    from .unpickling import RefusedPickle
+    from ..store.unpickling import RefusedPickle
 
     try:
         yield
@@ -221,7 +214,7 @@ def _read_checkpoints_as_weights() -> None:
 
 def _load_checkpoint(self: Any, path: str) -> Any:
     """Raises: NaslibError."""
-    from .unpickling import read_weights
+    from ..store.unpickling import read_weights
 
     with _named(f"checkpoint {path}", "start without --resume"):
         return read_weights(path)

@@ -24,13 +24,6 @@ def data_folder() -> Path:
     return compat.naslib_data_folder()
 
 
-def benchmark_files(space: SearchSpace) -> dict[str, str]:
-    """Task -> the name of the file that answers for it."""
-    from . import naslib_benchmark
-
-    return naslib_benchmark.benchmark_files(space)
-
-
 def open_benchmark(space: SearchSpace) -> Benchmark:
     """The benchmark of a space in NASLib's own files. Raises: NaslibError."""
     from .naslib_benchmark import NaslibBenchmark

@@ -17,6 +17,7 @@ import numpy as np
 from tqdm import tqdm
 
 from ..benchmarks.benchmark import Benchmark
+from ..benchmarks.benchmark_files import accuracy_files
 from ..benchmarks.figure_checks import fault_in_column, fault_in_figure
 from ..compute.seeding import global_generators
 from ..errors import ArchLockError, NaslibError, shown, unknown
@@ -28,23 +29,9 @@ from ..store.pickle_limits import MOST_BYTES
 from ..tasks.names import SPLITS
 from .compat import HOW_TO_GET, load_naslib, naslib_data_folder, naslib_home
 
-# The names of the files in NASLib's utils/get_dataset_api.py: each nasbench201 task has its own, TransNAS has one.
-NB201_FILES = {
-    "cifar10": "nb201_cifar10_full_training.pickle",
-    "cifar100": "nb201_cifar100_full_training.pickle",
-    "ImageNet16-120": "nb201_ImageNet16_full_training.pickle",
-    "ninapro": "nb201_ninapro_full_training.pickle",
-}
-TNB_FILE = "transnas-bench_v10141024.pth"
-
 _OTHER_FIGURES = "download the file again, or give archlock.tables"
 
 _VERSION = 2  # of the cached answers: raise it when NASLib is queried in another way
-
-
-def benchmark_files(space: SearchSpace) -> dict[str, str]:
-    """Task -> the name of its benchmark file in NASLib's data folder."""
-    return {task: NB201_FILES.get(task, TNB_FILE) for task in space.tasks}
 
 
 class NaslibBenchmark(Benchmark):
@@ -76,13 +63,14 @@ class NaslibBenchmark(Benchmark):
         folder = naslib_data_folder()
         if not self._apis:
             _check_import()
-        files = benchmark_files(space)
+        files = accuracy_files(space)
         present = [task for task in space.tasks if task in self._apis or _is_there(folder / files[task])]
         if not present:
             wanted = ", ".join(dict.fromkeys(files.values()))
             raise NaslibError(
-                f"NASLib's benchmark files of {space.name} are not in {folder}: {wanted}; its README says where to "
-                f"download them, or give archlock.tables. If this is the wrong NASLib: {HOW_TO_GET}"
+                f"NASLib's benchmark files of {space.name} are not in {folder}: {wanted}; 'archlock data list "
+                f"{space.name}' says how to get them, or give archlock.tables. If this is the wrong NASLib: "
+                f"{HOW_TO_GET}"
             )
         if self._is_one_file:  # some copies of it hold fewer tasks, or one level of the two
             held = self._tasks_held(next(iter(self._apis), present[0]))
@@ -152,7 +140,7 @@ class NaslibBenchmark(Benchmark):
 
     def _kept_of(self, task: str) -> KeptOf:
         """The cached answers from a task's file. The first call reads the file, because its hash is part of the key."""
-        name = benchmark_files(self.space)[task]
+        name = accuracy_files(self.space)[task]
         if name not in self._kept:
             made_by = {"NASLib": _code_hash(self.space), "space": self.space.name, "version": _VERSION}
             self._kept[name] = KeptOf(self._path(task), made_by, MOST_BYTES)
@@ -238,7 +226,7 @@ class NaslibBenchmark(Benchmark):
 
     def _path(self, task: str) -> Path:
         """The benchmark file of a task."""
-        return naslib_data_folder() / benchmark_files(self.space)[task]
+        return naslib_data_folder() / accuracy_files(self.space)[task]
 
 
 def _is_there(path: Path) -> bool:

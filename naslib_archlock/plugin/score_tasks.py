@@ -26,12 +26,15 @@ from ..spaces.known import NASLIB_SPACES, TRANSBENCH101_MICRO
 from ..spaces.space import SearchSpace
 from ..store.digests import digest
 from ..tasks.labelled_images import LabelledImages, digest_of
+from ..tasks.names import n_published_classes
 from .compat import load_naslib, naslib_data_folder, naslib_home
 from .live_scores import build_network, network_scores, quiet
 
 # From a space, a batch, architectures, proxies and a seed: their scores. It is sent to other processes by its name.
 _Scorer = Callable[[Any, LabelledImages, Sequence[Cell], Sequence[str], int], ZeroCostScores]
 
+# All 13 proxies of one cell of NASLib on one core, from 8 images of 8 x 8 to 32 of 32 x 32, measured; fewer take less.
+_SECONDS_A_CELL, _SECONDS_A_PIXEL = 0.5, 2.0 / 32**3
 _SECONDS_A_PART = 10.0
 _OWN_CELLS_A_PART = 50  # all proxies of one cell take 0.06 s on 64 images of 8 x 8
 
@@ -78,11 +81,19 @@ def score_tasks(
             )
     with single_threaded():  # as in the parts, because a sum depends on how it is split
         batches = [_normalised(draw_batch(task, batch_size, seed), task) for task in tasks]
-    n_pixels = max((batch.images[:, 0].numel() for batch in batches), default=0)
-    # all proxies on one core, from 8 images of 8 x 8 to 32 of 32 x 32; fewer take less
-    seconds = 0.5 + 2.0 * n_pixels / 32**3
+    seconds = max((_seconds_a_cell(batch, len(batch)) for batch in batches), default=_SECONDS_A_CELL)
     cells_a_part = max(1, round(_SECONDS_A_PART / seconds))
     return _in_parts(naslib_network_scores, space, batches, cells, proxies, folder, workers, seed, cells_a_part)
+
+
+def expected_seconds(tasks: Sequence[LabelledImages], n_cells: int, batch_size: int) -> float:
+    """The time of one core that ``score_tasks`` takes for all proxies, by what was measured once."""
+    return n_cells * sum(_seconds_a_cell(task, batch_size) for task in tasks)
+
+
+def _seconds_a_cell(task: LabelledImages, batch_size: int) -> float:
+    height, width = task.images.shape[2:]
+    return _SECONDS_A_CELL + _SECONDS_A_PIXEL * batch_size * height * width
 
 
 def score_own_networks(
@@ -214,18 +225,16 @@ def _in_parts(
 
 # -- NASLib's data sets ------------------------------------------------------------------------------------------------
 
-# Data sets with classes that NASLib's loaders read: number of classes, what lies in the data folder, where it is from.
+# Data sets with classes that NASLib's loaders read: what lies in the data folder, where it is from.
 _DATASETS = {
-    "cifar10": (10, "the folder cifar-10-batches-py", "https://www.cs.toronto.edu/~kriz/cifar.html"),
-    "cifar100": (100, "the folder cifar-100-python", "https://www.cs.toronto.edu/~kriz/cifar.html"),
-    "svhn": (10, "train_32x32.mat and test_32x32.mat", "http://ufldl.stanford.edu/housenumbers"),
+    "cifar10": ("the folder cifar-10-batches-py", "https://www.cs.toronto.edu/~kriz/cifar.html"),
+    "cifar100": ("the folder cifar-100-python", "https://www.cs.toronto.edu/~kriz/cifar.html"),
+    "svhn": ("train_32x32.mat and test_32x32.mat", "http://ufldl.stanford.edu/housenumbers"),
     "ImageNet16-120": (
-        120,
         "the folder ImageNet16-120 with train_data_batch_1 to 10 and val_data of ImageNet16",
         "https://github.com/D-X-Y/NAS-Bench-201",
     ),
     "ninapro": (
-        18,
         "the folder ninapro with ninapro_train.npy, label_train.npy, ninapro_test.npy and label_test.npy",
         "https://nb360.ml.cmu.edu",
     ),
@@ -261,7 +270,8 @@ def naslib_dataset(name: str, max_images: int = 2000, folder: Path | None = None
     if max_images < 1:
         raise ConfigError(f"max_images={max_images} must be at least 1")
     load_naslib()
-    n_classes, files, source = _DATASETS[name]
+    files, source = _DATASETS[name]
+    n_classes = n_published_classes(name)
     search = SimpleNamespace(seed=0, batch_size=1, train_portion=1.0, cutout=False)
     config = SimpleNamespace(data=str(folder), dataset=name, search=search)
     try:

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
+from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.patches import Patch
 
 from ..audit.attack_cost import cost_ratio, curves
 from ..audit.attacked_cells import FOUND, RANDOM, S
 from ..audit.attacks import SCRATCH
 from ..audit.audit_results import GAIN, IMAGES, STEPS, TRANSFER, along, compare, mean_interval, summarise
+from ..compute.intervals import interval_within
 from .pictures import CHOSEN, OUTSIDE, WITHIN, own_settings, plain, png
 from .text import table
 
@@ -32,6 +36,9 @@ _HOW_TO_READ_COSTS = (
     "all of them; 'never' if it does not with some seed."
 )
 _COLORS = {FOUND: CHOSEN, S: WITHIN, RANDOM: OUTSIDE}
+_STYLES = {TRANSFER: "-", SCRATCH: ":"}
+_SHOWN = {TRANSFER: "strongest attack on the weights", SCRATCH: "from scratch"}
+BUDGET_LABELS = {IMAGES: "target's training images, %", STEPS: "optimizer steps, %"}
 _UNITS = {IMAGES: "images", STEPS: "steps"}
 _WIDTH = 100
 
@@ -48,7 +55,7 @@ def audit_text(figures: pd.DataFrame, on_source: pd.DataFrame, source: str) -> s
     return "\n".join(
         [
             f"{source} test, as released: {', '.join(as_trained)}",
-            table(_accuracy_rows(along(figures, IMAGES), roles)),
+            table(audit_rows(along(figures, IMAGES), roles)),
             textwrap.fill(_HOW_TO_READ.format(n=figures["seed"].nunique()), _WIDTH),
             *_costs(figures, roles),
             *(
@@ -60,7 +67,8 @@ def audit_text(figures: pd.DataFrame, on_source: pd.DataFrame, source: str) -> s
     )
 
 
-def _accuracy_rows(figures: pd.DataFrame, roles: Sequence[str]) -> list[list[str]]:
+def audit_rows(figures: pd.DataFrame, roles: Sequence[str]) -> list[list[str]]:
+    """What the attacker gets as rows of text, the heading first: a row for each target and number of images."""
     summary = summarise(figures).set_index(["target", IMAGES, "role", "figure"])
     places = list(figures[["target", IMAGES]].drop_duplicates().itertuples(index=False, name=None))
     header = ["target", "images", *(f"{role}: {name}" for name in ("weights", "gain") for role in roles)]
@@ -91,7 +99,7 @@ def findings(figures: pd.DataFrame) -> list[str]:
 
 def _costs(figures: pd.DataFrame, roles: Sequence[str]) -> list[str]:
     """A table of areas and needs, and how to read it; nothing without scheme S or with a single budget."""
-    axes = _axes(figures)
+    axes = axes_varied(figures)
     if S not in roles or not axes:
         return []
     header = ["target", "over"]
@@ -106,7 +114,7 @@ def _costs(figures: pd.DataFrame, roles: Sequence[str]) -> list[str]:
     return [table([header, *rows]), textwrap.fill(_HOW_TO_READ_COSTS.format(s=S), _WIDTH)]
 
 
-def _axes(figures: pd.DataFrame) -> list[str]:
+def axes_varied(figures: pd.DataFrame) -> list[str]:
     """The budgets that were varied."""
     return [axis for axis in (IMAGES, STEPS) if along(figures, axis)[axis].nunique() > 1]
 
@@ -119,7 +127,7 @@ def _needs(rows: pd.DataFrame) -> str:
 def cost_findings(figures: pd.DataFrame) -> list[str]:
     """In words, how many times the images and the steps of scheme S the cell found costs the attacker."""
     lines = []
-    for axis in _axes(figures) if {FOUND, S} <= set(figures["role"]) else ():
+    for axis in axes_varied(figures) if {FOUND, S} <= set(figures["role"]) else ():
         cost, unit = cost_ratio(curves(figures, axis, S), FOUND, S), _UNITS[axis]
         n_targets = figures["target"].nunique()
         if not cost.targets:
@@ -152,35 +160,59 @@ def audit_picture(figures: pd.DataFrame, axis: str = IMAGES) -> bytes:
         figures: of ``audit.results.by_role``.
         axis: the budget on the horizontal axis, ``IMAGES`` or ``STEPS``.
     """
-    summary = summarise(along(figures, axis))
+    curves_of = learning_curves(figures, axis)
     targets, roles = list(figures["target"].unique()), list(figures["role"].unique())
     n_columns = min(3, len(targets))
     n_rows = -(-len(targets) // n_columns)
-    figure = Figure(figsize=(1.2 + 3.2 * n_columns, 1.0 + 2.8 * n_rows), layout="constrained")
+    figure = Figure(figsize=(1.6 + 3.2 * n_columns, 1.6 + 2.8 * n_rows), layout="constrained")
+    figure.suptitle("What the attacker gets on each target" if len(targets) > 1 else "What the attacker gets")
     panels = figure.subplots(n_rows, n_columns, squeeze=False).ravel()
     for panel, target in zip(panels, targets):
-        _draw_target(panel, summary[summary["target"] == target].sort_values(axis), roles, axis)
-        panel.set_title(plain(target), fontsize=10)
-        panel.set_xlabel("target's training images, %" if axis == IMAGES else "optimizer steps, %")
-        panel.set_ylabel("target test, %")
+        _draw_target(panel, curves_of[curves_of["target"] == target], roles, axis)
+        panel.set_title(f"target {plain(target)}", fontsize=10)
+        panel.set_xlabel(BUDGET_LABELS[axis])
+        panel.set_ylabel("test metric on the target, %")
     for panel in panels[len(targets) :]:
         panel.remove()
-    figure.legend(
-        *panels[0].get_legend_handles_labels(), loc="outside upper center", ncols=n_columns, frameon=False, fontsize=8
-    )
+    keys: list[Artist] = [Line2D([], [], color=_color(role, roles), marker="o", ms=4, label=role) for role in roles]
+    keys += [Line2D([], [], color="black", ls=style, label=_SHOWN[name]) for name, style in _STYLES.items()]
+    keys.append(Patch(color="black", alpha=0.12, lw=0, label="95% interval over seeds"))
+    figure.legend(handles=keys, loc="outside lower center", ncols=min(3, 1 + n_columns), frameon=False, fontsize=8)
     return png(figure)
 
 
-def _draw_target(panel: Axes, summary: pd.DataFrame, roles: Sequence[str], axis: str) -> None:
-    styles: Mapping[str, str] = {TRANSFER: "-", SCRATCH: ":"}
-    for i, role in enumerate(roles):
-        color = _COLORS.get(role, f"C{i}")
-        for figure, style in styles.items():
-            rows = summary[(summary["role"] == role) & (summary["figure"] == figure)]
-            label = f"{role}, {'strongest attack on the weights' if figure == TRANSFER else 'from scratch'}"
-            panel.plot(rows[axis], rows["mean"], color=color, ls=style, marker="o", ms=3, lw=1.2, label=label)
+def learning_curves(figures: pd.DataFrame, axis: str) -> pd.DataFrame:
+    """The points of the attacker's learning curves: with the weights, and from scratch.
+
+    Args:
+        figures: of ``audit.results.by_role``.
+        axis: the budget that is varied, ``IMAGES`` or ``STEPS``.
+    Returns:
+        columns target, role, figure (``transfer`` or ``scratch``), the budget, mean, low and high, by rising budget.
+    """
+    rows = along(figures, axis)
+    return pd.DataFrame(
+        [
+            dict(zip(("target", "role", axis), place), figure=name, mean=of_seeds[name].mean())
+            | dict(zip(("low", "high"), interval_within(of_seeds[name])))
+            for place, of_seeds in rows.groupby(["target", "role", axis], sort=True)
+            for name in _STYLES
+        ]
+    )
+
+
+def _draw_target(panel: Axes, points: pd.DataFrame, roles: Sequence[str], axis: str) -> None:
+    for role in roles:
+        color = _color(role, roles)
+        for name, style in _STYLES.items():
+            rows = points[(points["role"] == role) & (points["figure"] == name)]
+            panel.plot(rows[axis], rows["mean"], color=color, ls=style, marker="o", ms=3, lw=1.2)
             panel.fill_between(rows[axis], rows["low"], rows["high"], color=color, alpha=0.12, lw=0)
-    budgets = sorted(summary[axis].unique())
+    budgets = sorted(points[axis].unique())
     panel.set_xscale("log")
     panel.set_xticks(budgets, [f"{budget:g}" for budget in budgets])
     panel.minorticks_off()
+
+
+def _color(role: str, roles: Sequence[str]) -> str:
+    return _COLORS.get(role, f"C{list(roles).index(role)}")

@@ -1,15 +1,17 @@
-"""The report of a study as one HTML page that needs nothing else: no server, no network, no library, no script."""
+"""The report of a study, and of a run, as one HTML page that needs nothing else: no server, network or library."""
 
 from __future__ import annotations
 
 import hashlib
 from base64 import b64encode
 from collections.abc import Mapping
+from typing import Any
 from urllib.parse import quote
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from .. import __version__
+from .run_report import RunReport
 from .study_report import StudyReport
 from .tables import are_figures
 
@@ -19,9 +21,18 @@ _TEMPLATES = Environment(loader=_LOADER, autoescape=True, undefined=StrictUndefi
 
 
 def html_page(report: StudyReport, svgs: Mapping[str, bytes]) -> str:
-    """The page. Args: svgs: the SVG file of each picture, by its name."""
-    style, script = (_LOADER.get_source(_TEMPLATES, name)[0] for name in ("study.css", "study.js"))
-    return _TEMPLATES.get_template("study.html").render(
+    """The page of a study. Args: svgs: the SVG file of each picture, by its name."""
+    return _page("study.html", report, svgs)
+
+
+def run_page(report: RunReport) -> str:
+    """The page of a run."""
+    return _page("run.html", report, {"found": report.drawing})
+
+
+def _page(template: str, report: Any, svgs: Mapping[str, bytes]) -> str:
+    style, script = (_LOADER.get_source(_TEMPLATES, name)[0] for name in ("page.css", "page.js"))
+    return _TEMPLATES.get_template(template).render(
         report=report,
         images={name: _data_url(svg) for name, svg in svgs.items()},
         are_figures=are_figures,

@@ -11,8 +11,8 @@ from ..spaces.cells import Cell
 from ..spaces.space import SearchSpace
 
 _WIDTH = 100
-_HOW_TO_READ = "Rank percentiles, by validation: 100 is the best architecture of the space on that task, 0 the worst."
-_INTERVALS = "In brackets: 95% intervals, from the number of images that each figure was measured on."
+HOW_TO_READ = "Rank percentiles, by validation: 100 is the best architecture of the space on that task, 0 the worst."
+INTERVALS = "In brackets: 95% intervals, from the number of images that each figure was measured on."
 
 
 def table(rows: Sequence[Sequence[str]]) -> str:
@@ -43,7 +43,11 @@ def summary(result: Mapping[str, Any], space: SearchSpace, meaning: str) -> str:
         f"{result['search_space']}, source {result['source']}, scheme {result['scheme']}, seed {result['seed']}",
         textwrap.indent(space.draw(arch), "  "),
         f"  {result['arch']}   (canonical {arch})",
-        *(_measured(result, meaning) if result["source_val"] is not None else _estimated(result)),
+        *(
+            _measured(result, meaning)
+            if result["source_val"] is not None
+            else [textwrap.fill(estimated(result), _WIDTH)]
+        ),
         *(["; ".join(costs)] if costs else []),
         *(textwrap.fill(f"Note: {note}.", _WIDTH) for note in result["notes"]),
     ]
@@ -51,7 +55,17 @@ def summary(result: Mapping[str, Any], space: SearchSpace, meaning: str) -> str:
 
 
 def _measured(result: Mapping[str, Any], meaning: str) -> list[str]:
-    """Accuracies beside the accuracies of the architecture that scheme S finds."""
+    """All figures of a run whose networks were measured."""
+    rows, notes = measured_rows(result), [textwrap.fill(meaning, _WIDTH)]
+    fine_tuned = [table(some) for some in [fine_tuned_rows(result)] if some]
+    if "intervals" in result:  # with intervals, the columns of several tasks do not fit a line
+        return [table([list(row) for row in zip(*rows)]), INTERVALS, *fine_tuned, *notes]
+    percentiles = percentile_rows(result)
+    return [table(rows), *fine_tuned, *([table(percentiles), HOW_TO_READ] if percentiles else []), *notes]
+
+
+def measured_rows(result: Mapping[str, Any]) -> list[list[str]]:
+    """Accuracies, a column for each task and split, beside those of the architecture that scheme S finds."""
     targets = list(result["targets"])
     found, reference = _values(result, targets), _values(result["s"], targets)
     of_found, of_reference = _intervals(result, targets), _intervals(result["s"], targets)
@@ -60,34 +74,29 @@ def _measured(result: Mapping[str, Any], meaning: str) -> list[str]:
         _number(x - y, x, sign="+") + _brackets(difference_interval(x, y, a, b) if a and b else None)
         for x, y, a, b in zip(found, reference, of_found, of_reference)
     ]
-    rows = [
+    return [
         ["", *columns],
         [f"found ({result['scheme']})", *(_number(x, x) + _brackets(a) for x, a in zip(found, of_found))],
         ["scheme S finds", *(_number(x, x) + _brackets(a) for x, a in zip(reference, of_reference))],
         ["difference", *differences],
     ]
-    if not any(of_found):
-        return [table(rows), *_fine_tuned(result), *_percentiles(result), textwrap.fill(meaning, _WIDTH)]
-    across = [list(row) for row in zip(*rows)]  # with intervals, the columns of several tasks do not fit a line
-    return [table(across), _INTERVALS, *_fine_tuned(result), textwrap.fill(meaning, _WIDTH)]
 
 
-def _fine_tuned(result: Mapping[str, Any]) -> list[str]:
-    """The figures of networks that were trained on the source first, where the search looked these up."""
+def fine_tuned_rows(result: Mapping[str, Any]) -> list[list[str]]:
+    """The figures of networks that were trained on the source first, where the search looked these up; else none."""
     if "fine_tuned" not in result:
         return []
     found, reference = result["fine_tuned"], result["s"]["fine_tuned"]
-    rows = [
+    return [
         [f"trained on {result['source']}, then on", *(f"{task} test" for task in found)],
         [f"found ({result['scheme']})", *(_number(x, x) for x in found.values())],
         ["scheme S finds", *(_number(x, x) for x in reference.values())],
         ["difference", *(_number(found[task] - reference[task], found[task], sign="+") for task in found)],
     ]
-    return [table(rows)]
 
 
-def _percentiles(result: Mapping[str, Any]) -> list[str]:
-    """The paper's metric, by validation accuracy, where the benchmark knows every architecture."""
+def percentile_rows(result: Mapping[str, Any]) -> list[list[str]]:
+    """The paper's metric, by validation accuracy, where the benchmark knows every architecture; else none."""
     if result.get("source_percentile") is None:
         return []
     targets, reference = list(result["target_percentiles"]), result["s"]
@@ -97,14 +106,13 @@ def _percentiles(result: Mapping[str, Any]) -> list[str]:
         over_targets = ["mean of targets", "worst target"]
         limits += [result["limit_mean_percentile"], result["limit_worst_percentile"]]
     blank = [""] * len(over_targets)
-    rows = [
+    return [
         ["rank percentile", result["source"], *targets, *over_targets],
         [f"found ({result['scheme']})", *(f"{x:.1f}" for x in _position(result, targets))],
         ["scheme S finds", *(f"{x:.1f}" for x in _position(reference, targets))],
         ["fall against S", "", *("-" if falls[task] is None else f"{falls[task]:.1f}%" for task in targets), *blank],
         ["lowest possible", "", *(f"{limit:.1f}" for limit in limits)],
     ]
-    return [table(rows), _HOW_TO_READ]
 
 
 def _position(result: Mapping[str, Any], targets: Sequence[str]) -> list[float]:
@@ -113,15 +121,14 @@ def _position(result: Mapping[str, Any], targets: Sequence[str]) -> list[float]:
     return [result["source_percentile"], *(result["target_percentiles"][task] for task in targets), *over_targets]
 
 
-def _estimated(result: Mapping[str, Any]) -> list[str]:
+def estimated(result: Mapping[str, Any]) -> str:
     """The ranker's estimate, for a run that trained no network."""
-    text = (
+    return (
         f"By the ranker, it is number {result['source_position']} of {result['n_distinct']} on {result['source']} "
         f"(what scheme S finds: {result['s']['source_position']}). No table holds accuracies of these images, and no "
-        "network was trained: --train-top 10 trains ten candidates on the source, chooses among them within the source "
-        "budget, and measures the result."
+        "network was trained, as archlock.source_queries is 0: with archlock.source_queries 20, the search trains "
+        "networks, chooses within the source budget, and measures the result."
     )
-    return [textwrap.fill(text, _WIDTH)]
 
 
 def _values(result: Mapping[str, Any], targets: Sequence[str]) -> list[float]:

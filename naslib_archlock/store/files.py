@@ -79,15 +79,15 @@ def remove_file(path: Path) -> None:
         raise OutputError(f"{path} {what}; remove it, or choose another output folder") from err
 
 
-def check_free(path: Path, overwrite: bool, unfinished: Path) -> None:
+def check_free(path: Path, overwrite: bool, unfinished: Path | None = None) -> None:
     """Refuse to replace a file that was there before.
 
     Args:
         unfinished: what the work that writes the file leaves behind if it is killed. If that is there, the file may
-            be this work's own, which ``write_new`` finds out.
+            be this work's own, which ``write_new`` finds out. Short work leaves nothing.
     Raises: OutputError.
     """
-    if path.exists() and not overwrite and not unfinished.exists():
+    if path.exists() and not overwrite and not (unfinished and unfinished.exists()):
         raise _exists(path)
 
 

@@ -45,6 +45,25 @@ def alone_at(file: Path) -> Iterator[None]:
         yield
 
 
+def holder_of(folder: Path) -> str | None:
+    """Who holds the lock of a folder, as far as that is known; None if nobody does.
+
+    Nothing is left behind in the folder. If a lock file cannot be opened, its holder is taken to be at work.
+    """
+    path = folder / LOCK
+    if not path.is_file():  # whoever lets go of the lock removes it
+        return None
+    import filelock
+
+    lock = filelock.FileLock(path, timeout=0)
+    try:
+        lock.acquire()
+    except (filelock.Timeout, OSError):
+        return _said_in(folder / HOLDER)
+    lock.release()
+    return None
+
+
 @contextmanager
 def _locked(path: Path, holder: Path, what: Path, else_do: str) -> Iterator[None]:
     import filelock  # commands that write nothing start without it
@@ -83,6 +102,8 @@ def _is_taken(lock: filelock.BaseFileLock, path: Path) -> bool:
         if os.path.exists(path) and os.path.samestat(os.fstat(handle), os.stat(path)):
             return True
         lock.release()
+        return False
+    except FileNotFoundError:  # filelock creates no file that was there when it looked, and gone when it opened it
         return False
     finally:
         os.close(handle)

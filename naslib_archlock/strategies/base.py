@@ -41,6 +41,20 @@ class Evaluated(NamedTuple):
     source_val: float | None
 
 
+class TargetLookUp(NamedTuple):
+    """Target accuracies of an architecture that a search has looked up.
+
+    Attributes:
+        arch: six codes.
+        accuracies: target -> its validation accuracy there.
+        n_judged: the number of architectures that the search had judged before.
+    """
+
+    arch: Cell
+    accuracies: Mapping[str, float]
+    n_judged: int
+
+
 @dataclass(frozen=True)
 class SearchSettings:
     """How to search.
@@ -164,7 +178,7 @@ class Search(ABC):
         while not self.is_finished:
             arch = self.ask()
             try:
-                accuracy = self.oracle.validation_accuracy(arch) if self.uses_source_accuracy else None
+                accuracy = self._look_up(arch) if self.uses_source_accuracy else None
             except BaseException:  # a look-up that was interrupted is made again by the next step
                 self._take_back(arch)
                 raise
@@ -172,6 +186,20 @@ class Search(ABC):
             told()
             if not self.in_one_step:
                 return
+
+    def _look_up(self, arch: Cell) -> float | None:
+        """The source accuracy of an architecture. The oracle also hears what will be looked up after it."""
+        if not self.oracle.is_prepared(arch):
+            self.oracle.prepare([arch, *self._upcoming()], self._budget_pct())
+        return self.oracle.validation_accuracy(arch)
+
+    def _upcoming(self) -> list[Cell]:
+        """The architectures that will be asked for next, whatever is told about those that were asked for."""
+        return []
+
+    def _budget_pct(self) -> float | None:
+        """The source budget in % of the best accuracy; None if it depends on all accuracies."""
+        return None if self.settings.source_budget_percentile else self.settings.source_budget_pct
 
     @property
     def n_steps(self) -> int:
@@ -235,6 +263,11 @@ class Search(ABC):
         """The number of target accuracies that were looked up."""
         return 0
 
+    @property
+    def target_look_ups(self) -> list[TargetLookUp]:
+        """The target accuracies that were looked up, in order."""
+        return []
+
     def source_position(self) -> int | None:
         """The place of the choice on the source by a ranker, from 1; None where accuracies were looked up."""
         return None
@@ -246,11 +279,14 @@ class Search(ABC):
 
         Architectures that were asked for and not told are forgotten: they are asked for again.
         """
-        return {"history": list(self.history), "rng": self.rng.bit_generator.state}
+        state = {"history": list(self.history), "rng": self.rng.bit_generator.state}
+        of_oracle = self.oracle.state()
+        return {**state, "oracle": of_oracle} if of_oracle else state
 
     def restore(self, state: Mapping[str, Any]) -> None:
         """Continue from ``state()`` of a search with the same configuration."""
         self.history = [Evaluated(tuple(arch), *judged) for arch, *judged in state["history"]]
         self.oracle.known = {e.arch: e.source_val for e in self.history if e.source_val is not None}
+        self.oracle.restore(state.get("oracle", {}))
         self.rng.bit_generator.state = state["rng"]
         self._pending.clear()

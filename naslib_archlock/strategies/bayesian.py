@@ -126,6 +126,15 @@ class BayesianSearch(Search):
             self._plan = (at, self._plan_after(min(at, len(self.history))))
         return self._first_new(chain(self._plan[1][n - at :], self._by_function))
 
+    def _upcoming(self) -> list[Cell]:
+        """The rest of the random architectures, or of the plan."""
+        n = len(self.history) + len(self._pending)
+        if n < len(self._start):
+            rows = self._start[n:]
+        else:
+            rows = self._plan[1][n - self._plan[0] :] if self._plan[0] >= 0 else []
+        return [tuple(self._archs[row].tolist()) for row in rows[: self._n_unused_queries()]]
+
     def source_floor(self) -> float:
         if not self.settings.source_budget_percentile:
             return super().source_floor()

@@ -37,7 +37,7 @@ from ..benchmarks.target_oracle import TargetOracle
 from ..compute.threads import single_threaded_blas
 from ..spaces.cells import Cell
 from ..spaces.space import SearchSpace
-from .base import Evaluated, SearchSettings
+from .base import Evaluated, SearchSettings, TargetLookUp
 from .bayesian import BayesianSearch, SourceBelief, expected_improvement
 from .fitness import Fitness, fit_to_targets
 from .surrogate import SourceModel
@@ -68,10 +68,18 @@ class TargetSearch(BayesianSearch):
         super().__init__(space, fitness, oracle, settings, rng)
         self.targets = targets
         self._target = SourceModel(self._source.points)  # covers other functions than the source's look-ups
+        self._n_judged: dict[Cell, int] = {}  # architectures judged before each target look-up
 
     @property
     def target_queries(self) -> int:
         return self.targets.queries
+
+    @property
+    def target_look_ups(self) -> list[TargetLookUp]:
+        return [
+            TargetLookUp(arch, dict(zip(self.targets.names, accuracies)), self._n_judged[arch])
+            for arch, accuracies in self.targets.known.items()
+        ]
 
     # -- look-ups ------------------------------------------------------------------------------------------------------
 
@@ -100,8 +108,13 @@ class TargetSearch(BayesianSearch):
             if not len(rows):
                 return
             mean, std = self._target_posterior(belief, n)
-            lowest = rows[int(np.argmin((mean - std)[self._function[rows]]))]
-            self.targets.validation_accuracies(tuple(self._archs[lowest].tolist()))
+            lowest = np.argsort((mean - std)[self._function[rows]], kind="stable")
+            n_now = min(self.targets.at_once, n_archs - len(self.targets.known))
+            chosen = [tuple(arch) for arch in self._archs[rows[lowest[:n_now]]].tolist()]
+            self.targets.prepare(chosen)
+            for arch in chosen:
+                self.targets.validation_accuracies(arch)
+                self._n_judged[arch] = len(self.history)
 
     # -- the model of the target ---------------------------------------------------------------------------------------
 
@@ -152,8 +165,10 @@ class TargetSearch(BayesianSearch):
     # -- resuming ------------------------------------------------------------------------------------------------------
 
     def state(self) -> dict[str, Any]:
-        return {**super().state(), "target_look_ups": [list(look_up) for look_up in self.targets.known.items()]}
+        look_ups = [[arch, known, self._n_judged[arch]] for arch, known in self.targets.known.items()]
+        return {**super().state(), "target_look_ups": look_ups}
 
     def restore(self, state: Mapping[str, Any]) -> None:
         super().restore(state)
-        self.targets.known = {tuple(arch): tuple(accuracies) for arch, accuracies in state["target_look_ups"]}
+        self.targets.known = {tuple(arch): tuple(accuracies) for arch, accuracies, _ in state["target_look_ups"]}
+        self._n_judged = {tuple(arch): n_judged for arch, _, n_judged in state["target_look_ups"]}

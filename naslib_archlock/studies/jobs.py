@@ -104,6 +104,10 @@ class Kind:
                 hint = nearest(name, known) or f"; it takes {', '.join(known) or 'none'}"
                 raise StudyError(f"unknown option {name!r} of method {self.name}{hint}")
 
+    def about_options(self) -> str:
+        """The options that it takes and their values, in Markdown."""
+        return "; ".join(f"`{name}`: {', '.join(f'`{v}`' for v in values)}" for name, values in self.options.items())
+
     def check_here(self) -> None:
         """Raises: NaslibError, StudyError: if something that the method needs is not installed."""
 

@@ -38,7 +38,7 @@ from .two_stage import TwoStage
 # -- ArchLock ----------------------------------------------------------------------------------------------------------
 
 _SEARCH_KEYS = names_with(NaslibSearchSection, Role.SEARCH)
-_SET_BY_STUDY = {
+SET_BY_STUDY = {
     "target": "spaces",
     "source_budget_pct": "budgets",
     "source_budget_percentile": "budgets, which are in % of the best accuracy",
@@ -60,17 +60,20 @@ class ArchLock(Kind):
 
     def check_options(self, options: Mapping[str, Any]) -> None:
         """Raises also: what ``config_from`` raises."""
-        for key, where in _SET_BY_STUDY.items():
+        for key, where in SET_BY_STUDY.items():
             if key in options:
                 raise StudyError(f"{key} is set by the study's {where}; leave it out of the method")
-        known = [name for name in keys_of(ArchLockSection) if name not in _SET_BY_STUDY]
+        known = [name for name in keys_of(ArchLockSection) if name not in SET_BY_STUDY]
         self._check_names(options, [*known, *_SEARCH_KEYS])
         _config(options, {"dataset": "source"}, {"target": "target"})
+
+    def about_options(self) -> str:
+        return "keys of a config, see below"
 
     def settings(self, job: Job) -> dict[str, Any]:
         """The resolved config and digests of the files that it reads. A changed default is then a changed setting."""
         config = config_of(job)
-        section = {key: value for key, value in asdict(config.archlock).items() if key not in _SET_BY_STUDY}
+        section = {key: value for key, value in asdict(config.archlock).items() if key not in SET_BY_STUDY}
         settings = {
             "kind": self.name,
             "options": {**section, "search": asdict(config.search)},

@@ -74,35 +74,59 @@ class Method:
         return kind_of(self.kind_name, self.options)
 
 
+def _key(holds: str, meaning: str, **default: Any) -> Any:
+    """A field of ``Study``, with what the file holds under this key and what that means (``study_reference``)."""
+    return field(metadata={"holds": holds, "meaning": meaning}, **default)
+
+
 @dataclass(frozen=True)
 class Study:
-    """A checked study.
+    """A checked study. Its fields are the keys of the file; ``spaces`` has None where the file has ``all``."""
 
-    Attributes:
-        name: the name of its output folder.
-        about: a sentence on what it asks.
-        source_queries: look-ups of source validation accuracy that each method may make.
-        budgets: source budgets in % of the best source validation accuracy.
-        seeds: the number of seeds.
-        reference: the method that target drops are measured against.
-        compare_with: the method that paired tests compare the others with.
-        spaces: search space -> its task pairs, or None for all that its benchmark has.
-        methods: label -> method.
-        meaning: what the figures of its benchmarks mean (``Benchmark.meaning``).
-        notes: what a reader of its figures must know of the benchmarks.
-    """
-
-    name: str
-    about: str
-    reference: str
-    compare_with: str
-    spaces: Mapping[str, tuple[Pair, ...] | None]
-    methods: Mapping[str, Method]
-    source_queries: int = 200
-    budgets: tuple[float, ...] = (2.0, 5.0)
-    seeds: int = 10
-    meaning: str = FROM_SCRATCH
-    notes: tuple[str, ...] = ()
+    name: str = _key(
+        "letters, digits and any of `_ . -`", "The name of the study, and of its output folder `run/NAME`."
+    )
+    about: str = _key("text", "The question that the study answers. The report begins with it.")
+    reference: str = _key(
+        "the label of a method",
+        "The method that target drops are measured against. Usually it is the search for source accuracy alone, "
+        "`{scheme: s}`.",
+    )
+    compare_with: str = _key("the label of a method", "The method that paired tests compare all others with.")
+    spaces: Mapping[str, tuple[Pair, ...] | None] = _key(
+        "search space: `all`, or a list of pairs `[a -> b, ...]`",
+        "The search spaces, and the pairs of source and target task in each. `all` means every pair of tasks that the "
+        "benchmark has.",
+    )
+    methods: Mapping[str, Method] = _key(
+        "label: `{method: NAME, option: value, ...}`",
+        "The methods to compare, each under a label of your own. The method is `archlock` where none is named.",
+    )
+    source_queries: int = _key(
+        f"an integer from 0 to {_MOST_QUERIES:,}",
+        "The look-ups of source validation accuracy that each method may make. Rules that read whole tables do not "
+        "count.",
+        default=200,
+    )
+    budgets: tuple[float, ...] = _key(
+        "a list of numbers from 0 to 100",
+        "The source budgets: how much source validation accuracy may be given up, in % of the best one. The study is "
+        "made for each.",
+        default=(2.0, 5.0),
+    )
+    seeds: int = _key(
+        f"an integer from 1 to {_MOST_SEEDS:,}",
+        "The number of seeds: 0, 1, 2, ... A method without randomness is run once.",
+        default=10,
+    )
+    meaning: str = _key(
+        "text", "What the figures of the benchmarks mean. `archlock compare` writes this key.", default=FROM_SCRATCH
+    )
+    notes: tuple[str, ...] = _key(
+        "a list of texts",
+        "What a reader must know about the benchmarks. `archlock compare` writes this key.",
+        default=(),
+    )
 
     def __post_init__(self) -> None:
         if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,99}", self.name):

@@ -10,7 +10,7 @@ import re
 import tempfile
 import time
 import warnings
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import cache
@@ -20,6 +20,7 @@ from typing import Any, NamedTuple
 import pandas as pd
 
 from ..benchmarks.benchmark import Benchmark
+from ..benchmarks.benchmark_files import accuracy_files
 from ..benchmarks.lock_score import LockScale
 from ..benchmarks.naslib_provider import naslib
 from ..benchmarks.table import find_table
@@ -35,6 +36,7 @@ from ..store.digests import digest
 from ..store.files import make_folder, write_bytes, write_text
 from ..store.kept_results import KeptResults
 from ..store.locks import alone_in
+from ..store.status_file import status_kept
 from .jobs import N_PICKS, Job, Picks
 from .study import Run, Study
 from .study_results import to_csv, to_frame
@@ -104,7 +106,7 @@ def _benchmark_files(space: SearchSpace, tables: str) -> list[Path]:
     if space.is_embedded:
         return [embedded_file(space)]
     folder = naslib().data_folder()
-    return [folder / name for name in dict.fromkeys(naslib().benchmark_files(space).values())]
+    return [folder / name for name in dict.fromkeys(accuracy_files(space).values())]
 
 
 def resolve(study: Study, tables: str = "") -> Study:
@@ -114,8 +116,7 @@ def resolve(study: Study, tables: str = "") -> Study:
         StudyError.
         TableError, NaslibError: if a benchmark is not there; what a method needs and is not there.
     """
-    for method in study.methods.values():
-        method.kind.check_here()
+    _check_here(study)
     benchmarks = {space: benchmark_of(space, tables) for space in study.spaces}
     notes = dict.fromkeys(" ".join(note.split()) for b in benchmarks.values() for note in b.notes)
     meanings = {space: b.meaning for space, b in benchmarks.items()}
@@ -126,10 +127,25 @@ def resolve(study: Study, tables: str = "") -> Study:
     return replace(resolved, meaning=meaning, notes=tuple(notes))
 
 
+def _check_here(study: Study) -> None:
+    """Check that everything is installed that a method needs. Raises: StudyError: it names all that is missing."""
+    missing: dict[str, list[str]] = {}
+    for label, method in study.methods.items():
+        try:
+            method.kind.check_here()
+        except ArchLockError as err:
+            missing.setdefault(str(err), []).append(label)
+    if missing:
+        said = "; ".join(f"{text} (methods: {', '.join(labels)})" for text, labels in missing.items())
+        raise StudyError(f"{said}; or leave these methods out of the study")
+
+
 # -- running -----------------------------------------------------------------------------------------------------------
 
 
-def run_study(study: Study, out: Path, tables: str = "", workers: Workers | None = None) -> Done:
+def run_study(
+    study: Study, out: Path, tables: str = "", workers: Workers | None = None, command: Sequence[str] = ()
+) -> Done:
     """Make the runs that are missing, and write ``results.csv`` and ``study.yaml``.
 
     A run is missing if its file in ``out/runs`` is not there, is damaged, or was made with other settings. Files of
@@ -145,13 +161,17 @@ def run_study(study: Study, out: Path, tables: str = "", workers: Workers | None
         StudyError: if a run fails, which it names; runs that are finished are kept.
         ClusterError.
     """
-    with alone_in(out):
+    with alone_in(out), status_kept(out, command) as status:
+        if command:
+            status.say("preparing")
         make_folder(out / "runs")
         folder = _Runs(study, out, tables, workers or LocalProcesses())
         runs = study.runs()
         found = folder.read(runs)
         missing = [run for run, made in found.items() if made is None]
         folder.train_rankers(missing)
+        if command:
+            status.say("making the runs")
         made = folder.make(missing, n_done=len(runs) - len(missing))
         frame = to_frame(_rows(study, {**found, **made}, tables))
         write_text(out / RESULTS, to_csv(frame))

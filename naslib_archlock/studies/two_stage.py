@@ -18,6 +18,9 @@ from .jobs import Job, Kind, Picks, first_distinct
 class TwoStage(Kind):
     """A kind of method that takes the option ``target_queries``, the number of target accuracies to look up."""
 
+    def about_options(self) -> str:
+        return "`target_queries`: an integer from 1"
+
     def check_options(self, options: Mapping[str, Any]) -> None:
         self._check_names(options, ["target_queries"])
         queries = options.get("target_queries")

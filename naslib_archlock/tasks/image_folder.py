@@ -20,6 +20,7 @@ import torch
 
 from ..compute.seeding import stream
 from ..errors import UNPRINTABLE, ConfigError, ImageError, named, shown
+from ..store.digests import digest
 from .folder_layout import SUFFIXES, is_ignored, is_image, is_unread_picture, splits_among, training_split
 from .labelled_images import LabelledImages
 from .names import SPLITS, SUBSET_MARK, task_name
@@ -64,15 +65,10 @@ def read_image_folder(
             f"size={size} must lie in [1, {_LARGEST}] and max_images={max_images} be at least 0 (0: all images)"
         )
     name = _checked_name(folder)
-    names = class_names(folder)
-    found, unread = [], _beside_the_classes(folder)
-    for class_name in names:
-        of_class, others = _pictures(folder, class_name)
-        found.append(of_class)
-        unread += others
-    _check_classes(folder, dict(zip(names, map(len, found))), unread)
-    paths = [path for paths in found for path in paths]
-    labels = np.repeat(np.arange(len(names), dtype=np.int64), [len(paths) for paths in found])
+    found, unread = image_files(folder)
+    names = list(found)
+    paths = [path for paths in found.values() for path in paths]
+    labels = np.repeat(np.arange(len(names), dtype=np.int64), [len(paths) for paths in found.values()])
     if 0 < max_images < len(paths):
         if max_images < 2 * len(names):
             raise ConfigError(
@@ -101,6 +97,20 @@ def read_image_folder(
         )
     images = torch.from_numpy(pixels).permute(0, 3, 1, 2).to(torch.float32, memory_format=torch.contiguous_format)
     return LabelledImages(name, images.div_(255), torch.from_numpy(labels), len(names), tuple(names))
+
+
+def version_of(folder: Path) -> str:
+    """A digest of the names, sizes and times of a folder's images: it changes when a file does. Raises: ImageError."""
+    paths = [path for name in class_names(folder) for path in _pictures(folder, name)[0]]
+    return digest([(str(path), *_size_and_time(path)) for path in paths])
+
+
+def _size_and_time(path: Path) -> tuple[int, int]:
+    try:
+        found = path.stat()
+    except OSError:  # a broken link, which is reported when the images are read
+        return 0, 0
+    return found.st_size, found.st_mtime_ns
 
 
 def class_subset(data: LabelledImages, n_classes: int, rng: np.random.Generator) -> LabelledImages:
@@ -202,6 +212,20 @@ def _checked_name(folder: Path) -> str:
     if UNPRINTABLE.search(name):
         raise ImageError(f"the folder {shown(name)} must have a name that can be printed on one line; rename it")
     return name
+
+
+def image_files(folder: Path) -> tuple[dict[str, list[Path]], list[Path]]:
+    """The images of each class by its name, and the pictures in the folder that are not read. None is opened.
+
+    Raises:
+        ImageError: if the folder has another layout, or a class has fewer than two images.
+    """
+    found, unread = {}, _beside_the_classes(folder)
+    for name in class_names(folder):
+        found[name], others = _pictures(folder, name)
+        unread += others
+    _check_classes(folder, {name: len(paths) for name, paths in found.items()}, unread)
+    return found, unread
 
 
 def class_names(folder: Path) -> list[str]:

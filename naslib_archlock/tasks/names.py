@@ -35,6 +35,7 @@ _SPELLINGS = {
     "normal": ("normals", "surfacenormal", "surfacenormals"),
     "autoencoder": ("autoencode", "autoencoding"),
 }
+_N_CLASSES = {"cifar10": 10, "cifar100": 100, "imagenet16120": 120, "ninapro": 18, "svhn": 10}
 _PUBLISHED = {
     **{spelling: key for key, spellings in _SPELLINGS.items() for spelling in (key, *spellings)},
     **{key: key for key in (_SEPARATORS.sub("", task.casefold()) for task in _KNOWN)},
@@ -89,6 +90,11 @@ def task_key(name: str) -> str:
 def is_published(name: str) -> bool:
     """Whether a name is that of a task of a published benchmark; two such names mean one task or surely two."""
     return whole_task(task_key(name)) in _PUBLISHED
+
+
+def n_published_classes(name: str) -> int:
+    """The number of classes of a published data set of images; 0 if it is not known."""
+    return _N_CLASSES.get(task_key(name), 0)
 
 
 def same_task(name: str, names: Iterable[str]) -> str | None:

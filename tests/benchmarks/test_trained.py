@@ -7,15 +7,25 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from naslib_archlock.benchmarks import trained
 from naslib_archlock.benchmarks.trained import TrainedBenchmark
 from naslib_archlock.errors import ConfigError, ImageError, UnknownNameError
+from naslib_archlock.networks import folder_training
 from naslib_archlock.networks.fit import FitSettings
 from naslib_archlock.spaces.known import TRANSBENCH101_MACRO, TRANSBENCH101_MICRO
 from naslib_archlock.testing.benchmark_contract import check_benchmark
 
 QUICK = FitSettings(epochs=4, batch_size=16, widths=(8, 16))
 CELL = (3, 2, 1, 3, 1, 2)
+
+
+@pytest.fixture
+def trainings(monkeypatch: pytest.MonkeyPatch) -> list:
+    """The trainings that are made; none was made before."""
+    calls: list = []
+    real = folder_training.fit
+    folder_training._trained.cache_clear()
+    monkeypatch.setattr(folder_training, "fit", lambda *args: calls.append(args) or real(*args))
+    return calls
 
 
 @pytest.fixture(scope="module")
@@ -47,18 +57,17 @@ def test_it_keeps_the_contract_of_benchmarks(stripes):
     check_benchmark(benchmark_of(stripes), np.random.default_rng(0), n_archs=2)
 
 
-def test_equal_functions_are_trained_once_and_the_same_again(stripes, monkeypatch):
-    calls = []
-    real = trained.fit
-    monkeypatch.setattr(trained, "fit", lambda *args: calls.append(args) or real(*args))
+def test_equal_functions_are_trained_once_and_the_same_again(stripes, trainings):
     benchmark = benchmark_of(stripes)
     first = benchmark.accuracy((3, 0, 0, 1, 0, 0), task=str(stripes), split="val")  # the first edge is dead
     assert benchmark.accuracy((0, 0, 0, 1, 0, 0), task=str(stripes), split="val") == first
-    assert len(calls) == 1
+    assert len(trainings) == 1
+    folder_training._trained.cache_clear()
     assert benchmark_of(stripes).accuracy((0, 0, 0, 1, 0, 0), task=str(stripes), split="val") == first
+    assert len(trainings) == 2
 
 
-def test_a_network_is_trained_on_the_source_and_then_fine_tuned(stripes, tmp_path, monkeypatch):
+def test_a_network_is_trained_on_the_source_and_then_fine_tuned(stripes, tmp_path, trainings):
     """Weights that know the stripes help with stripes of half the contrast."""
     faint = tmp_path / "faint"
     for path in stripes.rglob("*.png"):
@@ -68,15 +77,14 @@ def test_a_network_is_trained_on_the_source_and_then_fine_tuned(stripes, tmp_pat
     benchmark = benchmark_of(stripes, faint)
     assert benchmark.fine_tuned_from == {source: (target,), target: (source,)}
     benchmark.accuracy(CELL, task=source, split="val")
-    calls = []
-    real = trained.fit
-    monkeypatch.setattr(trained, "fit", lambda *args: calls.append(args) or real(*args))
+    trainings.clear()
     tuned = benchmark.accuracy(CELL, task=target, split="test", pretrained_on=source)
-    assert calls == []  # the network of the source is there
+    assert trainings == []  # the network of the source is there
     assert tuned > 80
+    folder_training._trained.cache_clear()
     alone = benchmark_of(stripes, faint)
     assert alone.accuracy(CELL, task=target, split="test", pretrained_on=source) == tuned
-    assert len(calls) == 1
+    assert len(trainings) == 1
 
 
 def test_fine_tuned_figures_are_kept_apart_from_those_from_scratch(stripes, tmp_path):

@@ -18,6 +18,7 @@ import pytest
 from naslib_archlock.benchmarks.benchmark import FROM_SCRATCH
 from naslib_archlock.commands import main as cli
 from naslib_archlock.studies import study_run as running
+from naslib_archlock.studies.example_study import example_study
 from naslib_archlock.studies.study import load_study
 from naslib_archlock.studies.study_results import read_results
 
@@ -218,7 +219,7 @@ def test_ctrl_c(started, compare, study, tmp_path):
     os.killpg(child.pid, signal.SIGINT)
     out, err = child.communicate(timeout=60)
     assert (child.returncode, out) == (130, "")
-    lines = [line for line in err.splitlines() if not line.endswith(" left")]  # a long run prints its progress
+    lines = [line for line in err.splitlines() if " parts after " not in line]  # a long run prints its progress
     assert lines == [
         "", f"finished runs are in {tmp_path / 'out'}; the same command goes on", "archlock compare: interrupted"
     ]  # fmt: skip
@@ -249,3 +250,10 @@ def test_two_at_once_and_kill(started, compare, study, tmp_path):
     assert code == 0
     assert json.loads(out)["made"] == N_RUNS + N_SLOW - len(done)
     assert {path: path.read_bytes() for path in done} == done
+
+
+def test_the_example_is_a_study_to_start_from(run, tmp_path):
+    code, out, err = run("compare", "--example")
+    assert (code, out.strip(), err) == (0, example_study().strip(), "")
+    assert json.loads(run("compare", "--example", "--json").out)["text"] == example_study()
+    assert "required" in run("compare").err

@@ -13,7 +13,8 @@ import pytest
 
 from naslib_archlock.commands import doctor
 from naslib_archlock.commands import main as cli
-from naslib_archlock.plugin.naslib_benchmark import TNB_FILE
+
+TNB_FILE = "transnas-bench_v10141024.pth"
 
 
 def findings(capsys: pytest.CaptureFixture[str]) -> dict[str, dict[str, str]]:
@@ -71,6 +72,37 @@ def test_it_warns_of_a_file_in_the_place_of_the_cache(own_cache):
     assert doctor._cache().detail == f"{own_cache} cannot be written"
 
 
+@pytest.mark.usefixtures("torch")
+def test_it_says_how_to_get_the_imagenet_probe(monkeypatch):
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    found = doctor._imagenet_probe()
+    assert (found.state, found.advice) == ("missing", "pip install 'naslib_archlock[imagenet]'")
+
+
+@pytest.mark.usefixtures("torch")
+def test_it_sees_the_imagenet_probe_only_with_timm_and_the_right_weights(tmp_path, monkeypatch):
+    from naslib_archlock.embedding import probe_weights
+    from naslib_archlock.errors import EmbeddingError
+
+    (tmp_path / "w.pth").write_bytes(bytes(1_500_000))
+    monkeypatch.setattr(probe_weights, "lite0_file", lambda: tmp_path / "w.pth")
+    monkeypatch.setattr(importlib.metadata, "version", {"timm": "1.0"}.__getitem__)
+    assert doctor._imagenet_probe().state == "ok"
+    assert "1.5 MB" in doctor._imagenet_probe().detail
+
+    def not_there(name):
+        raise importlib.metadata.PackageNotFoundError(name)
+
+    monkeypatch.setattr(importlib.metadata, "version", not_there)
+    assert doctor._imagenet_probe().state == "missing"
+
+    def damaged():
+        raise EmbeddingError("w.pth does not hold the weights; install again")
+
+    monkeypatch.setattr(probe_weights, "lite0_file", damaged)
+    assert (doctor._imagenet_probe().state, doctor._imagenet_probe().advice) == ("warning", "install again")
+
+
 @pytest.mark.parametrize(("version", "state"), [("1.5.2", "ok"), ("1.6", "warning"), ("1.10.0", "warning")])
 def test_it_warns_of_versions_that_naslib_does_not_stand(version, state, empty_home, monkeypatch):
     versions = {"scikit-learn": version, "numpy": "2.3.5", "setuptools": "79.0.1"}
@@ -91,3 +123,33 @@ def test_without_naslib_it_says_how_to_get_it(tmp_path, child_environment):
     assert done.returncode == 0
     assert f"missing  NASLib           NASLib was not found: it is not importable, and {tmp_path} holds" in done.stdout
     assert "-> get it with 'git clone -b Develop" in done.stdout
+
+
+def test_it_names_the_extra_of_each_optional_library_that_is_missing(monkeypatch):
+    def version(name):
+        raise importlib.metadata.PackageNotFoundError(name)
+
+    monkeypatch.setattr(importlib.metadata, "version", version)
+    found = {f.name: f for f in doctor._optional()}
+    assert found["pymoo"].detail == "only for the method nsga2 of a study; not installed"
+    assert found["pymoo"].advice == "pip install 'naslib_archlock[studies]'"
+    assert {f.state for f in found.values()} == {"missing"}
+
+
+@pytest.mark.usefixtures("torch")
+@pytest.mark.parametrize(
+    ("cuda", "has_gpu", "hint"), [("12.4", False, True), ("12.4", True, False), (None, False, False)]
+)
+def test_it_says_how_to_get_the_small_torch_where_the_large_one_is_of_no_use(torch, monkeypatch, cuda, has_gpu, hint):
+    monkeypatch.setattr(torch.version, "cuda", cuda)
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: has_gpu)
+    monkeypatch.setattr(torch.cuda, "get_device_name", lambda number: "a GPU")
+    found = doctor._torch()
+    assert found.state == "ok"
+    assert ("--index-url https://download.pytorch.org/whl/cpu" in found.advice) == hint
+
+
+def test_without_torch_it_goes_on_and_says_how_to_get_it(monkeypatch):
+    monkeypatch.setitem(sys.modules, "torch", None)
+    found = doctor._torch()
+    assert (found.state, "download.pytorch.org/whl/cpu" in found.advice) == ("missing", True)

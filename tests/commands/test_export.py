@@ -33,24 +33,40 @@ def write(folder: Path, result: object, config: str) -> None:
 # -- what a search found -----------------------------------------------------------------------------------------------
 
 
+@pytest.mark.usefixtures("torch")
 def test_the_architecture_is_that_of_the_result(run_folder):
-    assert found_by_run(run_folder) == (DIGITS, CELL, 0)
+    assert found_by_run(run_folder) == (DIGITS, CELL, 10, 1, 8)
 
 
 def test_the_result_of_a_real_search_can_be_read(run, toy_args, folder):
     assert run("search", *toy_args).code == 0
-    space, arch, n_classes = found_by_run(folder)
-    assert list(arch) == json.loads((folder / "result.json").read_text())["cell"]
-    assert (space.name, n_classes) == ("transbench101_micro", 0)
+    found = found_by_run(folder)
+    assert list(found.arch) == json.loads((folder / "result.json").read_text())["cell"]
+    assert (found.space.name, *found[2:]) == ("transbench101_micro", 0, 0, 0)
 
 
 @pytest.mark.usefixtures("torch")
 def test_the_classes_of_ones_own_images_are_counted_where_they_still_are(run_folder, digit_images, tmp_path):
     result = {"search_space": "digits", "arch": ARCH}
-    write(run_folder, result, f"dataset: {digit_images['low']}\n")
-    assert found_by_run(run_folder)[2] == 5
+    write(run_folder, result, f"dataset: {digit_images['low']}\narchlock: {{image_size: 32}}\n")
+    assert found_by_run(run_folder)[2:] == (5, 3, 32)
     write(run_folder, result, f"dataset: {tmp_path / 'gone'}\n")
-    assert found_by_run(run_folder)[2] == 0
+    assert found_by_run(run_folder)[2:] == (0, 3, 0)
+
+
+@pytest.mark.usefixtures("torch")
+@pytest.mark.parametrize(
+    ("space", "dataset", "known"),
+    [
+        ("digits", "rotation", (4, 1, 8)),
+        ("digits", "edges", (0, 1, 8)),
+        ("nasbench201", "cifar100", (100, 0, 0)),
+        ("nasbench201", "autoencoder", (0, 0, 0)),  # a digits task has this name, too
+    ],
+)
+def test_what_is_known_about_the_images_of_a_source(run_folder, space, dataset, known):
+    write(run_folder, {"search_space": space, "arch": ARCH}, f"dataset: {dataset}\n")
+    assert found_by_run(run_folder)[2:] == known
 
 
 @pytest.mark.parametrize(
@@ -84,7 +100,7 @@ def test_an_empty_folder_holds_no_result(tmp_path):
 
 def test_an_architecture_string_is_read_in_its_space():
     args = parse(["export", ARCH, "--out", "x", "--space", "nasbench201"])
-    assert named(args) == (NASBENCH201, CELL, 0)
+    assert named(args) == (NASBENCH201, CELL, 0, 0, 0)
 
 
 @pytest.mark.parametrize(
@@ -115,3 +131,24 @@ def test_mistakes_are_told_before_naslib_is_looked_for(run, tmp_path, monkeypatc
     assert (code, out) == (2, "")
     assert message in err
     assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.usefixtures("torch")
+def test_without_naslib_the_packages_own_network_is_written(run, run_folder, tmp_path, monkeypatch):
+    monkeypatch.setenv("NASLIB_HOME", str(tmp_path / "nowhere"))
+    monkeypatch.setattr("naslib_archlock.plugin.compat.importlib.util.find_spec", lambda name: None)
+    code, out, err = run("export", run_folder, "--out", tmp_path / "out")
+    assert (code, err) == (0, "")
+    assert "this package's own network" in out and "10 classes, 1 x 8 x 8 pixels" in out
+    program = (tmp_path / "out" / "classify.py").read_text()
+    assert program in out
+    assert json.loads((tmp_path / "out" / "network.json").read_text())["network"] == "own"
+    about = json.loads(run("export", run_folder, "--out", tmp_path / "out", "--json", "--classes", 3).out)
+    assert (about["network"], about["classes"], about["channels"], about["image_size"]) == ("own", 3, 1, 8)
+
+
+def test_naslibs_network_is_asked_for_by_name(fails, run_folder, tmp_path, monkeypatch):
+    pytest.importorskip("torch")
+    monkeypatch.setenv("NASLIB_HOME", str(tmp_path / "nowhere"))
+    monkeypatch.setattr("naslib_archlock.plugin.compat.importlib.util.find_spec", lambda name: None)
+    assert "NASLib was not found" in fails("export", run_folder, "--out", tmp_path / "out", "--network", "naslib")

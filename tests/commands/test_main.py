@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 import os
+import shlex
 import subprocess
 
 import pytest
@@ -11,6 +13,9 @@ from commanding import COMMAND
 
 from naslib_archlock import __version__
 from naslib_archlock.commands import main
+from naslib_archlock.commands.options import config_path
+from naslib_archlock.compute.messages import LOGGER
+from naslib_archlock.config.load import load_config
 
 
 def test_the_version_and_the_help(run):
@@ -89,6 +94,59 @@ def test_a_wrong_word_is_told_the_right_one(run, argv, hint):
     assert hint in err
 
 
+def test_each_command_has_examples_that_it_understands(monkeypatch, tmp_path):
+    """Each names the command first; what stands behind # is a comment. Keys and values are those of a real config."""
+    monkeypatch.chdir(tmp_path)
+    for command in main.COMMANDS:
+        module = importlib.import_module(f"naslib_archlock.commands.{command.module}")
+        assert len(module.EXAMPLES) > 1, command.name
+        for example in module.EXAMPLES:
+            program, *argv = shlex.split(example.partition(" > ")[0], comments=True)
+            assert (program, argv[0]) == ("archlock", command.name)
+            args = main.parse(argv)
+            if "overrides" in args and args.config_file is None:
+                load_config(config_path(args), args.overrides)
+
+
+@pytest.mark.parametrize("command", main.COMMANDS, ids=lambda command: command.name)
+def test_each_help_says_what_the_command_does_and_shows_examples(run, command):
+    out = run(command.name, "--help").out
+    assert f"{command.summary[0].upper()}{command.summary[1:]}."[:40] in " ".join(out.split())
+    for option in ("--json", "--quiet", "\nexamples:\n  archlock "):
+        assert option in out
+    if "--config-file FILE" in out:
+        assert "[KEY VALUE ...]" in out
+
+
+@pytest.mark.parametrize(
+    ("argv", "line"),
+    [
+        (
+            ["search", "search.epochs", "20", "archlock.source_queries", "20"],
+            "written to run/digits/digit",
+        ),
+        (["doctor"], " ok, "),
+        (["config", "--keys"], " keys"),
+        (["init", "space"], "written to archlock.yaml"),
+    ],
+)
+def test_quiet_leaves_the_result_line(run, monkeypatch, tmp_path, argv, line):
+    monkeypatch.chdir(tmp_path)
+    code, out, err = run(argv[0], "--quiet", *argv[1:])
+    assert (code, err, out.count("\n")) == (0, "", 1)
+    assert line in out
+
+
+def test_quiet_with_json_prints_the_object_alone(run):
+    code, out, err = run("config", "--list", "--quiet", "--json")
+    assert (code, err, out.count("\n")) == (0, "", 1)
+    assert "digits" in json.loads(out)["configs"]
+
+
+def test_errors_are_printed_quietly(fails):
+    assert "unknown key sede" in fails("search", "--quiet", "sede", "1")
+
+
 def test_json_holds_no_numbers_that_it_has_no_words_for(run, monkeypatch):
     about = {"a": [1.0, float("nan")], "b": ({"c": float("inf")}, None, "text", True)}
     monkeypatch.setattr("naslib_archlock.commands.doctor.run", lambda args: print("prose") or about)
@@ -114,3 +172,19 @@ def test_a_path_of_an_option_may_start_with_the_home_folder(monkeypatch, argv):
     assert main.parse(["embed", "~/photos", "~", "x~", "--out", "e"]).tasks[:3] == [
         "/home/of/somebody/photos", "/home/of/somebody", "x~"
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("options", "out", "err"),
+    [([], "prose\n", "said\n"), (["-q"], "", ""), (["-v"], "prose\n", "said\n"), (["--json"], "{}\n", "prose\nsaid\n"),
+     (["--json", "--quiet"], "{}\n", "")],
+)  # fmt: skip
+def test_a_command_says_as_much_as_was_asked_for(run, monkeypatch, tmp_path, options, out, err):
+    monkeypatch.setattr("naslib_archlock.commands.embed.run", lambda args: print("prose") or LOGGER.info("said") or {})
+    assert run("embed", "photos", "--out", tmp_path, *options) == (0, out, err)
+
+
+def test_nobody_can_ask_for_silence_and_for_details(run, tmp_path):
+    code, _, err = run("embed", "photos", "--out", tmp_path, "--quiet", "--verbose")
+    assert code == 2
+    assert "--quiet and --verbose contradict each other" in err

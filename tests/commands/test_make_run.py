@@ -23,6 +23,7 @@ from naslib_archlock.locking.run_folder import RunFolder
 from naslib_archlock.store import checkpoint, sealed
 from naslib_archlock.store.locks import alone_in
 from naslib_archlock.store.sealed import seal
+from naslib_archlock.store.status_file import StatusFile
 from naslib_archlock.strategies.base import Search
 from naslib_archlock.strategies.bayesian import BayesianSearch
 from naslib_archlock.strategies.evolution import RegularizedEvolution
@@ -60,7 +61,8 @@ def test_a_disk_that_is_full_at_any_write_ends_in_an_error_and_loses_nothing(
     """Once there is room on the disk, the run continues to the same result."""
     from naslib_archlock.store import cache, files
 
-    monkeypatch.setattr(cache, "_keep", lambda *args: None)  # other tests cover the cache
+    monkeypatch.setattr(cache, "_keep", lambda *args: None)  # other tests cover the cache, and the status
+    monkeypatch.setattr(StatusFile, "tell", lambda *args, **keys: None)
     args = [*toy_args, "search.checkpoint_freq", "5"]
     original = getattr(os, step)
     calls = []
@@ -77,7 +79,7 @@ def test_a_disk_that_is_full_at_any_write_ends_in_an_error_and_loses_nothing(
         assert run("search", *args, "out_dir", tmp_path / "whole").code == 0
     whole = tmp_path / "whole" / folder.relative_to(tmp_path / "out")
     n_writes = len(calls)
-    assert n_writes == 10  # the digests (twice), the config, three states, two pictures, timings, the result
+    assert n_writes == 12  # the digests (twice), the config, three states, three pictures, timings, history, the result
     for full_at in range(1, n_writes + 1):  # noqa: B007  # it is read by full
         calls.clear()
         with monkeypatch.context() as patch:
@@ -92,11 +94,11 @@ def test_a_disk_that_is_full_at_any_write_ends_in_an_error_and_loses_nothing(
 
 
 def files_in(folder: Path) -> dict[str, bytes]:
-    """The content of each file of a run; the timings, and the digests of them, differ from run to run."""
+    """The content of each file of a run; the timings, the digests of them and the status differ from run to run."""
     return {
         path.name: path.read_bytes()
         for path in folder.iterdir()
-        if path.is_file() and path.name not in ("timings.json", "run.json")
+        if path.is_file() and path.name not in ("timings.json", "run.json", "status.json")
     }
 
 
@@ -436,7 +438,7 @@ def test_an_overwrite_that_stops_at_any_moment_mixes_no_two_runs(run, ranked_arg
         return operation
 
     goes_on = []
-    for stop_at in range(1, 12):  # noqa: B007  # it is read by operation
+    for stop_at in range(1, 14):  # noqa: B007  # it is read by operation
         shutil.rmtree(folder)
         assert run("search", *ranked_args).code == 0
         operations.clear()
@@ -449,7 +451,7 @@ def test_an_overwrite_that_stops_at_any_moment_mixes_no_two_runs(run, ranked_arg
         assert run("search", "--resume", *(ranked_args if is_old else other)).code == 0
         found = files_in(folder)
         assert found == (old if is_old else new)
-    assert goes_on == [True] * 10 + [False]
+    assert goes_on == [True] * 12 + [False]
 
 
 def test_ctrl_c_while_training(run, ranked_args, folder, monkeypatch):

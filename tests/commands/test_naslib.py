@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 
 from naslib_archlock.commands.main import parse
+from naslib_archlock.commands.naslib import with_config_file
+from naslib_archlock.config.packaged import packaged_config
 from naslib_archlock.errors import NaslibError
 from naslib_archlock.plugin import launcher
 
@@ -18,6 +20,13 @@ def test_everything_after_the_script_is_its_own():
     args = parse(["naslib", "runners/nas/runner.py", *own])
     assert args.runner == Path("runners/nas/runner.py")
     assert args.arguments == own
+
+
+def test_a_packaged_config_is_handed_on_as_its_file():
+    """What is no packaged config is left to NASLib, which takes --config for --config-file."""
+    file = str(packaged_config("nasbench201"))
+    given = ["seed", "1", "--config", "nasbench201", "--config", "x.yaml"]
+    assert with_config_file(given) == ["seed", "1", "--config-file", file, "--config", "x.yaml"]
 
 
 def test_a_script_must_be_named(run):

@@ -7,9 +7,11 @@ import argparse
 import pytest
 
 from naslib_archlock.commands import options
-from naslib_archlock.commands.options import at_least, workers_of
+from naslib_archlock.commands.main import parse
+from naslib_archlock.commands.options import at_least, config_path, workers_of
 from naslib_archlock.compute.parts import LocalProcesses
-from naslib_archlock.errors import ConfigError
+from naslib_archlock.config.packaged import packaged_config
+from naslib_archlock.errors import ConfigError, UnknownNameError
 
 
 def parsed(*argv: str) -> argparse.Namespace:
@@ -38,20 +40,15 @@ def test_whatever_else_is_told_what_it_must_be(low, text):
 def test_options_that_are_not_given_have_the_defaults_of_the_help():
     args = parsed()
     assert (args.jobs, args.backend, args.scheduler) == (None, "local", "")
-    assert (args.probe, args.max_images, args.seed, args.json, args.skip_unreadable) == (
-        "digits",
-        2000,
-        0,
-        False,
-        False,
-    )
+    assert (args.probe, args.probe_weights, args.max_images) == ("digits", "", 2000)
+    assert (args.seed, args.skip_unreadable) == (0, False)
 
 
 def test_a_command_with_a_config_takes_overrides():
     parser = argparse.ArgumentParser()
     options.add_config_options(parser)
     args = parser.parse_args([])
-    assert (args.overrides, args.config_file, args.json) == ([], None, False)
+    assert (args.overrides, args.config, args.config_file) == ([], "", None)
 
 
 @pytest.mark.parametrize(("argv", "n"), [((), 5), (("--jobs", "3"), 3), (("--backend", "local", "--jobs", "1"), 1)])
@@ -78,3 +75,29 @@ def test_impossible_values_end_the_command(argv, capsys):
         parsed(*argv)
     assert stop.value.code == 2
     assert argv[0] in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("argv", "name"),
+    [
+        ([], "digits"),
+        (["dataset", "jigsaw"], "digits"),
+        (["--config", "nasbench201"], "nasbench201"),
+        (["--config", "nasbench201", "search_space", "digits"], "nasbench201"),
+        (["search_space", "nasbench201"], None),
+    ],
+)
+def test_the_config_of_a_search(argv, name):
+    assert config_path(parse(["search", *argv])) == (name and packaged_config(name))
+
+
+def test_a_command_without_a_default_uses_the_defaults_of_the_keys():
+    assert config_path(parse(["train-ranker", "--out", "x"])) is None
+
+
+def test_a_config_is_named_once(capsys):
+    with pytest.raises(SystemExit):
+        parse(["search", "--config", "digits", "--config-file", "x.yaml"])
+    assert "not allowed with argument" in capsys.readouterr().err
+    with pytest.raises(UnknownNameError, match="a file of your own is given with --config-file"):
+        config_path(parse(["search", "--config", "mine.yaml"]))

@@ -2,16 +2,23 @@ from __future__ import annotations
 
 import io
 import sys
-from functools import partial
+from typing import Any
 
 import pytest
 from tqdm import tqdm
 
-from naslib_archlock.commands import progress as module
 from naslib_archlock.commands.progress import training_bar
+from naslib_archlock.compute import counted as module
 from naslib_archlock.config.load import load_config
 
 N_STEPS = load_config(None).archlock.train_settings.n_steps
+
+
+class EagerBar(tqdm):
+    """A bar that shows every step, where another may wait."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options, mininterval=0, miniters=1)
 
 
 class Terminal(io.StringIO):
@@ -22,7 +29,9 @@ class Terminal(io.StringIO):
 def written(stderr: io.StringIO, monkeypatch: pytest.MonkeyPatch, *steps: int) -> str:
     """What the bar of a training writes to ``stderr`` when these steps are done, the last of them just now."""
     monkeypatch.setattr(sys, "stderr", stderr)
-    monkeypatch.setattr(module, "tqdm", partial(tqdm, mininterval=0, miniters=1))  # it may else wait
+    monkeypatch.setattr(module, "tqdm", EagerBar)
+    monkeypatch.setattr(module, "_SECONDS_BEFORE", 0.0)
+    monkeypatch.setattr(module, "_SECONDS_BETWEEN_NEWS", 0.0)
     with training_bar(load_config(None)) as progress:
         for step in steps:
             progress(step, 0.25)

@@ -203,9 +203,28 @@ def test_what_the_others_are_measured_against_must_have_results(folder, method, 
     )
 
 
-def test_a_folder_that_is_not_there_is_named(tmp_path, capsys):
-    assert main(["report", str(tmp_path / "nowhere")]) == 2
-    assert f"{tmp_path / 'nowhere'} holds no study.yaml" in capsys.readouterr().err
+def test_a_folder_that_holds_neither_a_run_nor_a_study_is_named_and_left_alone(tmp_path, capsys):
+    for folder in (tmp_path, tmp_path / "nowhere"):
+        assert main(["report", str(folder)]) == 2
+        assert f"{folder} holds neither a run nor a study" in capsys.readouterr().err
+    assert files_in(tmp_path) == {}
+
+
+# -- the page of a run -------------------------------------------------------------------------------------------------
+
+
+def test_the_folder_of_a_run_gets_a_page(tmp_path, capsys):
+    keys = ["search_space", "digits", "dataset", "digit", "archlock.target", "edges", "search.epochs", "20"]
+    assert main(["search", *keys, "out_dir", str(tmp_path)]) == 0
+    run = tmp_path / "digits" / "digit" / "archlock" / "tu" / "0"
+    before = files_in(run)
+    assert main(["report", str(run), "--out", str(tmp_path / "page"), "--json"]) == 0
+    assert json.loads(capsys.readouterr().out.splitlines()[-1])["files"] == ["report.html"]
+    assert list(files_in(tmp_path / "page")) == ["report.html"]
+    assert files_in(run) == before
+    (run / "result.json").unlink()
+    assert main(["report", str(run)]) == 2
+    assert "holds a run that is not finished" in capsys.readouterr().err
 
 
 def test_an_output_that_cannot_be_written_is_named_and_nothing_is(folder, tmp_path, capsys):

@@ -25,11 +25,18 @@ def test_a_search_prints_and_writes_its_result(run, toy_args, folder):
     assert (result["scheme"], result["search_space"], result["source"]) == ("tu", "transbench101_micro", "class_scene")
     assert list(result["targets"]) == ["normal"]
     assert result["source_queries"] == 15
-    files = ["config.yaml", "lock.png", "result.json", "run.json", "search.png", "timings.json"]
+    files = [
+        "cell.png", "config.yaml", "history.csv", "lock.png", "result.json", "run.json", "search.png", "status.json",
+        "timings.json",
+    ]  # fmt: skip
     assert sorted(os.listdir(folder)) == files
-    assert set(re.search(f"written to {folder}: (.*)", out).group(1).split(", ")) == set(files) - {"run.json"}
+    assert set(re.search(f"written to {folder}: (.*)", out).group(1).split(", ")) == set(files) - {
+        "run.json",
+        "status.json",
+    }
     written = [json.loads((folder / name).read_text()) for name in ("result.json", "timings.json")]
-    assert set(written[1]) == {"seconds", "seconds_preparation", "sha256"}
+    assert set(written[1]) == {"seconds", "seconds_preparation", "made", "sha256"}
+    assert {"date", "machine", "Python", "archlock", "numpy"} <= set(written[1].pop("made"))
     written[1].pop("sha256")
     assert {**written[0], **written[1]} == result
     for shown in (result["arch"], "scheme S finds", "normal test", f"{result['source_queries']} source look-ups"):
@@ -42,9 +49,16 @@ def test_a_search_on_ranks_also_keeps_its_ranker(run, ranked_args, folder):
     code, printed, out = run("search", "--json", *ranked_args)
     assert code == 0
     assert json.loads(printed)["source_queries"] <= 15
-    files = ["config.yaml", "lock.png", "ranker.safetensors", "result.json", "run.json", "search.png", "timings.json"]
+    files = [
+        "cell.png", "config.yaml", "history.csv", "lock.png", "ranker.safetensors", "result.json", "run.json",
+        "search.png", "status.json",
+        "timings.json",
+    ]  # fmt: skip
     assert sorted(os.listdir(folder)) == files
-    assert set(re.search(f"written to {folder}: (.*)", out).group(1).split(", ")) == set(files) - {"run.json"}
+    assert set(re.search(f"written to {folder}: (.*)", out).group(1).split(", ")) == set(files) - {
+        "run.json",
+        "status.json",
+    }
     assert Ranker.load(folder / "ranker.safetensors").info.tasks
 
 
@@ -53,7 +67,10 @@ def test_a_run_without_a_ranker_leaves_none_of_another_run(run, ranked_args, fol
     code, out, _ = run("search", "--overwrite", *ranked_args, "archlock.strategy", "bayesian")
     assert code == 0
     assert "ranker.safetensors" not in out
-    files = ["config.yaml", "lock.png", "result.json", "run.json", "search.png", "timings.json"]
+    files = [
+        "cell.png", "config.yaml", "history.csv", "lock.png", "result.json", "run.json", "search.png", "status.json",
+        "timings.json",
+    ]  # fmt: skip
     assert sorted(os.listdir(folder)) == files
 
 
@@ -283,8 +300,11 @@ def test_results_go_to_the_home_folder(run, toy_args, tmp_path, monkeypatch):
 
 def test_a_long_search_says_how_far_it_is_and_the_time_left(run, toy_args, monkeypatch):
     """Both searches are counted: the one asked for, and the one under scheme S that it is compared with."""
-    monkeypatch.setattr("naslib_archlock.compute.counted._SECONDS_BETWEEN_LINES", 0.0)
-    lines = [line for line in run("search", *toy_args).err.splitlines() if line.startswith("searching: ")]
-    total = int(lines[0].split(" of ")[1].split()[0])
-    assert [line.split(" after ")[0] for line in lines] == [f"searching: {i + 1} of {total}" for i in range(total)]
-    assert all(line.endswith(" left") for line in lines)
+    for name in ("_SECONDS_BEFORE", "_SECONDS_BETWEEN_LINES", "_SHARE_BETWEEN_LINES"):
+        monkeypatch.setattr(f"naslib_archlock.compute.counted.{name}", 0.0)
+    lines = run("search", *toy_args).err.splitlines()
+    what = ["searching"] * 15 + ["searching under scheme S, to compare"] * 15
+    assert [line.split(" after ")[0] for line in lines] == [f"{w}: {i} of 30 look-ups" for i, w in enumerate(what, 1)]
+    assert all(" left; best lock so far: " in line for line in lines[:-1])
+    assert lines[4].endswith(", 10 source look-ups left")
+    assert lines[-1].endswith(", 0 source look-ups left")

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from naslib_archlock.compute.intervals import accuracy_interval, difference_interval, half_width
+from naslib_archlock.compute.intervals import accuracy_interval, difference_interval, half_width, interval_within
 
 
 @pytest.mark.parametrize("n", [2, 3, 10, 100])
@@ -45,3 +45,18 @@ def test_a_difference_by_newcombe():
     low, high = difference_interval(a, b, accuracy_interval(a, 70), accuracy_interval(b, 80))
     assert (low, high) == pytest.approx((5.24, 33.39), abs=0.01)
     assert difference_interval(b, a, accuracy_interval(b, 80), accuracy_interval(a, 70)) == pytest.approx((-high, -low))
+
+
+def test_the_interval_of_a_mean_holds_no_impossible_figure():
+    for values in ([1.0, 60.0], [99.0, 100.0, 70.0], [0.0, 0.0, 30.0], [-40.0, 99.0]):
+        low, high = interval_within(values)
+        assert low <= np.mean(values) <= high <= 100
+        assert low >= 0 or min(values) < 0
+    assert interval_within([50.0, 50.0]) == pytest.approx((50.0, 50.0))
+    assert np.isnan(interval_within([50.0])).all()
+
+
+def test_far_from_the_ends_it_is_nearly_students():
+    values = [49.0, 50.0, 51.0]
+    low, high = interval_within(values)
+    assert (high - low) / 2 == pytest.approx(half_width(values), rel=0.01)

@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from naslib_archlock.compute.messages import messages_shown
 from naslib_archlock.compute.parts import LocalProcesses, compute_parts, in_parallel
 from naslib_archlock.errors import ArchLockError, OutputError
 
@@ -158,11 +159,13 @@ def test_a_result_that_cannot_be_kept_stops_the_rest(tmp_path, jobs):
 def test_where_there_is_no_terminal_progress_is_a_line_now_and_then(tmp_path, capsys, monkeypatch):
     run(tmp_path, n=1)
     assert capsys.readouterr().err == ""
-    monkeypatch.setattr("naslib_archlock.compute.counted._SECONDS_BETWEEN_LINES", 0.0)
-    run(tmp_path, n=3)
+    for name in ("_SECONDS_BEFORE", "_SECONDS_BETWEEN_LINES"):
+        monkeypatch.setattr(f"naslib_archlock.compute.counted.{name}", 0.0)
+    with messages_shown():
+        run(tmp_path, n=3)
     lines = capsys.readouterr().err.splitlines()
-    assert [line.split(" after ")[0] for line in lines] == ["halving: 2 of 3", "halving: 3 of 3"]
-    assert all(line.endswith(" left") for line in lines)
+    assert [line.split(" after ")[0] for line in lines] == ["halving: 2 of 3 parts", "halving: 3 of 3 parts"]
+    assert lines[0].endswith(" left")
 
 
 def test_not_a_number_stays_so(tmp_path):

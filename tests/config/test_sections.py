@@ -104,8 +104,8 @@ TRAINING = {
 OTHERS = {
     "scheme": "s", "target": "normal", "trade_off": 2.0, "source_budget_pct": 5.0, "source_queries": 3,
     "source_top_pct": 5.0, "strategy": "evolution", "screening": 2, "opponents": 2, "n_targets": 2, "cosine": 0.5,
-    "image_size": 8, "max_images": 8, "skip_unreadable": True, "train_top": 2, "ranker": "a", "embedding": "task2vec",
-    "probe": "resnet50", "device": "cpu",
+    "image_size": 8, "max_images": 8, "skip_unreadable": True, "augmentation": "flip", "ranker": "a",
+    "embedding": "task2vec", "probe": "resnet50", "probe_weights": "a", "device": "cpu",
 }  # fmt: skip
 
 
@@ -202,10 +202,11 @@ archlock:
   image_size: 32
   max_images: 2000
   skip_unreadable: false
-  train_top: 0
+  augmentation: flip,crop
   ranker: ''
   embedding: ''
   probe: digits
+  probe_weights: ''
   reference_cells: 64
   proxies: nwot,jacov,params,flops,l2_norm,synflow
   train_tasks: ''

@@ -3,15 +3,27 @@ from __future__ import annotations
 import sys
 import types
 import urllib.error
+from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
+from PIL import Image
 from torch import nn
+from torch.nn.functional import conv2d
 
 from naslib_archlock import data
 from naslib_archlock.embedding import probes
-from naslib_archlock.embedding.probes import Probe, load_probe, timm_probe, torchvision_probe
-from naslib_archlock.errors import EmbeddingError, UnknownNameError
+from naslib_archlock.embedding.probe_weights import lite0_file
+from naslib_archlock.embedding.probes import (
+    Probe,
+    lite0_classifier,
+    load_probe,
+    timm_probe,
+    torchvision_probe,
+)
+from naslib_archlock.embedding.task2vec import Task2VecSettings, made_by
+from naslib_archlock.errors import ConfigError, EmbeddingError, UnknownNameError
 
 
 @pytest.fixture
@@ -80,13 +92,16 @@ def test_unknown_probes():
         load_probe("resnet51")
 
 
-@pytest.mark.parametrize("name, library", [("resnet50", "torchvision"), ("timm:resnet18", "timm")])
+@pytest.mark.parametrize(
+    "name, library", [("resnet50", "torchvision"), ("timm:resnet18", "timm"), ("efficientnet_lite0", "timm")]
+)
 def test_a_missing_library_is_named(name, library, monkeypatch):
     for module in [m for m in sys.modules if m.split(".")[0] == library]:
         monkeypatch.delitem(sys.modules, module)
     monkeypatch.setitem(sys.modules, library, None)
     if library == "timm":
         monkeypatch.setattr(probes, "declare_torchvision_operators", lambda: None)
+        monkeypatch.setattr(probes, "lite0_file", lambda: Path("weights.pth"))
     with pytest.raises(EmbeddingError, match=f"needs {library}.*pip install.*'digits'.*offline"):
         load_probe(name)
 
@@ -98,7 +113,7 @@ def test_a_failed_download_says_where_weights_are_kept(torchvision, monkeypatch)
     import torchvision.models  # noqa: F401
 
     monkeypatch.setattr(sys.modules["torchvision.models"].ResNet34_Weights, "get_state_dict", no_network)
-    with pytest.raises(EmbeddingError, match="no route to host.*checkpoints.*resnet34.*offline"):
+    with pytest.raises(EmbeddingError, match="no route to host.*resnet34.*archlock.probe_weights.*offline"):
         load_probe("resnet34")
 
 
@@ -134,3 +149,91 @@ def test_resnets_have_the_filters_that_the_documentation_says(name, n_filters, n
     # The authors' code also counts the scales of the batch normalisation: 17,024 and 53,120.
     n_scales = sum(len(m.weight) for m in probe.modules() if isinstance(m, nn.BatchNorm2d))
     assert n_filters + n_scales == 2 * n_filters
+
+
+# -- weights from a file -----------------------------------------------------------------------------------------------
+
+
+def resnet_file(path: Path, bias: float = 0.0, n_classes: int = 1000) -> Path:
+    """Random weights of a ResNet-34, with this bias of its first normalisation."""
+    state = torchvision_probe("resnet34", pretrained=False).network.state_dict()
+    head = {"fc.weight": torch.zeros(n_classes, 512), "fc.bias": torch.zeros(n_classes)}
+    torch.save({**state, **head, "bn1.bias": torch.full((64,), bias)}, path)
+    return path
+
+
+def test_a_resnet_takes_its_weights_from_a_file_whatever_its_classes(torchvision, tmp_path):
+    files = [resnet_file(tmp_path / "a.pth", 0.5), resnet_file(tmp_path / "b.pth", 0.25, n_classes=7)]
+    for file, bias in zip(files, (0.5, 0.25)):
+        probe = load_probe("resnet34", str(file))
+        assert (probe.network.bn1.bias == bias).all()
+        assert not any(p.requires_grad for p in probe.parameters())
+    # what rankers and embeddings note of a probe tells the two files apart
+    notes = {made_by(Task2VecSettings("resnet34", str(file)))["probe"] for file in files}
+    assert len(notes) == 2
+
+
+def test_a_file_of_another_resnet_is_refused(torchvision, tmp_path):
+    with pytest.raises(EmbeddingError, match="are of another network"):
+        load_probe("resnet50", str(resnet_file(tmp_path / "a.pth")))
+
+
+@pytest.mark.parametrize("name", ["digits", "efficientnet_lite0", "timm:resnet18"])
+def test_other_probes_take_no_file(name):
+    with pytest.raises(ConfigError, match=r"takes no file of weights \(w\.pth\); resnet34 and resnet50 do"):
+        load_probe(name, "w.pth")
+
+
+# -- EfficientNet-Lite0 ------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def lite0():
+    """The network that names the classes of ImageNet."""
+    pytest.importorskip("timm")
+    try:
+        lite0_file()
+    except EmbeddingError:
+        pytest.skip("the extra imagenet is not installed")
+    return lite0_classifier()
+
+
+def photograph(package: str, name: str) -> torch.Tensor:
+    """A photograph that comes with a package, ``1 x 1 or 3 x height x width``."""
+    folder = Path(pytest.importorskip(package).__file__).parent
+    pixels = np.array(Image.open(folder / name), dtype=np.float32) / 255
+    return torch.from_numpy(np.atleast_3d(pixels)).permute(2, 0, 1)[None]
+
+
+# Photographs, and the classes of ImageNet that are right; all of them must be among the five most probable ones.
+PHOTOGRAPHS = {
+    ("skimage", "data/chelsea.png"): {281, 282, 285},  # tabby, tiger cat, Egyptian cat
+    ("skimage", "data/coffee.png"): {967, 968, 504},  # espresso, cup, coffee mug
+    ("skimage", "data/rocket.jpg"): {657, 744, 812},  # missile, projectile, space shuttle
+    ("skimage", "data/motorcycle_left.png"): {665, 670},  # moped, motor scooter
+    ("skimage", "data/camera.png"): {872, 759},  # tripod, reflex camera; a grey photograph
+    ("sklearn", "datasets/images/flower.jpg"): {985},  # daisy
+}
+
+
+@pytest.mark.parametrize(("package", "name"), PHOTOGRAPHS)
+def test_it_names_what_photographs_show(package, name, lite0):
+    images = load_probe("efficientnet_lite0").prepare(photograph(package, name))
+    top = lite0(images).topk(5).indices[0].tolist()
+    assert PHOTOGRAPHS[package, name] <= {*top}
+
+
+def test_its_images_are_normalised_as_in_its_training(lite0):
+    """The first batch normalisation knows the variance of what it saw: ImageNet's usual divisor gives five times it."""
+    probe = load_probe("efficientnet_lite0")
+    names = ("chelsea.png", "coffee.png", "rocket.jpg", "motorcycle_left.png")
+    images = torch.cat([probe.prepare(photograph("skimage", f"data/{name}")) for name in names])
+    seen = conv2d(images, lite0.conv_stem.weight, stride=2).var(dim=(0, 2, 3))
+    assert 0.5 < (lite0.bn1.running_var / seen).median() < 2
+
+
+def test_it_is_a_probe_that_works_offline(lite0):
+    probe = load_probe("efficientnet_lite0")
+    assert (probe.size, probe.n_filters) == ((224, 224), 21_008)
+    assert probe(probe.prepare(torch.rand(2, 1, 9, 9))).shape == (2, 1280)
+    assert probe.identity.startswith("efficientnet_lite0:")

@@ -20,10 +20,12 @@ from naslib_archlock.commands import main as cli
 from naslib_archlock.errors import ConfigError, NaslibError
 from naslib_archlock.plugin import naslib_benchmark as benchmark_module
 from naslib_archlock.plugin.compat import DEFAULT_HOME, HOME_VARIABLE, naslib_home
-from naslib_archlock.plugin.naslib_benchmark import TNB_FILE
 
 CONFIGS = Path(cli.__file__).parents[1] / "configs"
-FILES = {"nasbench201": ("cifar10", "nb201_cifar10_full_training.pickle"), "transbench101_micro": ("normal", TNB_FILE)}
+FILES = {
+    "nasbench201": ("cifar10", "nb201_cifar10_full_training.pickle"),
+    "transbench101_micro": ("normal", "transnas-bench_v10141024.pth"),
+}
 Launch = Callable[..., "subprocess.CompletedProcess[str]"]
 
 

@@ -55,7 +55,8 @@ def test_from_images_to_a_network_that_trains(scored, digit_images, tmp_path, fa
     assert info.embedding == "file"
     assert info.command.startswith("archlock train-ranker search_space transbench101_micro")
 
-    run = ["dataset", source, "archlock.ranker", str(ranker), "out_dir", str(tmp_path / "run")]
+    run = ["dataset", source, "archlock.ranker", str(ranker), "archlock.source_queries", "0"]
+    run += ["out_dir", str(tmp_path / "run")]
     assert main(["search", "--json", *keys, *run]) == 0
     result = json.loads(capsys.readouterr().out.splitlines()[-1])
     found = tmp_path / "run" / "transbench101_micro" / "low" / "archlock" / "tu" / "0"
@@ -88,6 +89,7 @@ def test_a_ranker_trained_on_part_of_the_target_is_refused(scored, digit_images,
     more = ["archlock.train_tasks", f"low,{part}", "archlock.held_out_cells", "0"]
     assert main(["train-ranker", "--out", str(ranker), *keys, *table, *more]) == 0
     run = ["dataset", str(digit_images["low"]), "archlock.target", str(digit_images["shapes"])]
+    run += ["archlock.source_queries", "0"]
     args = ["search", *keys, *run, "archlock.ranker", str(ranker), "out_dir", str(tmp_path)]
     assert main(args) == 2
     assert "trained on shapes, which the scheme must not have seen" in capsys.readouterr().err

@@ -18,13 +18,17 @@ from typing import Any
 import numpy as np
 import pytest
 
+from naslib_archlock.benchmarks.benchmark_files import accuracy_files
+from naslib_archlock.benchmarks.conversion import to_naslib, to_tables
+from naslib_archlock.benchmarks.table import find_table, read_table
+from naslib_archlock.commands.main import main
 from naslib_archlock.config.load import load_config
 from naslib_archlock.errors import CellError, NaslibError, UnknownNameError
 from naslib_archlock.locking.prepare import open_benchmark, prepare
 from naslib_archlock.locking.result import finish
 from naslib_archlock.plugin import naslib_benchmark as module
 from naslib_archlock.plugin.compat import naslib_data_folder
-from naslib_archlock.plugin.naslib_benchmark import NaslibBenchmark, benchmark_files
+from naslib_archlock.plugin.naslib_benchmark import NaslibBenchmark
 from naslib_archlock.spaces.known import NASBENCH201, TRANSBENCH101_MACRO, TRANSBENCH101_MICRO, get_space
 from naslib_archlock.spaces.space import SearchSpace
 
@@ -124,6 +128,42 @@ def test_the_transnas_database_is_loaded_once(monkeypatch, dataset_apis):
     assert len(calls) == 1
 
 
+# -- files that were converted -----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", SPACES)
+def test_a_search_on_tables_made_of_naslibs_files_is_the_search_on_these_files(name, sources, tmp_path, capsys):
+    space, tables = get_space(name), tmp_path / "tables"
+    tables.mkdir()
+    for file_name, content in to_tables([space], naslib_data_folder()).files.items():
+        (tables / file_name).write_bytes(content)
+    results = []
+    for of in ([], ["archlock.tables", str(tables)]):
+        argv = ["search", "--json", "search_space", name, "dataset", sources[name], "search.epochs", "12", *of]
+        assert main([*argv, "out_dir", str(tmp_path / f"run{len(of)}")]) == 0
+        found = json.loads(capsys.readouterr().out)
+        results.append({key: value for key, value in found.items() if key != "notes" and "seconds" not in key})
+    assert results[0] == results[1]
+
+
+@pytest.mark.parametrize(("name", "task"), [("nasbench201", "cifar100"), ("transbench101_micro", "normal")])
+def test_naslib_reads_files_that_were_made_of_tables(
+    name, task, tmp_path, toy_tables, toy_nasbench201, monkeypatch, naslib
+):
+    space, tables = get_space(name), toy_nasbench201 if name == "nasbench201" else toy_tables
+    (tmp_path / "data").mkdir()
+    for file_name, content in to_naslib([space], tables).files.items():
+        (tmp_path / "data" / file_name).write_bytes(content)
+    monkeypatch.setattr(sys.modules["naslib.utils.get_dataset_api"], "get_project_root", lambda: tmp_path)
+    api = naslib.utils.get_dataset_api(name, task)
+    found, table = NaslibBenchmark(space, {task: api}), read_table(find_table(tables, space), space)
+    np.testing.assert_array_equal(found.accuracies(task, "val"), table.accuracies(task, "val"))
+    of_test = "val" if found.test_is_validation else "test"
+    np.testing.assert_array_equal(found.accuracies(task, "test"), table.accuracies(task, of_test))
+    scores = naslib.utils.get_zc_benchmark_api(name, task)
+    assert scores == json.loads((tables / f"zc_{name}.json").read_text(encoding="utf-8"))[task]
+
+
 # -- kept answers ------------------------------------------------------------------------------------------------------
 
 TASKS = [("nasbench201", "cifar10"), ("transbench101_micro", "autoencoder")]
@@ -186,7 +226,7 @@ def test_architectures_of_other_spaces_are_refused(own_cache, no_naslib):
 def test_answers_of_other_code_or_content_are_asked_for_again(change, own_cache, monkeypatch, tmp_path, dataset_apis):
     data = tmp_path / "data"
     data.mkdir()
-    path = data / benchmark_files(TRANSBENCH101_MICRO)["class_scene"]
+    path = data / accuracy_files(TRANSBENCH101_MICRO)["class_scene"]
     path.write_bytes((naslib_data_folder() / path.name).read_bytes())
     monkeypatch.setattr(module, "naslib_data_folder", lambda: data)
     loads = []
@@ -257,7 +297,7 @@ def test_a_search_with_kept_answers_does_not_import_naslib(name, run_watched, so
         command = ["search", "search_space", name, "dataset", sources[name], "search.epochs", "12", "out_dir", str(out)]
         found = run_watched(f"from naslib_archlock.commands.main import main; assert main({command}) == 0")
         assert ("naslib" in found["modules"]) == has_naslib
-        assert (benchmark_files(get_space(name))[sources[name]] in found["opened"]) == has_naslib
+        assert (accuracy_files(get_space(name))[sources[name]] in found["opened"]) == has_naslib
         (path,) = out.rglob("result.json")
         results.append(path.read_bytes())
     assert results[0] == results[1]
@@ -388,7 +428,7 @@ def test_missing_files_are_named_with_their_folder(monkeypatch, tmp_path):
 @pytest.mark.parametrize(("name", "task"), [("nasbench201", "cifar100"), ("transbench101_micro", "class_scene")])
 def test_a_file_that_was_cut_short(name, task, monkeypatch, tmp_path):
     space = get_space(name)
-    file_name = benchmark_files(space)[task]
+    file_name = accuracy_files(space)[task]
     path = tmp_path / "data" / file_name
     path.parent.mkdir()
     path.write_bytes((naslib_data_folder() / file_name).read_bytes()[:100_000])

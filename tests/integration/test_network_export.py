@@ -20,8 +20,10 @@ from sklearn.datasets import load_digits
 
 from naslib_archlock.compute.threads import single_threaded
 from naslib_archlock.errors import CellError, ConfigError, OutputError, UnknownNameError
+from naslib_archlock.networks.network_files import HAS_PROGRAMS, Export
+from naslib_archlock.networks.own_export import export_own_network
 from naslib_archlock.plugin.live_scores import build_network
-from naslib_archlock.plugin.network_export import HAS_PROGRAMS, export_network, load_network
+from naslib_archlock.plugin.network_export import export_network, load_network
 from naslib_archlock.spaces.known import DIGITS, NASBENCH201, TRANSBENCH101_MACRO, TRANSBENCH101_MICRO
 from naslib_archlock.store import weights
 
@@ -46,7 +48,7 @@ def one_thread() -> Iterator[None]:
 
 
 def export(folder: Path, space: Any = NASBENCH201, cell: Any = QUICK, **settings: Any) -> list[Path]:
-    return export_network(space, cell, folder, **{"n_classes": 5, "image_size": 8, **settings})
+    return export_network(Export(space, cell, **{"n_classes": 5, "image_size": 8, **settings}), folder)
 
 
 def images_of(n: int, channels: int = 3, size: int = 8) -> torch.Tensor:
@@ -161,7 +163,7 @@ def test_files_and_their_metadata(tmp_path):
     written = export(tmp_path / "new" / "folder", TRANSBENCH101_MICRO, (3, 1, 2, 2, 0, 1), task="class_scene", seed=4)
     folder = tmp_path / "new" / "folder"
     assert sorted(written) == sorted(folder.iterdir())
-    assert {path.name for path in written} == {"network.safetensors", "network.json", "network.pt"}
+    assert {path.name for path in written} == {"network.safetensors", "network.json", "network.pt", "classify.py"}
     about = json.loads((folder / "network.json").read_text())
     assert about["arch"] == "64-41414-3_12_201"
     assert about["cell"] == [3, 1, 2, 2, 0, 1]
@@ -229,7 +231,8 @@ def test_another_export_is_replaced(tmp_path):
     for name in names:
         (tmp_path / name).write_bytes(b"old")
     export(tmp_path)
-    assert {p.name for p in tmp_path.iterdir()} == {"network.safetensors", "network.json", "network.pt", "mine.txt"}
+    written = {"network.safetensors", "network.json", "network.pt", "classify.py"}
+    assert {p.name for p in tmp_path.iterdir()} == {*written, "mine.txt"}
     export(tmp_path, cell=(0, 0, 0, 2, 0, 0), n_classes=3)
     assert (tmp_path / "mine.txt").read_bytes() == b"old"
     network = torch.jit.load(str(tmp_path / "network.pt"))
@@ -288,6 +291,12 @@ def test_files_that_are_no_network(tmp_path):
         metadata = f.metadata()
     path.write_bytes(safetensors.torch.save({"x": torch.zeros(2, dtype=torch.bfloat16)}, metadata))
     with pytest.raises(ConfigError, match="cannot be read.*bfloat16"):
+        load_network(tmp_path)
+
+
+def test_weights_of_this_packages_own_network_are_not_naslibs(tmp_path):
+    export_own_network(Export(NASBENCH201, QUICK, 5, image_size=8), tmp_path, cells_per_stage=1)
+    with pytest.raises(ConfigError, match="holds the weights of this package's own network.*load network.pt"):
         load_network(tmp_path)
 
 

@@ -41,6 +41,7 @@ def test_a_changed_figure_changes_the_digest_of_its_task_and_split_alone():
 def test_a_changed_image_changes_the_digest_of_its_folder(digit_images, tmp_path):
     shutil.copytree(digit_images["low"], tmp_path / "low")
     keys = ["search_space", "transbench101_micro", "dataset", str(tmp_path / "low"), "archlock.image_size", "8"]
+    keys += ["archlock.source_queries", "0"]
     config = load_config(None, [*keys, "archlock.target", str(digit_images["high"])])
     before = input_digests(config, open_benchmark(config))
     assert list(before) == ["task low"]  # the target is hidden, and its images are not read
@@ -48,6 +49,18 @@ def test_a_changed_image_changes_the_digest_of_its_folder(digit_images, tmp_path
     first = next((tmp_path / "low").rglob("*.png"))
     first.write_bytes(next((digit_images["low"] / "4").glob("*.png")).read_bytes())
     assert input_digests(config, open_benchmark(config)) != before
+
+
+def test_the_weights_of_a_probe_are_an_input(digit_images, tmp_path):
+    keys = ["search_space", "transbench101_micro", "dataset", str(digit_images["low"]), "archlock.image_size", "8"]
+    keys += ["archlock.probe", "resnet50", "archlock.probe_weights", str(tmp_path / "w.pth")]
+    found = []
+    for content in ("a", "b"):
+        (tmp_path / "w.pth").write_text(content)
+        config = load_config(None, keys)
+        found.append(input_digests(config, open_benchmark(config)))
+    assert found[0]["task low"] == found[1]["task low"]
+    assert found[0]["file w.pth"] != found[1]["file w.pth"]
 
 
 def test_a_file_that_is_missing_has_an_empty_digest(tmp_path):

@@ -28,6 +28,8 @@ def search(out: Path, folder: Path, *more: str) -> list[str]:
         str(out),
         "archlock.image_size",
         "12",
+        "archlock.source_queries",
+        "0",
     ]
     return ["search", "--json", *keys, *more]
 
@@ -39,7 +41,7 @@ def result_of(capsys: pytest.CaptureFixture[str]) -> dict:
 def test_a_lock_for_own_images_without_a_table(digit_images, tmp_path, capsys):
     assert main(search(tmp_path, digit_images["low"])) == 0
     out, prose = capsys.readouterr()
-    said = "No table holds accuracies of these images, and no network was trained: --train-top 10"
+    said = "No table holds accuracies of these images, and no network was trained, as archlock.source_queries is 0"
     assert said in " ".join(prose.split())
     result = json.loads(out)
     assert result["source"] == "low"
@@ -51,6 +53,8 @@ def test_a_lock_for_own_images_without_a_table(digit_images, tmp_path, capsys):
         "result.json",
         "config.yaml",
         "timings.json",
+        "history.csv",
+        "cell.png",
         "search.png",
         "ranker.safetensors",
         "run.json",
@@ -77,21 +81,23 @@ def test_candidates_are_trained_on_the_source_and_the_result_is_measured(digit_i
 
 
 def test_trained_candidates_may_teach_a_bayesian_search(digit_images, tmp_path, capsys):
-    """A configuration can ask for this; by default, all candidates are ranked before the first one is trained."""
-    args = search(tmp_path, digit_images["low"], "--train-top", "3", "archlock.strategy", "bayesian")
+    args = search(tmp_path, digit_images["low"], "archlock.source_queries", "3")
     assert main(args) == 0
     result = result_of(capsys)
     assert (result["source_queries"], result["source_position"]) == (3, None)
     assert 20 < result["source_val"] <= 100
     folder = tmp_path / "transbench101_micro" / "low" / "archlock" / "tu" / "0"
-    files = {"result.json", "config.yaml", "timings.json", "search.png", "run.json"}
+    files = {
+        "result.json", "config.yaml", "timings.json", "history.csv", "cell.png", "search.png", "run.json",
+        "status.json",
+    }  # fmt: skip
     assert {p.name for p in folder.iterdir()} == files
 
 
 def test_without_trained_candidates_a_bayesian_search_has_nothing_to_learn_from(digit_images, tmp_path, capsys):
     assert main([*search(tmp_path, digit_images["low"]), "archlock.strategy", "bayesian"]) == 2
     err = capsys.readouterr().err
-    assert "--train-top" in err
+    assert "archlock.source_queries is 0" in err
     assert len(err.splitlines()) == 1
 
 

@@ -111,8 +111,8 @@ def test_by_default_a_search_is_bayesian_where_it_can_be(toy_config, macro_table
         ("bayesian", "archlock.source_queries", "1"),
         ("evolution", "archlock.source_queries", "0"),
         ("bayesian", *macro),
-        ("exhaustive", *folder),
-        ("exhaustive", *folder, "archlock.train_top", "3"),
+        ("bayesian", *folder),
+        ("exhaustive", *folder, "archlock.source_queries", "0"),
     ):
         config = toy_config(*overrides)
         assert strategy_of(config, open_benchmark(config)).name == expected
@@ -194,9 +194,9 @@ def test_all_is_every_task_but_the_source(toy_config):
 
 def test_images_without_a_trained_candidate_teach_a_bayesian_search_nothing(toy_config, digit_images):
     keys = ("dataset", str(digit_images["low"]), "archlock.tables", "", "archlock.target", "")
-    with pytest.raises(ConfigError, match="learns from accuracies.* --train-top, or choose exhaustive"):
-        prepared_by(toy_config(*keys, "archlock.strategy", "bayesian"))
-    search = prepared_by(toy_config(*keys, "archlock.strategy", "bayesian", "archlock.train_top", "4")).search
+    with pytest.raises(ConfigError, match="source_queries is 0; allow some, or choose"):
+        toy_config(*keys, "archlock.strategy", "bayesian", "archlock.source_queries", "0")
+    search = prepared_by(toy_config(*keys, "archlock.strategy", "bayesian", "archlock.source_queries", "4")).search
     assert search.oracle.max_queries == 4
 
 

@@ -82,7 +82,7 @@ def test_what_no_table_knows_and_no_network_was_trained_for_is_none(digit_images
     config = load_config(
         None,
         ["search_space", "transbench101_micro", "dataset", folders[0], "archlock.target", folders[1],
-         "archlock.image_size", "8", "archlock.opponents", "16"],
+         "archlock.image_size", "8", "archlock.opponents", "16", "archlock.source_queries", "0"],
     )  # fmt: skip
     result = finish(config, open_benchmark(config), run(config).search)
     for figures in (result, result["s"]):

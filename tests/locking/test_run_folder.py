@@ -21,6 +21,7 @@ from naslib_archlock.strategies.base import Search
 CELL = (3, 2, 1, 3, 1, 2)
 FOUND = {"cell": list(CELL), "arch": DIGITS.to_str(CELL)}
 RESULT, TIMINGS = {**FOUND, "s": FOUND, "seed": 0}, {"seconds": 1.5}
+HISTORY = "step,task\n1,digit\n"
 
 
 @pytest.fixture
@@ -60,7 +61,7 @@ def begun(config: Config, resume: bool = False, overwrite: bool = False, **input
 
 def finished(config: Config) -> RunFolder:
     run_folder = begun(config)
-    run_folder.keep_result(RESULT, TIMINGS, {"search.png": b"picture"})
+    run_folder.keep_result(RESULT, TIMINGS, HISTORY, {"search.png": b"picture"})
     return run_folder
 
 
@@ -111,7 +112,7 @@ def test_an_overwrite_takes_nothing_away_before_it_begins(config, other):
     assert (
         sorted(os.listdir(config.save))
         == before
-        == ["config.yaml", "result.json", "run.json", "search.png", "timings.json"]
+        == ["config.yaml", "history.csv", "result.json", "run.json", "search.png", "timings.json"]
     )
     assert is_same_run(config, config.save)
     run_folder.begin()
@@ -154,6 +155,7 @@ def test_a_run_without_a_result_is_not_finished(config):
         ("result.json", json.dumps({**RESULT, "cell": [0] * 6})),  # another cell than the string says
         ("result.json", json.dumps({**RESULT, "s": {**FOUND, "arch": "none"}})),
         ("timings.json", "[]"),
+        ("history.csv", HISTORY.replace("1", "2")),
     ],
 )
 def test_a_damaged_result_is_said_and_counts_as_none(config, name, content):
@@ -163,13 +165,13 @@ def test_a_damaged_result_is_said_and_counts_as_none(config, name, content):
         assert opened(config, resume=True).result() is None
 
 
-@pytest.mark.parametrize("name", ["timings.json", "search.png"])
+@pytest.mark.parametrize("name", ["timings.json", "history.csv", "search.png"])
 def test_the_result_comes_last(config, name):
     """It marks a run as finished, so nothing may be missing beside it."""
     run_folder = begun(config)
     (config.save / name).mkdir()
     with pytest.raises(OutputError, match=f"{name} cannot be written"):
-        run_folder.keep_result(RESULT, TIMINGS, {"search.png": b"picture"})
+        run_folder.keep_result(RESULT, TIMINGS, HISTORY, {"search.png": b"picture"})
     assert not (config.save / "result.json").exists()
 
 
@@ -181,7 +183,7 @@ def test_files_that_are_there_are_listed_and_those_of_an_interruption_are_tidied
     (run_folder.networks / "one.json").write_text("{}")
     run_folder.tidy()
     assert sorted(os.listdir(config.save)) == sorted(["run.json", *run_folder.files()])
-    assert run_folder.files() == ["result.json", "config.yaml", "timings.json", "search.png"]
+    assert run_folder.files() == ["result.json", "config.yaml", "timings.json", "history.csv", "search.png"]
     run_folder.tidy()  # there may be nothing to do
 
 

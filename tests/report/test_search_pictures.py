@@ -6,6 +6,7 @@ import pytest
 
 from naslib_archlock.benchmarks.source_oracle import SourceOracle
 from naslib_archlock.benchmarks.table import TableBenchmark
+from naslib_archlock.report import search_pictures
 from naslib_archlock.report.search_pictures import lock_picture, search_picture
 from naslib_archlock.spaces.known import TRANSBENCH101_MICRO
 from naslib_archlock.strategies.base import SearchSettings
@@ -52,10 +53,42 @@ def size_of(png: bytes) -> tuple[int, int]:
 
 
 @pytest.mark.parametrize(("queries", "sign"), [(1, 1.0), (20, -0.1)])
-@pytest.mark.parametrize("kind", [RegularizedEvolution, ExhaustiveSearch])
-def test_a_picture_shows_the_fitness_and_below_it_the_accuracies_looked_up(kind, queries, sign):
-    width, height = size_of(search_picture(finished(kind, queries, sign), "room_layout"))
-    assert size_of(search_picture(finished(kind, 0), "room_layout")) == (width, height // 2)
+def test_a_picture_shows_the_fitness_and_below_it_the_accuracies_looked_up(queries, sign):
+    width, height = size_of(search_picture(finished(RegularizedEvolution, queries, sign), "room_layout"))
+    narrow, low = size_of(search_picture(finished(RegularizedEvolution, 0), "room_layout"))
+    assert narrow == width
+    assert low < 0.6 * height
+
+
+@pytest.mark.parametrize(("queries", "axis"), [(0, "rank on mine, by the ranker"), (12, "mine validation")])
+def test_what_was_judged_in_one_step_has_no_order_to_draw(queries, axis, monkeypatch):
+    figures = []
+    monkeypatch.setattr(search_pictures, "png", lambda figure: figures.append(figure) or b"")
+    search = finished(ExhaustiveSearch, queries)
+    search_picture(search, "mine")
+    (panel,) = figures[0].axes
+    assert panel.get_xlabel().startswith(axis)
+    assert str(len(search.history)) in figures[0].get_suptitle()
+
+
+def test_a_picture_of_a_lock_says_what_it_leaves_out(monkeypatch):
+    figures = []
+    monkeypatch.setattr(search_pictures, "png", lambda figure: figures.append(figure) or b"")
+    archs = TRANSBENCH101_MICRO.all()
+    values = archs.sum(axis=1).astype(float)
+    columns = {f"{task}/{split}": values for task in ("s", "t") for split in ("val", "test")}
+    benchmark = TableBenchmark(TRANSBENCH101_MICRO, archs, columns, "made up")
+    found = {"source_val": 17.0, "targets": {"t": 3.0}}
+    result = {"scheme": "tu", "search_space": "x", "source": "s", **found, "s": found}
+    distinct = TRANSBENCH101_MICRO.distinct().sum(axis=1)
+    lock_picture(benchmark, "s", result, floor=16.0)
+    n_below = int((distinct < 16.0 - (distinct.max() - 16.0)).sum())
+    said = (
+        f"{n_below} of {len(distinct)} architectures have less than {32.0 - distinct.max():.4g} on s and are left out"
+    )
+    assert figures[0].get_suptitle().splitlines()[1] == said
+    lock_picture(benchmark, "s", result, floor=float(distinct.min()))
+    assert "left out" not in figures[1].get_suptitle()
 
 
 @pytest.mark.parametrize(("queries", "sign"), [(1, 1.0), (30, -0.1)])
@@ -84,7 +117,7 @@ def test_a_lock_is_drawn_among_all_architectures_one_panel_a_target(targets):
     columns = {f"{task}/{split}": values for task in ("s", *targets) for split in ("val", "test")}
     benchmark = TableBenchmark(TRANSBENCH101_MICRO, archs, columns, "made up")
     found = {"source_val": 17.0, "targets": dict.fromkeys(targets, 3.0)}
-    result = {"scheme": "tu", "source": "s", **found, "s": {**found, "source_val": 18.0}}
+    result = {"scheme": "tu", "search_space": "x", "source": "s", **found, "s": {**found, "source_val": 18.0}}
     picture = lock_picture(benchmark, "s", result, floor=16.0)
     assert picture == lock_picture(benchmark, "s", result, floor=16.0)
     assert picture != lock_picture(benchmark, "s", {**result, "source_val": 18.0}, floor=16.0)

@@ -5,10 +5,11 @@ import subprocess
 import sys
 import time
 
+import filelock
 import pytest
 
 from naslib_archlock.errors import OutputError
-from naslib_archlock.store.locks import HOLDER, LOCK, alone_at, alone_in
+from naslib_archlock.store.locks import HOLDER, LOCK, alone_at, alone_in, holder_of
 
 
 def test_a_second_writer_is_told_who_is_at_work(tmp_path):
@@ -73,3 +74,29 @@ while done < 100:
 """
     writers = [subprocess.Popen([sys.executable, "-c", code], env=child_environment) for _ in range(3)]
     assert [writer.wait(120) for writer in writers] == [0, 0, 0]
+
+
+def test_who_looks_on_learns_who_holds_a_lock_and_takes_nothing(tmp_path):
+    assert holder_of(tmp_path) is None
+    with alone_in(tmp_path):
+        assert f"process {os.getpid()} on" in str(holder_of(tmp_path))
+    (tmp_path / LOCK).touch()  # of a process that was killed
+    assert holder_of(tmp_path) is None
+    with alone_in(tmp_path):
+        pass
+
+
+def test_a_lock_that_is_removed_while_it_is_opened_is_taken_again(tmp_path, monkeypatch):
+    """As on filelock's way from its look at the file to its opening, in which another process may end."""
+    original, calls = filelock.FileLock.acquire, []
+
+    def acquire(lock, *args, **options):
+        calls.append(lock)
+        if len(calls) == 1:
+            raise FileNotFoundError(2, "No such file or directory")
+        return original(lock, *args, **options)
+
+    monkeypatch.setattr(filelock.FileLock, "acquire", acquire)
+    with alone_in(tmp_path / "out"):
+        assert (tmp_path / "out" / LOCK).exists()
+    assert len(calls) > 1

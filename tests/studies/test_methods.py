@@ -154,7 +154,7 @@ def test_runs_share_a_ranker_where_training_is_the_same(toy_job):
         {"source": "class_object"}, {"budget_pct": 5.0}, {"source_queries": 3}, {"options": {"scheme": "s"}},
         {"options": {"trade_off": 2.0}}, {"options": {"n_targets": 3, "cosine": 0.5}},
         {"options": {"screening": 2, "opponents": 2, "source_top_pct": 5.0}}, {"options": {"strategy": "exhaustive"}},
-        {"options": {"image_size": 8, "train_top": 2}},
+        {"options": {"image_size": 8, "source_queries": 2}},
     ):  # fmt: skip
         assert ranker_of(toy_job, **changes) == tu, changes
 

@@ -378,3 +378,22 @@ def test_real_tables_give_the_known_scores(shared_data, tmp_path):
     means: pd.Series = done.results.groupby("method")["lock_score"].mean()
     assert means["S"] == pytest.approx(-0.51, abs=0.01)
     assert 0.42 <= means["fewest weights"] <= 0.44
+
+
+def test_all_that_is_missing_for_the_methods_is_said_at_once_before_any_run(monkeypatch):
+    def without(name: str) -> Any:
+        def load() -> Any:
+            raise StudyError(f"it needs {name}; install it")
+
+        return replace(KINDS["nsga2"], load=load)
+
+    monkeypatch.setitem(KINDS, "nsga2", without("pymoo"))
+    monkeypatch.setitem(KINDS, "naslib", replace(without("NASLib"), options=KINDS["naslib"].options))
+    methods = {"A": {"method": "most_accurate"}, "B": {"method": "nsga2"}}
+    methods |= {name: {"method": "naslib", "optimizer": name} for name in ("rs", "re")}
+    message = (
+        r"it needs pymoo; install it \(methods: B\); it needs NASLib; install it \(methods: rs, re\); "
+        "or leave these methods out of the study"
+    )
+    with pytest.raises(StudyError, match=message):
+        study(methods=methods, reference="A", compare_with="A")

@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 import torch
 
-from naslib_archlock.plugin.unpickling import RefusedPickle, read_numbers, read_numbers_of_torch, read_weights
+from naslib_archlock.store.unpickling import RefusedPickle, read_numbers, read_numbers_of_torch, read_weights
 
 PLAIN = {
     "containers": [1, 2.5, None, True, "é", b"bytes", b"", (1,), {2}, frozenset([3]), 1j, bytearray(b"ab")],

@@ -20,8 +20,9 @@ from typing import IO, Any
 
 import numpy as np
 
-from ..store.pickle_limits import MOST_NODES, check_pickle
-from ..store.reading import UnreadableError
+from .cache import KeptOf
+from .pickle_limits import MOST_BYTES, MOST_NODES, VERSION, check_pickle  # nosec B403 # no pickle, only limits of them
+from .reading import UnreadableError, check_regular
 
 _MAGIC = 0x1950A86A20F9469CFC6C  # the first pickle in a file of torch before 1.6
 _TEXT = "utf-8"  # torch reads text that Python 2 pickled in this encoding
@@ -185,6 +186,12 @@ Once = Callable[[str, Callable[[], None]], Any]  # runs a check, or knows by its
 
 def _each_time(name: str, check: Callable[[], None]) -> None:
     check()
+
+
+def once_for_content(path: Path) -> Once:
+    """How the pickles in a file are checked once for each content of it. Raises: OSError; UnreadableError."""
+    check_regular(path, MOST_BYTES)
+    return KeptOf(path, {"limits of pickles": VERSION}, MOST_BYTES).value
 
 
 def read_numbers(file: IO[bytes], once: Once = _each_time) -> Any:

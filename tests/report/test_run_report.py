@@ -1,0 +1,102 @@
+"""The page of a run, as content and in a real browser."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from test_audit_report import LESS, MIDDLE, figures_of
+
+from naslib_archlock.commands.main import main
+from naslib_archlock.report.finished_run import Run, read_run
+from naslib_archlock.report.html import run_page
+from naslib_archlock.report.run_report import run_report
+
+KEYS = ["search_space", "digits", "dataset", "digit", "archlock.target", "edges", "search.epochs", "30",
+        "archlock.source_queries", "30", "archlock.scheme", "tk", "archlock.target_queries", "5"]  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
+    out = tmp_path_factory.mktemp("run of a page")
+    assert main(["search", *KEYS, "out_dir", str(out)]) == 0
+    return read_run(out / "digits" / "digit" / "archlock" / "tk" / "0")
+
+
+def test_it_says_what_was_found_beside_scheme_s(run):
+    report = run_report(run)
+    said = " ".join(report.found)
+    assert "After 30 look-ups of accuracy on digit and 5 on the targets, scheme TK chose" in said
+    assert f"On the target edges, it is {run.result['targets']['edges']:.2f}" in said
+    figures = report.tables["Accuracy of the architecture found and of the one that scheme S finds"]
+    assert list(figures["task"]) == ["digit val", "digit test", "edges test"]
+    assert "Rank percentile" in report.tables
+
+
+def test_the_lock_shows_each_architecture_and_says_what_it_leaves_out(run):
+    report = run_report(run)
+    (chart,) = report.lock
+    kinds = [point.kind for point in chart.points]
+    assert (kinds[-2], kinds[-1]) == ("s", "found")
+    n_left_out = run.result["n_distinct"] - kinds.count("other")
+    assert f"{n_left_out} of {run.result['n_distinct']} architectures have less than" in report.lock_note
+
+
+def test_the_history_shows_the_look_ups_of_source_and_target(run):
+    source, target = run_report(run).history
+    assert len(source.points) == 30
+    assert len(target.points) == 5
+    assert {line.kind for line in source.lines} == {"best", "floor"}
+    assert [point.kind for point in target.points].count("found") == 1  # a target look-up made the choice
+
+
+def test_commands_name_the_real_folder(run):
+    commands = " ".join(command for _, command in run_report(run).steps)
+    assert f"archlock report '{run.folder}'" in commands
+    assert f"'{run.folder}/config.yaml'" in commands
+
+
+def test_without_its_benchmark_a_run_still_has_a_page(run):
+    report = run_report(replace(run, benchmark=None, why_none="They are not here.", history=""))
+    assert [point.kind for point in report.lock[0].points] == ["s", "found"]
+    assert report.lock_note == "They are not here."
+    assert report.history == []
+
+
+def test_an_audit_is_shown_where_there_is_one(run):
+    assert run_report(run).audit is None
+    audit = run_report(replace(run, attacked=figures_of("edges", found=LESS, s=MIDDLE))).audit
+    assert audit is not None
+    assert [chart.title for chart in audit.charts] == ["What the attacker gets on edges, by images"]
+    assert any("less in 2 of 2 settings" in finding for finding in audit.findings)
+
+
+def test_the_same_run_has_the_same_page(run):
+    assert run_page(run_report(run)) == run_page(run_report(read_run(Path(run.folder))))
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [360, 1200])
+def test_it_can_be_read_in_a_browser(run, browser: Any, tmp_path, scheme, width):
+    attacked = figures_of("edges", found=LESS, s=MIDDLE)
+    path = tmp_path / "report.html"
+    path.write_text(run_page(run_report(replace(run, attacked=attacked))), encoding="utf-8")
+    page = browser.new_context(color_scheme=scheme, viewport={"width": width, "height": 700}).new_page()
+    requests, complaints = [], []
+    page.on("request", lambda request: requests.append(request.url))
+    page.on("console", lambda message: complaints.append(message.text))
+    page.on("pageerror", lambda error: complaints.append(str(error)))
+    page.goto(path.as_uri())
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    assert page.locator(".chart").count() == 4
+    mark = page.locator("#lock .chart > svg .mark.found")
+    mark.click()
+    assert page.locator("#lock .tip").inner_text().startswith("scheme TK finds")
+    page.locator("summary").first.click()
+    page.get_by_label("Show rows with").fill("edges")
+    assert page.locator("#history tbody tr:visible").count() == 5
+    assert requests == [path.as_uri()]
+    assert complaints == []
+    page.context.close()
