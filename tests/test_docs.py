@@ -152,7 +152,7 @@ def test_the_tables_of_locks_are_what_their_command_prints():
 
 
 def test_each_method_of_a_study_and_each_search_space_is_listed():
-    studies, files = read(DOCS / "guides" / "studies.md"), read(DOCS / "guides" / "benchmark_files.md")
+    studies, files = read(DOCS / "studies.md"), read(DOCS / "guides" / "benchmark_files.md")
     assert [name for name in KINDS if f"`{name}`" not in studies] == []
     assert [name for name in SPACES if f"| `{name}` |" not in files] == []
 
