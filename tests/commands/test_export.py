@@ -135,11 +135,8 @@ def test_mistakes_are_told_before_naslib_is_looked_for(run, tmp_path, monkeypatc
 
 @pytest.mark.usefixtures("torch")
 def test_without_naslib_the_packages_own_network_is_written(run, run_folder, tmp_path, monkeypatch):
-
-    def missing() -> None:
-        raise NaslibError("NASLib was not found")
-
-    monkeypatch.setattr("naslib_archlock.plugin.network_export.load_naslib", missing)
+    monkeypatch.setenv("NASLIB_HOME", str(tmp_path / "nowhere"))
+    monkeypatch.setattr("naslib_archlock.plugin.compat.importlib.util.find_spec", lambda name: None)
     code, out, err = run("export", run_folder, "--out", tmp_path / "out")
     assert (code, err) == (0, "")
     assert "this package's own network" in out and "10 classes, 1 x 8 x 8 pixels" in out
