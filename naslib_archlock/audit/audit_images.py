@@ -119,7 +119,7 @@ def fit_settings(config: Config) -> FitSettings:
     """
     section = config.audit
     is_digits = get_space(config.search_space).is_embedded and not is_image_folder(config.dataset)
-    suited = FitSettings() if is_digits else FIT
+    suited = FitSettings() if is_digits else replace(FIT, augmentations=config.archlock.augmentation_names)
     return replace(
         suited,
         epochs=section.epochs or suited.epochs,

@@ -234,8 +234,8 @@ class ArchLockSection:
     augmentation: str = key(
         ",".join(AUGMENTATIONS),
         "The random changes of the training images, separated by commas: `flip` mirrors an image left and right, and "
-        "`crop` moves it by up to an eighth of its size. `none` leaves images as they are. Only networks that are "
-        "trained on folders of images use it.",
+        "`crop` moves it by up to an eighth of its size. `none` leaves images as they are. Networks that are "
+        "trained on folders of images, and on NASLib's data sets in an audit, use it.",
         Role.IMAGES,
     )
     ranker: str = key(

@@ -156,7 +156,7 @@ def test_folders_of_images_are_audited(tmp_path, digit_images):
         [
             "search_space", "transbench101_micro", "dataset", source, "archlock.image_size", "8", "audit.seeds", "2",
             "audit.fractions", "20", "audit.learning_rates", "0.03", "audit.epochs", "6", "audit.batch_size", "20",
-            "audit.widths", "8,16",
+            "audit.widths", "8,16", "archlock.augmentation", "none",
         ],
     )  # fmt: skip
     on_source, attacks = run_audit(config, {target: [(3, 2, 1, 3, 1, 2)]}, tmp_path, LocalProcesses(1))
