@@ -350,7 +350,8 @@ def test_a_study_on_a_cluster_is_that_of_this_machine(two, toy_tables, tmp_path,
     Path("tables").symlink_to(toy_tables)
     for out, where in (("local", ["--jobs", "1"]), ("dask", ["--backend", "dask", "--scheduler", two.address])):
         assert cli.main(["compare", "study.yaml", "--out", out, "--tables", "tables", *where]) == 0
-        assert capsys.readouterr().err == ""
+        said = capsys.readouterr().err.splitlines()
+        assert [line for line in said if "parts after" not in line] == []  # only progress, on a slow machine
     local, there = files_of(Path("local")), files_of(Path("dask"))
     assert there == local
     assert len([name for name in there if name.startswith("rankers")]) == 2
