@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from contextlib import nullcontext
 from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
@@ -11,7 +10,7 @@ from pathlib import Path
 from ..benchmarks.naslib_provider import naslib
 from ..benchmarks.trained import FIT
 from ..compute.intervals import accuracy_interval
-from ..compute.threads import single_threaded
+from ..compute.threads import single_threaded_on
 from ..config.sections import Config
 from ..errors import ConfigError
 from ..networks.fit import FitSettings, until_learnt
@@ -56,7 +55,7 @@ def splits_on(config: Config, task: str, device: str) -> Mapping[str, LabelledIm
 
 def learning_settings(config: Config, device: str) -> FitSettings:
     """``fit_settings`` with the steps in which a strong cell learns the source (``networks.fit.until_learnt``)."""
-    with single_threaded() if device == "cpu" else nullcontext():
+    with single_threaded_on(device):
         return until_learnt(splits_on(config, config.dataset, device)["train"], fit_settings(config), config.seed)
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, nullcontext
 from dataclasses import asdict, replace
 from functools import lru_cache
 from pathlib import Path
@@ -16,7 +15,7 @@ from ..compute.core_time import core_time
 from ..compute.devices import find_device
 from ..compute.messages import LOGGER
 from ..compute.parts import Workers, compute_parts
-from ..compute.threads import single_threaded
+from ..compute.threads import single_threaded_on
 from ..compute.versions import library_versions
 from ..config.sections import Config
 from ..errors import ConfigError
@@ -129,7 +128,7 @@ def plan_audit(config: Config, n_cells: Mapping[str, int], settings: FitSettings
     timed = min(n_steps, _STEPS_TIMED)
     space = get_space(config.search_space)
     cell = space.network_cell(tuple(space.distinct()[0].tolist()))
-    with _one_thread_on_cpu(device):
+    with single_threaded_on(device):
         fit(cell, source, replace(settings, epochs=0, min_steps=1), _seeds(config))  # the first step takes longer
         start = time.perf_counter()
         fit(cell, source, replace(settings, epochs=0, min_steps=timed), _seeds(config))
@@ -251,7 +250,7 @@ def _attacked(
 ) -> dict[str, Any]:
     """The figures of a released network on the source, and of all attacks on it with a part of a target's images."""
     cell = get_space(config.search_space).network_cell(cell)
-    with _one_thread_on_cpu(device):
+    with single_threaded_on(device):
         release, on_source = _released(config, device, settings, cell)
         splits, seeds = splits_on(config, target, device), _seeds(config)
         of_attacker = replace(settings, has_momentum=config.audit.rules.has_momentum)
@@ -279,9 +278,3 @@ def _released(config: Config, device: str, settings: FitSettings, cell: Cell) ->
 def _seeds(config: Config) -> list[int]:
     """The seeds of the networks. Another ``seed`` of the config gives other networks."""
     return [config.seed * config.audit.seeds + i for i in range(config.audit.seeds)]
-
-
-@contextmanager
-def _one_thread_on_cpu(device: str) -> Iterator[None]:
-    with single_threaded() if device == "cpu" else nullcontext():
-        yield

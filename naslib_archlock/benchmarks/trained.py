@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable, Sequence
 from contextlib import closing
 from dataclasses import asdict, dataclass, replace
@@ -10,6 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from ..compute.messages import LOGGER
 from ..compute.parts import LocalProcesses, Workers
 from ..compute.versions import library_versions
 from ..errors import ConfigError, unknown
@@ -41,8 +41,6 @@ from .training_oracle import TrainingOracle
 # 12 epochs of few images are too few steps to learn anything, hence 100 steps at least.
 FIT = FitSettings(epochs=12, widths=(16, 32, 64), min_steps=100, augmentations=AUGMENTATIONS)
 FIRST_SHARE = 1 / 6  # the share of the steps after which a search may see that a network is hopeless: 2 epochs of 12
-
-_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -235,7 +233,7 @@ class TrainedBenchmark(Benchmark):
         self._figures.update({training: found[training.name] for training in missing if training.name in found})
 
     def _keep(self, training: _Training, figures: Figures) -> None:
-        _log.info("trained %s: %.2f%% of the validation images", training.what, figures["val"][0])
+        LOGGER.info("trained %s: %.2f%% of the validation images", training.what, figures["val"][0])
         if self._folder is not None:
             make_folder(self._folder)
             figures = KeptResults(self._folder).keep(training.name, training.settings, figures)

@@ -18,6 +18,7 @@ from .options import (
     add_jobs_option,
     add_verbose_option,
     config_path,
+    jobs_for,
     path,
 )
 from .printing import result_line
@@ -50,7 +51,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> Mapping[str, Any]:
     """Attack what a search found, and write figures and a picture. The search is made first if it is not finished."""
-    from ..compute.devices import find_device
     from ..compute.parts import LocalProcesses
     from ..config.load import load_config
     from ..locking.prepare import open_benchmark, report_targets
@@ -62,7 +62,7 @@ def run(args: argparse.Namespace) -> Mapping[str, Any]:
 
     config = load_config(config_path(args), args.overrides)
     benchmark = open_benchmark(config)
-    workers = LocalProcesses(args.jobs or (0 if find_device(config.archlock.device) == "cpu" else 1))
+    workers = LocalProcesses(args.jobs or jobs_for(config.archlock.device))
     benchmark.train_with(workers)
     targets = report_targets(config, benchmark.tasks)
     if not targets:

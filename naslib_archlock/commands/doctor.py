@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import importlib.metadata
 import os
 import platform
 from collections import Counter
@@ -168,9 +167,10 @@ def _size(path: Path) -> int:
 
 def _version(name: str) -> Finding:
     """Look for the version of an installed library."""
-    try:
-        version = importlib.metadata.version(name)
-    except importlib.metadata.PackageNotFoundError:
+    from ..compute.made import installed_version
+
+    version = installed_version(name)
+    if not version:
         return Finding(name, "missing", "not installed", f"pip install {name}")
     return Finding(name, "ok", version)
 

@@ -127,6 +127,17 @@ def add_cluster_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--scheduler", default="", metavar="tcp://HOST:PORT", help="of the Dask cluster")
 
 
+def jobs_for(device: str) -> int:
+    """How many networks to train at once where ``--jobs`` is not given: 0, which is one a core, or one on a GPU.
+
+    Args:
+        device: ``archlock.device`` of the config.
+    """
+    from ..compute.devices import find_device
+
+    return 0 if find_device(device) == "cpu" else 1
+
+
 def workers_of(args: argparse.Namespace, default_jobs: int) -> Workers:
     """Return the workers that the options ask for. A cluster is reached, and its workers are checked.
 

@@ -49,7 +49,7 @@ def _holds_study(folder: Path) -> bool:
 
     A folder that holds neither must not become one that holds a lock.
     """
-    from ..report.finished_run import CONFIG, RESULT
+    from ..locking.run_folder import CONFIG, RESULT
     from ..studies.study_run import RESULTS, STUDY
 
     if any((folder / name).is_file() for name in (STUDY, RESULTS)):

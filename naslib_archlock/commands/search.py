@@ -17,6 +17,7 @@ from .options import (
     add_verbose_option,
     at_least,
     config_path,
+    jobs_for,
     workers_of,
 )
 from .printing import result_line
@@ -82,11 +83,10 @@ def run(args: argparse.Namespace) -> Mapping[str, Any]:
 
 def _train_in_parallel(config: Config, benchmark: Benchmark, args: argparse.Namespace) -> None:
     """Let a search on folders of images train its networks as the options say. Raises: ConfigError: for any other."""
-    from ..compute.devices import find_device
     from ..tasks.names import task_name
 
     if not benchmark.is_tabular:
-        benchmark.train_with(workers_of(args, default_jobs=0 if find_device(config.archlock.device) == "cpu" else 1))
+        benchmark.train_with(workers_of(args, jobs_for(config.archlock.device)))
     elif args.jobs or args.scheduler or args.backend != "local":
         raise ConfigError(
             f"this search trains no networks, as a table holds the accuracies on {task_name(config.dataset)}: leave "

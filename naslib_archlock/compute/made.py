@@ -14,7 +14,7 @@ _LIBRARIES = ("numpy", "scipy", "torch")  # what results are computed with; torc
 
 def made_now() -> dict[str, str]:
     """The date, the machine and the versions of this process, as text by name, in the order in which it is shown."""
-    versions = {name: _version(name) for name in _LIBRARIES}
+    versions = {name: installed_version(name) for name in _LIBRARIES}
     return {
         "date": f"{datetime.now(timezone.utc):%Y-%m-%d %H:%M} UTC",
         "machine": f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores",
@@ -24,7 +24,7 @@ def made_now() -> dict[str, str]:
     }
 
 
-def _version(library: str) -> str:
+def installed_version(library: str) -> str:
     """The installed version, without importing the library: torch alone takes a second. Empty without the library."""
     try:
         return metadata.version(library)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import cache
 
 from threadpoolctl import ThreadpoolController
@@ -24,6 +24,11 @@ def single_threaded() -> Iterator[None]:
         yield
     finally:
         torch.set_num_threads(before)
+
+
+def single_threaded_on(device: str) -> AbstractContextManager[None]:
+    """``single_threaded`` on a CPU, where the networks of this package are small; nothing changes for a GPU."""
+    return single_threaded() if device == "cpu" else nullcontext()
 
 
 def single_threaded_blas() -> AbstractContextManager[None]:

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from ..ranker.ranker import Ranker
 
 
-_RESULT, _TIMINGS, _CONFIG, _SEAL = "result.json", "timings.json", "config.yaml", "run.json"
+RESULT, _TIMINGS, CONFIG, _SEAL = "result.json", "timings.json", "config.yaml", "run.json"
 _HISTORY = "history.csv"
 _STATE, _RANKER, _NETWORKS = "state.json", "ranker.safetensors", "networks"
 
@@ -66,14 +66,14 @@ def open_run_folder(
 def is_same_run(config: Config, folder: Path) -> bool:
     """Whether a folder holds a run with this configuration."""
     try:
-        return bool(read_yaml(folder / _CONFIG) == parse_yaml(config.to_yaml()))
+        return bool(read_yaml(folder / CONFIG) == parse_yaml(config.to_yaml()))
     except UnreadableError:
         return False
 
 
 def holds_run(folder: Path) -> bool:
     """Whether a folder holds anything of a run that would be lost if another run replaced it."""
-    paths = [folder / name for name in (_RESULT, _STATE, _RANKER, _NETWORKS)]
+    paths = [folder / name for name in (RESULT, _STATE, _RANKER, _NETWORKS)]
     return any(path.exists() for path in (*paths, checkpoint.beside(folder / _RANKER)))
 
 
@@ -83,7 +83,7 @@ def read_result(folder: Path) -> dict[str, Any]:
     Raises:
         UnreadableError: if the file is missing, or was changed after the run.
     """
-    result: dict[str, Any] = parse_json(_read_sealed(folder, _RESULT, "result"))
+    result: dict[str, Any] = parse_json(_read_sealed(folder, RESULT, "result"))
     return result
 
 
@@ -155,7 +155,7 @@ class RunFolder:
         networks: the folder below it for the metrics of networks that the run trains.
     """
 
-    _FILES = (_RESULT, _CONFIG, _TIMINGS, _HISTORY, "cell.png", "search.png", "lock.png", _RANKER)
+    _FILES = (RESULT, CONFIG, _TIMINGS, _HISTORY, "cell.png", "search.png", "lock.png", _RANKER)
 
     def __init__(
         self,
@@ -210,12 +210,12 @@ class RunFolder:
             # This run must not take a file of another run for its own. The other run's result is removed first:
             # without its result but with its config.yaml, the folder is that run, interrupted.
             for name in (*self._FILES, _SEAL, STATUS):
-                if name != _CONFIG:
+                if name != CONFIG:
                     remove_file(self.folder / name)
             self.tidy()
             self._is_begun = True
             sealed.write(self.folder / _SEAL, {"inputs": self._inputs})
-        write_text(self.folder / _CONFIG, self._config.to_yaml())
+        write_text(self.folder / CONFIG, self._config.to_yaml())
 
     def begin_training(self) -> Path:
         """Call ``begin``, and return the file for the checkpoint of the ranker's training."""
@@ -228,7 +228,7 @@ class RunFolder:
         If a file was changed after the run, or what was measured has changed, this warns, and the run counts as not
         finished.
         """
-        path = self.folder / _RESULT
+        path = self.folder / RESULT
         if not self._resume or not path.exists():
             return None
         try:
@@ -316,7 +316,7 @@ class RunFolder:
             "result": hashlib.sha256(content).hexdigest(),
         }
         sealed.write(self.folder / _SEAL, digests)
-        write_bytes(self.folder / _RESULT, content)
+        write_bytes(self.folder / RESULT, content)
 
     def tidy(self) -> None:
         """Remove the files that only an interrupted run needs.

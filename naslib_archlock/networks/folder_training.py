@@ -7,14 +7,14 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
 from torch import Tensor
 
-from ..compute.threads import single_threaded
+from ..compute.threads import single_threaded_on
 from ..spaces.cells import Cell
 from ..tasks.image_folder import read_image_folder, split_for_training
 from ..tasks.labelled_images import LabelledImages
@@ -64,7 +64,7 @@ def splits_of(task: FolderTask) -> Mapping[str, LabelledImages]:
 
 def learning_settings(task: FolderTask, settings: FitSettings) -> FitSettings:
     """The settings with as many steps as a strong cell needs to learn the task (``fit.until_learnt``)."""
-    with _one_thread_on(task.device):
+    with _quietly_on(task.device):
         return until_learnt(splits_of(task)["train"], settings, task.seed)
 
 
@@ -96,22 +96,22 @@ def fine_tune_on(
         its metric on every split of ``task``.
     """
     body = _trained(source, cell, of_source)[1]
-    with _one_thread_on(task.device):
+    with _quietly_on(task.device):
         return fine_tune(cell, body, splits_of(task), settings, [task.seed], FINE_TUNING_RATES)
 
 
 @lru_cache(maxsize=64)
 def _trained(task: FolderTask, cell: Cell, settings: FitSettings) -> tuple[Figures, Mapping[str, Tensor]]:
     """The metric of a network by split, and the weights before its head."""
-    with _one_thread_on(task.device):
+    with _quietly_on(task.device):
         splits = splits_of(task)
         network = fit(cell, splits["train"], settings, [task.seed])
         return {split: scores(network, images) for split, images in splits.items()}, network.body.state_dict()
 
 
 @contextmanager
-def _one_thread_on(device: str) -> Iterator[None]:
-    """One thread on a CPU, as the networks are small. What is wrong with the images was said when they were checked."""
-    with single_threaded() if device == "cpu" else nullcontext(), warnings.catch_warnings():
+def _quietly_on(device: str) -> Iterator[None]:
+    """Work on a device without warnings: what is wrong with the images was said when they were checked."""
+    with single_threaded_on(device), warnings.catch_warnings():
         warnings.simplefilter("ignore")
         yield

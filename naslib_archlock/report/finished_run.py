@@ -17,11 +17,10 @@ from ..config.sections import Config
 from ..errors import ArchLockError, OutputError
 from ..locking.inputs import measured_digests
 from ..locking.prepare import open_benchmark
-from ..locking.run_folder import read_history, read_made, read_measured, read_result
+from ..locking.run_folder import CONFIG, RESULT, read_history, read_made, read_measured, read_result
 from ..store.reading import UnreadableError, parse_json, read_regular
 from ..tasks.names import is_image_folder
 
-RESULT, CONFIG = "result.json", "config.yaml"
 _AUDIT = "audit"  # the folder that ``archlock audit`` writes to, below the run's
 
 

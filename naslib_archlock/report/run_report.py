@@ -362,9 +362,7 @@ def _history_table(rows: Sequence[Mapping[str, str]]) -> pd.DataFrame:
                 "architecture": row["arch"],
                 "validation accuracy": _figure(float(row["accuracy"])) if row["accuracy"] else NONE,
                 "fitness": f"{float(row['fitness']):.3g}" if row["fitness"] else NONE,
-                **(
-                    {"source rank": f"{float(row['source_rank']):.1f}" if row["source_rank"] else "-"} if ranked else {}
-                ),
+                **({"source rank": _rank(row)} if ranked else {}),
                 "within the source budget": "yes" if row["within_budget"] == "True" else "no",
             }
             for row in rows[:_SHOWN_ROWS]
@@ -441,7 +439,7 @@ def _steps(run: Run, space: SearchSpace, measured: bool) -> list[tuple[str, str]
     steps = []
     if not measured:
         command = f"archlock search --config-file {config} archlock.source_queries 20"
-        steps.append(("Train ten candidates, and measure what is found", command))
+        steps.append(("Train networks, and measure what is found", command))
     if run.attacked is None and targets and (is_folder or space.images != "Taskonomy"):
         command = f"archlock audit --config-file {config} --out {folder}/audit\narchlock report {folder}"
         steps.append(("Attack the networks of the cell found, and show on this page what the lock costs", command))
