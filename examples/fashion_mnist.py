@@ -23,19 +23,19 @@ SOURCE = ("t-shirt", "trouser", "pullover", "dress", "coat")
 TARGET = ("sandal", "shirt", "sneaker", "bag", "ankle boot")
 CLASSES = (*SOURCE, *TARGET)  # in the order of the labels
 PIXELS, LABELS = "train-images-idx3-ubyte.gz", "train-labels-idx1-ubyte.gz"
+IMAGE_SHAPE = (28, 28)
+HEADER = {PIXELS: 16, LABELS: 8}  # bytes before the data
 
 
-def read_idx(file: Path) -> np.ndarray:
-    """Return the bytes of an idx file, in its shape: images or labels."""
-    raw = gzip.decompress(file.read_bytes())
-    n_dimensions = raw[3]
-    shape = np.frombuffer(raw, ">i4", n_dimensions, offset=4)
-    return np.frombuffer(raw, np.uint8, offset=4 + 4 * n_dimensions).reshape(shape)
+def read(folder: Path, name: str) -> np.ndarray:
+    """Return the bytes of a file, without its header."""
+    with gzip.open(folder / name) as file:
+        return np.frombuffer(file.read(), dtype=np.uint8, offset=HEADER[name])
 
 
 def write_folder(out: Path, classes: tuple[str, ...], data: Path, n_images: int, rng: np.random.Generator) -> None:
     """Write ``n_images`` pictures of some classes, each class in a folder of its own."""
-    pixels, labels = read_idx(data / PIXELS), read_idx(data / LABELS)
+    pixels, labels = read(data, PIXELS).reshape(-1, *IMAGE_SHAPE), read(data, LABELS)
     for name in classes:
         (out / name).mkdir(parents=True, exist_ok=True)
         rows = np.flatnonzero(labels == CLASSES.index(name))

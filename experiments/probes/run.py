@@ -9,6 +9,7 @@ digits tasks with the embeddings of each probe. They rank cells for a Fashion-MN
 from __future__ import annotations
 
 import argparse
+import gzip
 import statistics
 import tempfile
 from collections.abc import Mapping, Sequence
@@ -19,7 +20,6 @@ import numpy as np
 import torch
 from scipy.stats import spearmanr
 
-from examples.fashion_mnist import read_idx
 from experiments.common import interval, show, write_results
 from naslib_archlock.benchmarks.trained import FIT
 from naslib_archlock.commands.options import at_least, path
@@ -54,6 +54,14 @@ Embeddings = Mapping[str, tuple[np.ndarray, np.ndarray]]  # task -> its embeddin
 
 
 # -- tasks -------------------------------------------------------------------------------------------------------------
+
+
+def read_idx(file: Path) -> np.ndarray:
+    """The bytes of an idx file, in its shape: the images or labels of Fashion-MNIST."""
+    raw = gzip.decompress(file.read_bytes())
+    n_dimensions = raw[3]
+    shape = np.frombuffer(raw, ">i4", n_dimensions, offset=4)
+    return np.frombuffer(raw, np.uint8, offset=4 + 4 * n_dimensions).reshape(shape)
 
 
 def fashion_mnist(folder: Path, part: str) -> tuple[torch.Tensor, np.ndarray]:

@@ -68,7 +68,7 @@ def test_what_was_judged_in_one_step_has_no_order_to_draw(queries, axis, monkeyp
     search_picture(search, "mine")
     (panel,) = figures[0].axes
     assert panel.get_xlabel().startswith(axis)
-    assert str(len(search.history)) in figures[0].get_suptitle()
+    assert str(len(search.history)) in figures[0]._suptitle.get_text()
 
 
 def test_a_picture_of_a_lock_says_what_it_leaves_out(monkeypatch):
@@ -86,9 +86,9 @@ def test_a_picture_of_a_lock_says_what_it_leaves_out(monkeypatch):
     said = (
         f"{n_below} of {len(distinct)} architectures have less than {32.0 - distinct.max():.4g} on s and are left out"
     )
-    assert figures[0].get_suptitle().splitlines()[1] == said
+    assert figures[0]._suptitle.get_text().splitlines()[1] == said
     lock_picture(benchmark, "s", result, floor=float(distinct.min()))
-    assert "left out" not in figures[1].get_suptitle()
+    assert "left out" not in figures[1]._suptitle.get_text()
 
 
 @pytest.mark.parametrize(("queries", "sign"), [(1, 1.0), (30, -0.1)])
