@@ -328,7 +328,8 @@ def train_as(settings: TrainSettings) -> None:
 def files_of(out: Path) -> dict[str, Any]:
     """All files of a study's output, without the seconds that runs took; ``.lock`` always exists."""
     contents: dict[str, Any] = {}
-    for path in sorted(path for path in out.rglob("*") if path.is_file()):
+    # the status of a command holds its words, its process and times
+    for path in sorted(path for path in out.rglob("*") if path.is_file() and path.name != "status.json"):
         name = str(path.relative_to(out))
         if name == "results.csv":
             contents[name] = pd.read_csv(path).drop(columns="seconds").to_csv()
