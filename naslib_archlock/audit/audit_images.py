@@ -8,7 +8,7 @@ from functools import lru_cache
 from pathlib import Path
 
 from ..benchmarks.naslib_provider import naslib
-from ..benchmarks.trained import FIT
+from ..benchmarks.trained import fit_of
 from ..compute.intervals import accuracy_interval
 from ..compute.threads import single_threaded_on
 from ..config.sections import Config
@@ -118,12 +118,13 @@ def fit_settings(config: Config) -> FitSettings:
     """
     section = config.audit
     is_digits = get_space(config.search_space).is_embedded and not is_image_folder(config.dataset)
-    suited = FitSettings() if is_digits else replace(FIT, augmentations=config.archlock.augmentation_names)
+    networks = config.archlock
+    suited = FitSettings() if is_digits else fit_of(networks.network, networks.augmentation_names)
     return replace(
         suited,
         epochs=section.epochs or suited.epochs,
         min_steps=0 if section.epochs else suited.min_steps,
         batch_size=section.batch_size,
         widths=section.width_list or suited.widths,
-        cells_per_stage=section.cells_per_stage,
+        cells_per_stage=section.cells_per_stage or suited.cells_per_stage,
     )

@@ -14,6 +14,7 @@ from ..compute.parts import LocalProcesses, Workers
 from ..compute.versions import library_versions
 from ..errors import ConfigError, unknown
 from ..networks.augmentations import AUGMENTATIONS
+from ..networks.cell_network import CellNetwork
 from ..networks.fit import FitSettings
 from ..networks.folder_training import (
     FINE_TUNING_RATES,
@@ -24,13 +25,16 @@ from ..networks.folder_training import (
     read_task,
     splits_of,
     train_on,
+    trained_network,
 )
+from ..networks.network_kinds import NASBENCH201_NETWORK, SMALL
 from ..spaces.cells import Cell
 from ..spaces.metrics import TOP_1, Metric
 from ..spaces.space import SearchSpace
 from ..store.digests import digest
 from ..store.files import make_folder
 from ..store.kept_results import KeptResults
+from ..store.status_file import kept_status
 from ..tasks.image_folder import version_of
 from ..tasks.labelled_images import digest_of
 from ..tasks.names import SPLITS, check_names, is_image_folder, task_name
@@ -40,7 +44,18 @@ from .training_oracle import TrainingOracle
 # Images are larger and less uniform than digits, hence one more stage and more epochs than the embedded benchmark has.
 # 12 epochs of few images are too few steps to learn anything, hence 100 steps at least.
 FIT = FitSettings(epochs=12, widths=(16, 32, 64), min_steps=100, augmentations=AUGMENTATIONS)
+_FIT_OF = {SMALL: FIT, NASBENCH201_NETWORK: replace(FIT, cells_per_stage=5, has_residual_blocks=True)}
 FIRST_SHARE = 1 / 6  # the share of the steps after which a search may see that a network is hopeless: 2 epochs of 12
+
+
+def fit_of(network: str, augmentations: Sequence[str]) -> FitSettings:
+    """How networks are built and trained on folders of images.
+
+    Args:
+        network: a name in ``network_kinds``.
+        augmentations: names in ``augmentations``.
+    """
+    return replace(_FIT_OF[network], augmentations=tuple(augmentations))
 
 
 @dataclass(frozen=True)
@@ -133,6 +148,10 @@ class TrainedBenchmark(Benchmark):
     def n_images(self, task: str, split: str) -> int:
         return len(splits_of(self._task(task))[split])
 
+    def classes(self, task: str) -> tuple[str, ...]:
+        """The names of a task's classes, in the order of the outputs of its networks. Raises: ImageError."""
+        return read_task(self._task(task)).classes
+
     def cache_in(self, folder: Path) -> None:
         self._folder = folder
 
@@ -162,6 +181,21 @@ class TrainedBenchmark(Benchmark):
             self.check_task(task, pretrained_on)
         functions = self._functions(archs)
         self._trained([self._training(cell, task, pretrained_on) for task in tasks for cell in functions])
+
+    def trained_network(self, arch: Cell, task: str) -> tuple[CellNetwork, Figures]:
+        """The network whose accuracy a look-up gives. It is trained now, in this process.
+
+        Args:
+            arch: an architecture of the space.
+            task: the folder to train it on.
+        Returns:
+            the network, which must not be changed, and its metric on every split.
+
+        Raises: as ``accuracy``.
+        """
+        self.check_task(task)
+        (cell,) = self._functions([arch])
+        return trained_network(self._task(task), self.space.network_cell(cell), self._learning(task))
 
     def _trained(self, trainings: Sequence[_Training]) -> list[Figures]:
         """Train networks, several at a time, unless they were trained before.
@@ -238,6 +272,9 @@ class TrainedBenchmark(Benchmark):
             make_folder(self._folder)
             figures = KeptResults(self._folder).keep(training.name, training.settings, figures)
         self._figures[training] = figures
+        status = kept_status()
+        if status is not None:
+            status.tell(trainings=len(self._figures))
 
     def _learning(self, task: str) -> FitSettings:
         """The settings with the steps that the task needs; its first network has to wait for them."""

@@ -1,11 +1,11 @@
-"""``archlock export``: write the network of an architecture, ready to train, as files that need only torch."""
+"""``archlock export``: write the network of an architecture, trained or ready to train, as files for torch alone."""
 
 from __future__ import annotations
 
 import argparse
 import os.path
 import shlex
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -14,11 +14,13 @@ from .options import at_least, home_expanded, path
 from .printing import result_line
 
 if TYPE_CHECKING:
+    from ..networks.network_files import Export
     from ..spaces.cells import Cell
     from ..spaces.space import SearchSpace
 
 EXAMPLES = (
     "archlock export run/digits/digit/archlock/tu/0 --out network",
+    "archlock export run/transbench101_micro/mine/archlock/tu/0 --trained --out network  # of a folder of images",
     "archlock export '|nor_conv_3x3~0|+|none~0|nor_conv_3x3~1|+|skip_connect~0|none~1|nor_conv_3x3~2|' "
     "--space nasbench201 --classes 10 --out network",
 )
@@ -38,8 +40,9 @@ class Found(NamedTuple):
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of the command."""
     parser.epilog = (
-        "The weights are those of an untrained network. The number of classes, the channels and the size of an image "
-        "are read from the run where its source is a folder that is still there, a digits task, or a known data set."
+        "The weights are those of an untrained network, unless --trained is given. The number of classes, the channels "
+        "and the size of an image are read from the run where its source is a folder that is still there, a digits "
+        "task, or a known data set."
     )
     parser.add_argument(
         "found",
@@ -48,6 +51,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="the folder of a search's result, or an architecture string",
     )
     parser.add_argument("--out", type=path, required=True, metavar="DIR", help="folder to write to")
+    parser.add_argument(
+        "--trained",
+        action="store_true",
+        help="of a run on a folder of images: train the network on the source as the search did, and write it",
+    )
     parser.add_argument("--space", default="", metavar="NAME", help="search space of an architecture string")
     parser.add_argument("--classes", type=at_least(2), default=0, metavar="N", help="outputs (default: as in the run)")
     parser.add_argument("--channels", type=at_least(1), metavar="N", help="of an image (default: as in the run, or 3)")
@@ -66,7 +74,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> Mapping[str, Any]:
     """Write the network of an architecture: its weights, a module that needs only torch, and a program that uses it."""
-    from ..networks.network_files import PROGRAM, Export
+    return _export_trained(args) if args.trained else _export_untrained(args)
+
+
+def _export_untrained(args: argparse.Namespace) -> Mapping[str, Any]:
+    from ..networks.network_files import Export
     from ..networks.own_export import export_own_network
     from ..plugin.network_export import export_network
     from ..spaces.known import get_space
@@ -90,16 +102,67 @@ def run(args: argparse.Namespace) -> Mapping[str, Any]:
     )
     paths = (export_network if network == NASLIB else export_own_network)(export, args.out)
     whose = "NASLib's network" if network == NASLIB else "this package's own network"
-    print(f"{whose} of {space.to_str(found.arch)}, untrained: {n_classes} classes, {export.in_channels} x ", end="")
-    print(f"{export.image_size} x {export.image_size} pixels")
-    print(f"\nuse it:  cd {shlex.quote(str(args.out))} && python {PROGRAM} IMAGE\n\n{export.program()}")
-    result_line(f"written to {args.out}: {', '.join(p.name for p in paths)}")
+    return _written(export, network, f"{whose} of {space.to_str(found.arch)}, untrained", args.out, paths)
+
+
+def _export_trained(args: argparse.Namespace) -> Mapping[str, Any]:
+    """Train the network that a search found as the search did, and write it."""
+    from ..benchmarks.trained import TrainedBenchmark
+    from ..config.load import load_config
+    from ..locking.prepare import open_benchmark
+    from ..networks.network_files import Export
+    from ..networks.own_export import export_trained_network
+    from ..tasks.names import task_name
+
+    given = [name for name in ("space", "classes", "channels", "image_size", "seed") if getattr(args, name)]
+    if given or args.network == NASLIB:
+        names = " and ".join(f"--{name.replace('_', '-')}" for name in given) or f"--network {NASLIB}"
+        raise ConfigError(f"--trained writes the network that the search trained, so leave out {names}")
+    folder = Path(args.found)
+    if not folder.is_dir():
+        raise ConfigError(f"--trained needs the folder of a search's result, and {shown(args.found)} is none")
+    found = found_by_run(folder)
+    config = load_config(folder / "config.yaml")
+    benchmark = open_benchmark(config)
+    if not isinstance(benchmark, TrainedBenchmark):
+        raise ConfigError(
+            f"--trained needs a run whose source is a folder of images, and here it is {task_name(config.dataset)}: "
+            "leave it out, and train the exported network"
+        )
+    export = Export(
+        found.space,
+        found.arch,
+        found.n_classes,
+        found.in_channels,
+        found.image_size,
+        task=task_name(config.dataset),
+        seed=config.seed,
+        fmt=args.format,
+        classes=benchmark.classes(config.dataset),
+    )
+    network, figures = benchmark.trained_network(found.arch, config.dataset)
+    test, n_test = figures["test"][0], benchmark.n_images(config.dataset, "test")
+    paths = export_trained_network(export, args.out, network, test_accuracy=test)
+    of = f"the network of {found.space.to_str(found.arch)}, trained on {export.task}"
+    said = f"{of}: {test:.2f}% of {n_test} test images"
+    return {**_written(export, OWN, said, args.out, paths), "test_accuracy": test}
+
+
+def _written(export: Export, network: str, said: str, out: Path, paths: Sequence[Path]) -> dict[str, Any]:
+    """Print what was written, and how to use it; returns the same in JSON types."""
+    from ..networks.network_files import PROGRAM
+
+    print(
+        f"{said}; {export.n_classes} classes, {export.in_channels} x {export.image_size} x {export.image_size} pixels"
+    )
+    print(f"\nuse it:  cd {shlex.quote(str(out))} && python {PROGRAM} IMAGE\n\n{export.program()}")
+    result_line(f"written to {out}: {', '.join(p.name for p in paths)}")
     return {
-        "out": str(args.out),
+        "out": str(out),
         "files": [p.name for p in paths],
         "network": network,
-        "arch": space.to_str(found.arch),
-        "classes": n_classes,
+        "arch": export.space.to_str(export.cell),
+        "classes": export.n_classes,
         "channels": export.in_channels,
         "image_size": export.image_size,
     }

@@ -8,23 +8,28 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, ExitStack
 from pathlib import Path
 from typing import Any
 
 from ..benchmarks.benchmark import Benchmark
 from ..config.sections import Config
 from ..locking.history import history_csv
-from ..locking.prepare import prepare
+from ..locking.prepare import prepare, report_targets
 from ..locking.result import finish, wall_times
 from ..locking.run_folder import RunFolder
 from ..locking.schemes import get_scheme
 from ..store.checkpoint import Clock
 from ..store.status_file import StatusFile, status_kept
 from ..strategies.base import Search
+from ..tasks.names import task_name
 from .progress import search_progress, training_bar
+from .tensorboard_log import FOLDER, TensorBoardLog, tensorboard_log
 
 
-def make_run(config: Config, benchmark: Benchmark, run_folder: RunFolder, command: Sequence[str]) -> dict[str, Any]:
+def make_run(
+    config: Config, benchmark: Benchmark, run_folder: RunFolder, command: Sequence[str], to_tensorboard: bool = False
+) -> dict[str, Any]:
     """Return the result of a run with its timings. If the run is not finished, the missing rest is made first.
 
     Args:
@@ -32,19 +37,22 @@ def make_run(config: Config, benchmark: Benchmark, run_folder: RunFolder, comman
         benchmark: the benchmark that the config names.
         run_folder: the folder of the run, which says whether an earlier run is resumed.
         command: the words of the command line, for ``status.json``.
+        to_tensorboard: whether look-ups are also written for TensorBoard.
     """
     result = run_folder.result()
     if result:
         print(f"this run is finished, in {run_folder.folder}")
     else:
-        benchmark.cache_in(run_folder.networks)
+        benchmark.cache_in(config.networks)
         with status_kept(run_folder.folder, command) as status:
-            result = _make(config, benchmark, run_folder, status)
+            result = _make(config, benchmark, run_folder, status, to_tensorboard)
     run_folder.tidy()
     return result
 
 
-def _make(config: Config, benchmark: Benchmark, run_folder: RunFolder, status: StatusFile) -> dict[str, Any]:
+def _make(
+    config: Config, benchmark: Benchmark, run_folder: RunFolder, status: StatusFile, to_tensorboard: bool
+) -> dict[str, Any]:
     """Prepare the search, run it to its end, and write the result; returns it with the timings."""
 
     def begin_training() -> Path:
@@ -65,14 +73,24 @@ def _make(config: Config, benchmark: Benchmark, run_folder: RunFolder, status: S
     search = prepared.search
     run_folder.restore(search)
     status.say("searching")
-    with search_progress(config, benchmark, search) as progress_of_search:
-        told = progress_of_search.told
+    with ExitStack() as stack:
+        also = None
+        if to_tensorboard:
+            also = stack.enter_context(_tensorboard_log(config, benchmark, search, run_folder)).told
+        told = stack.enter_context(search_progress(config, benchmark, search, also)).told
         _finish_steps(config, search, run_folder, told)
         timings = wall_times(ready - start, time.perf_counter() - ready)
         result = finish(config, benchmark, search, told, measuring)
     history = history_csv(search, config.dataset)
     run_folder.keep_result(result, timings, history, _pictures(config, benchmark, search, result))
     return {**result, **timings}
+
+
+def _tensorboard_log(
+    config: Config, benchmark: Benchmark, search: Search, run_folder: RunFolder
+) -> AbstractContextManager[TensorBoardLog]:
+    targets = [task_name(task) for task in report_targets(config, benchmark.tasks)]
+    return tensorboard_log(run_folder.folder / FOLDER, search, task_name(config.dataset), targets)
 
 
 def _finish_steps(config: Config, search: Search, run_folder: RunFolder, told: Callable[[Search], object]) -> None:

@@ -43,6 +43,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--resume", action="store_true", help="continue the interrupted run in the output folder")
     parser.add_argument("--overwrite", action="store_true", help="replace another run's result in the output folder")
     parser.add_argument(
+        "--tensorboard", action="store_true", help="also write each look-up for TensorBoard, to tensorboard/ in the run"
+    )
+    parser.add_argument(
         "--train-top",
         type=at_least(1),
         metavar="K",
@@ -61,6 +64,7 @@ def run(args: argparse.Namespace) -> Mapping[str, Any]:
     from ..locking.run_folder import open_run_folder
     from ..report.text import summary
     from .make_run import make_run
+    from .tensorboard_log import check_tensorboard
 
     given = ["archlock.skip_unreadable", "True"] if args.skip_unreadable else []
     if args.train_top is not None:
@@ -74,8 +78,10 @@ def run(args: argparse.Namespace) -> Mapping[str, Any]:
         plan = print_search_plan(config, benchmark)
         print("nothing was written")
         return plan
+    if args.tensorboard:
+        check_tensorboard()
     with open_run_folder(config, benchmark, args.resume, args.overwrite) as run_folder:
-        result = make_run(config, benchmark, run_folder, args.typed)
+        result = make_run(config, benchmark, run_folder, args.typed, args.tensorboard)
     print(summary(result, benchmark.space, benchmark.meaning))
     result_line(f"written to {run_folder.folder}: {', '.join(run_folder.files())}")
     return result

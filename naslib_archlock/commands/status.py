@@ -124,11 +124,19 @@ def _row(status: Mapping[str, Any]) -> list[str]:
         status["folder"],
         str(command[1]) if len(command) > 1 else "",
         f"{state}{at_work}",
-        f"{status['done']} of {status['total']} {status['unit']}s" if status.get("total") else "",
+        ", ".join(_counts(status)),
         tqdm.format_interval(seconds) if seconds is not None else "",
         *(_look_ups(status.get(f"{of}_look_ups")) for of in ("source", "target")),
         ", ".join(figures),
     ]
+
+
+def _counts(status: Mapping[str, Any]) -> Iterator[str]:
+    """How much is done, in words."""
+    if status.get("total"):
+        yield f"{status['done']} of {status['total']} {status['unit']}s"
+    if status.get("trainings"):
+        yield f"{status['trainings']} trainings of networks"
 
 
 def _look_ups(made: Mapping[str, Any] | None) -> str:

@@ -113,7 +113,12 @@ class AuditSection:
         Role.AUDIT,
     )
     cells_per_stage: int = key(
-        1, "The cells in each stage of a network. NAS-Bench-201 has 5.", Role.AUDIT, low=1, high=100
+        0,
+        "The cells in each stage of a network. 0 means one, or five if `archlock.network` is `nasbench201` and the "
+        "task is not one of the digits tasks.",
+        Role.AUDIT,
+        low=0,
+        high=100,
     )
 
     def __post_init__(self) -> None:

@@ -15,6 +15,7 @@ import yaml
 from ..compute.devices import check_device_name
 from ..errors import ConfigError, named, unknown
 from ..networks.augmentations import AUGMENTATIONS, NO_AUGMENTATION
+from ..networks.network_kinds import NETWORKS, SMALL
 from ..proxies.votes import parse_proxies
 from ..ranker.model_kinds import MODEL_KINDS
 from ..ranker.train_settings import MODEL_PRESETS, OPTIMIZERS, PRESETS, TrainSettings, parse_widths
@@ -230,6 +231,14 @@ class ArchLockSection:
         "Whether images that cannot be read are left out. Otherwise such an image is an error.",
         Role.IMAGES,
         Role.EMBEDDING,
+    )
+    network: str = key(
+        SMALL,
+        "The networks that are trained on folders of images, and on NASLib's data sets in an audit. `small` has one "
+        "cell in each of three stages. `nasbench201` is the network of NAS-Bench-201, which NASLib builds for that "
+        "space: five cells a stage, and residual blocks between the stages. It takes about five times as long.",
+        Role.IMAGES,
+        choices=NETWORKS,
     )
     augmentation: str = key(
         ",".join(AUGMENTATIONS),
@@ -539,6 +548,11 @@ class Config:
         """The folder of the run, laid out as NASLib does; ``run_name``, if there is one, is a folder below."""
         parts = (self.search_space, task_name(self.dataset), self.optimizer, self.archlock.scheme, str(self.seed))
         return Path(self.out_dir).joinpath(*parts, self.run_name)
+
+    @property
+    def networks(self) -> Path:
+        """The folder for the figures of trained networks, which all runs below ``out_dir`` share."""
+        return Path(self.out_dir) / "networks"
 
     def difference_digest(self) -> str:
         """A digest of the keys of a search that differ from their defaults, 64 hexadecimal digits.

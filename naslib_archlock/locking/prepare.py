@@ -52,7 +52,7 @@ def open_benchmark(config: Config) -> Benchmark:
     """
     section, space = config.archlock, get_space(config.search_space)
     if is_image_folder(config.dataset) and not section.tables:
-        from ..benchmarks.trained import FIT, TrainedBenchmark
+        from ..benchmarks.trained import TrainedBenchmark, fit_of
 
         folders = (config.dataset, *section.targets)
         return checked(
@@ -64,7 +64,7 @@ def open_benchmark(config: Config) -> Benchmark:
                 section.max_images,
                 section.skip_unreadable,
                 config.seed,
-                replace(FIT, augmentations=section.augmentation_names),
+                fit_of(section.network, section.augmentation_names),
                 find_device(section.device),
             ),
         )

@@ -16,7 +16,7 @@ from ..config.sections import Config
 from ..errors import OutputError, RankerError
 from ..store import checkpoint, sealed
 from ..store.digests import digest
-from ..store.files import make_folder, remove_file, remove_folder, write_bytes, write_text
+from ..store.files import make_folder, remove_file, write_bytes, write_text
 from ..store.locks import alone_in
 from ..store.reading import UnreadableError, parse_json, parse_yaml, read_regular, read_yaml
 from ..store.status_file import STATUS
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 RESULT, _TIMINGS, CONFIG, _SEAL = "result.json", "timings.json", "config.yaml", "run.json"
 _HISTORY = "history.csv"
-_STATE, _RANKER, _NETWORKS = "state.json", "ranker.safetensors", "networks"
+_STATE, _RANKER = "state.json", "ranker.safetensors"
 
 
 @contextmanager
@@ -73,7 +73,7 @@ def is_same_run(config: Config, folder: Path) -> bool:
 
 def holds_run(folder: Path) -> bool:
     """Whether a folder holds anything of a run that would be lost if another run replaced it."""
-    paths = [folder / name for name in (RESULT, _STATE, _RANKER, _NETWORKS)]
+    paths = [folder / name for name in (RESULT, _STATE, _RANKER)]
     return any(path.exists() for path in (*paths, checkpoint.beside(folder / _RANKER)))
 
 
@@ -146,13 +146,12 @@ class RunFolder:
     """The output folder of one run. A run with another configuration replaces nothing in it.
 
     A run that was killed at any moment continues from the files in the folder: its ranker or the checkpoint of the
-    ranker's training, the state of the search, and the metrics of networks that it trained. The run is finished as
-    soon as ``result.json`` exists. ``run.json`` holds digests of all that the run reads and of its result: a run whose
-    inputs have changed begins anew.
+    ranker's training, and the state of the search. The figures of trained networks are kept elsewhere, for all runs
+    (``Config.networks``). The run is finished as soon as ``result.json`` exists. ``run.json`` holds digests of all that
+    the run reads and of its result: a run whose inputs have changed begins anew.
 
     Attributes:
         folder: the folder itself.
-        networks: the folder below it for the metrics of networks that the run trains.
     """
 
     _FILES = (RESULT, CONFIG, _TIMINGS, _HISTORY, "cell.png", "search.png", "lock.png", _RANKER)
@@ -178,7 +177,6 @@ class RunFolder:
                 to resume.
         """
         self.folder = folder
-        self.networks = self.folder / _NETWORKS
         self._config, self._benchmark, self._inputs = config, benchmark, dict(inputs)
         self._state, self._ranker = self.folder / _STATE, self.folder / _RANKER
         self._training = checkpoint.beside(self._ranker)
@@ -322,12 +320,10 @@ class RunFolder:
         """Remove the files that only an interrupted run needs.
 
         Raises:
-            OutputError: if a folder cannot be removed.
+            OutputError: if a file cannot be removed.
         """
         remove_file(self._state)
         remove_file(self._training)
-        if self.networks.exists():
-            remove_folder(self.networks)
 
     def files(self) -> list[str]:
         """The names of the run's files that exist."""

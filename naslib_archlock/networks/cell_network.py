@@ -2,7 +2,8 @@
 
 The skeleton is that of NAS-Bench-201 (Dong and Yang, ICLR 2020, section 2.1) made small: a stem, stages of one cell,
 each with twice the channels and half the resolution of the one before, and a head. Between stages there is only
-pooling and a 1 x 1 convolution, so that what is done in space is up to the cell.
+pooling and a 1 x 1 convolution, so that what is done in space is up to the cell. With five cells a stage and residual
+blocks between stages, the network is that of NAS-Bench-201.
 
 Several networks of one cell can be built side by side as the groups of one (``copies``): they share no weight and see
 each their own images, and three of them train in little more than half the time of three in a row.
@@ -55,6 +56,27 @@ class CellModule(nn.Module):
         return torch.zeros_like(x) if nodes[3] is None else nodes[3]
 
 
+class ResidualBlock(nn.Module):
+    """What NAS-Bench-201 puts between two stages: a basic block of a ResNet that halves the image.
+
+    An image of an odd number of pixels is halved upwards.
+    """
+
+    def __init__(self, width_in: int, width_out: int, copies: int) -> None:
+        super().__init__()
+        narrow, wide = copies * width_in, copies * width_out
+        self.convs = nn.Sequential(
+            nn.ReLU(), nn.Conv2d(narrow, wide, 3, 2, padding=1, groups=copies, bias=False), nn.BatchNorm2d(wide),
+            nn.ReLU(), nn.Conv2d(wide, wide, 3, padding=1, groups=copies, bias=False), nn.BatchNorm2d(wide),
+        )  # fmt: skip
+        self.shortcut = nn.Sequential(
+            nn.AvgPool2d(2, ceil_mode=True), nn.Conv2d(narrow, wide, 1, groups=copies, bias=False)
+        )
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.shortcut(x) + self.convs(x)
+
+
 class CellNetwork(nn.Module):
     """A network with one cell, or several alike, in every stage.
 
@@ -65,6 +87,7 @@ class CellNetwork(nn.Module):
         copies: networks side by side.
         cells_per_stage: 5 in NAS-Bench-201.
         stem_strides: how often the stem halves the image before the first stage (``stem_strides``).
+        has_residual_blocks: whether residual blocks stand between the stages, as in NAS-Bench-201.
     """
 
     def __init__(
@@ -77,6 +100,7 @@ class CellNetwork(nn.Module):
         copies: int = 1,
         cells_per_stage: int = 1,
         stem_strides: int = 0,
+        has_residual_blocks: bool = False,
     ) -> None:
         super().__init__()
         self.copies = copies
@@ -90,6 +114,11 @@ class CellNetwork(nn.Module):
         def norm(width: int) -> nn.Module:
             return nn.BatchNorm2d(copies * width)
 
+        def reduction(narrow: int, wide: int) -> list[nn.Module]:
+            if has_residual_blocks:
+                return [ResidualBlock(narrow, wide, copies)]
+            return [nn.AvgPool2d(2), conv(narrow, wide, 1), norm(wide)]
+
         def cells(width: int) -> list[nn.Module]:
             return [CellModule(cell, copies * width, copies) for _ in range(cells_per_stage)]
 
@@ -98,7 +127,7 @@ class CellNetwork(nn.Module):
             layers += [nn.ReLU(), conv(widths[0], widths[0], 3, stride=2), norm(widths[0])]
         layers += cells(widths[0])
         for narrow, wide in zip(widths, widths[1:]):
-            layers += [nn.AvgPool2d(2), conv(narrow, wide, 1), norm(wide), *cells(wide)]
+            layers += [*reduction(narrow, wide), *cells(wide)]
         self.body = nn.Sequential(*layers, norm(widths[-1]), nn.ReLU())
         self.head = conv(widths[-1], n_outputs * self._upscale**2, 1, bias=True)
 
@@ -119,12 +148,24 @@ class CellNetwork(nn.Module):
 
 
 def network_for(
-    data: LabelledImages, cell: Cell, widths: Sequence[int] = (8, 16), copies: int = 1, cells_per_stage: int = 1
+    data: LabelledImages,
+    cell: Cell,
+    widths: Sequence[int] = (8, 16),
+    copies: int = 1,
+    cells_per_stage: int = 1,
+    has_residual_blocks: bool = False,
 ) -> CellNetwork:
     """An untrained network of ``cell`` for a task, with weights from torch's global generator."""
-    strides = stem_strides(min(data.images.shape[2:]))
     return CellNetwork(
-        cell, data.images.shape[1], data.n_outputs, data.is_dense, widths, copies, cells_per_stage, strides
+        cell,
+        data.images.shape[1],
+        data.n_outputs,
+        data.is_dense,
+        widths,
+        copies,
+        cells_per_stage,
+        stem_strides(min(data.images.shape[2:])),
+        has_residual_blocks,
     )
 
 

@@ -36,7 +36,7 @@ class FitSettings:
         has_momentum: SGD with momentum 0.9 takes the place of AdamW.
         min_steps: optimizer steps at least, however few the images; with 0, the epochs alone count.
         share: the share of these steps to make, on a schedule of its own; below 1 for a first impression of a cell.
-        widths, cells_per_stage: of the network.
+        widths, cells_per_stage, has_residual_blocks: of the network (``cell_network.CellNetwork``).
         augmentations: random changes of the training images, by name (``augmentations``).
     """
 
@@ -46,6 +46,7 @@ class FitSettings:
     weight_decay: float = 1e-2
     widths: tuple[int, ...] = (8, 16)
     cells_per_stage: int = 1
+    has_residual_blocks: bool = False
     min_steps: int = 0
     has_momentum: bool = False
     share: float = 1.0
@@ -229,13 +230,16 @@ def initial_network(
     cell: Cell, data: LabelledImages, settings: FitSettings, generators: Sequence[np.random.Generator]
 ) -> CellNetwork:
     """Untrained copies, each with the weights that a network alone would get from its generator."""
+
+    def build(copies: int) -> CellNetwork:
+        return network_for(data, cell, settings.widths, copies, settings.cells_per_stage, settings.has_residual_blocks)
+
     singles = []
     with global_generators():
-        network = network_for(data, cell, settings.widths, len(generators), settings.cells_per_stage)
+        network = build(len(generators))
         for rng in generators:
             torch.manual_seed(int(rng.integers(2**63)))
-            single = network_for(data, cell, settings.widths, cells_per_stage=settings.cells_per_stage)
-            singles.append(single.state_dict())
+            singles.append(build(copies=1).state_dict())
     network.load_state_dict(
         {
             name: torch.cat([single[name] for single in singles]) if value.ndim else value

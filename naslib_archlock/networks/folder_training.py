@@ -12,12 +12,11 @@ from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
-from torch import Tensor
-
 from ..compute.threads import single_threaded_on
 from ..spaces.cells import Cell
 from ..tasks.image_folder import read_image_folder, split_for_training
 from ..tasks.labelled_images import LabelledImages
+from .cell_network import CellNetwork
 from .fit import FitSettings, fine_tune, fit, scores, until_learnt
 
 FINE_TUNING_RATES = (0.03, 0.1)
@@ -78,7 +77,7 @@ def train_on(task: FolderTask, cell: Cell, settings: FitSettings) -> Figures:
     Returns:
         its metric on every split.
     """
-    return _trained(task, cell, settings)[0]
+    return trained_network(task, cell, settings)[1]
 
 
 def fine_tune_on(
@@ -95,18 +94,22 @@ def fine_tune_on(
     Returns:
         its metric on every split of ``task``.
     """
-    body = _trained(source, cell, of_source)[1]
+    network, _ = trained_network(source, cell, of_source)
     with _quietly_on(task.device):
-        return fine_tune(cell, body, splits_of(task), settings, [task.seed], FINE_TUNING_RATES)
+        return fine_tune(cell, network.body.state_dict(), splits_of(task), settings, [task.seed], FINE_TUNING_RATES)
 
 
 @lru_cache(maxsize=64)
-def _trained(task: FolderTask, cell: Cell, settings: FitSettings) -> tuple[Figures, Mapping[str, Tensor]]:
-    """The metric of a network by split, and the weights before its head."""
+def trained_network(task: FolderTask, cell: Cell, settings: FitSettings) -> tuple[CellNetwork, Figures]:
+    """A network that is trained from scratch, and its metric on every split. It is kept, so it must not be changed.
+
+    Args:
+        task, cell, settings: as in ``train_on``.
+    """
     with _quietly_on(task.device):
         splits = splits_of(task)
         network = fit(cell, splits["train"], settings, [task.seed])
-        return {split: scores(network, images) for split, images in splits.items()}, network.body.state_dict()
+        return network, {split: scores(network, images) for split, images in splits.items()}
 
 
 @contextmanager

@@ -46,6 +46,7 @@ class Export:
         image_size: pixels a side.
         task: what the architecture is for, kept in the metadata.
         seed: of the weights; global random generators are left as they were.
+        classes: the names of the classes, in the order of the outputs, where they are known.
         fmt: ``torchscript``, or ``torch.export``.
 
     Raises:
@@ -62,6 +63,7 @@ class Export:
     task: str = ""
     seed: int = 0
     fmt: str = "torchscript"
+    classes: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if self.fmt not in _SAVERS:
@@ -123,6 +125,7 @@ class Export:
             "cell": self.cell,
             "task": self.task,
             "n_classes": self.n_classes,
+            "classes": list(self.classes),
             "in_channels": self.in_channels,
             "image_size": self.image_size,
             "seed": self.seed,
@@ -154,19 +157,22 @@ class Export:
             if self.fmt == "torchscript"
             else f'torch.export.load("{EVAL_PROGRAM}").module()'
         )
+        names = list(self.classes) or f"range({self.n_classes})"
         return f"""\
 import sys
 
 import numpy as np
 import torch
-from PIL import Image
+from PIL import Image, ImageOps
 
 network = {load}
 size = {self.image_size}
-image = Image.open(sys.argv[1]).convert("{mode}").resize((size, size))
+image = ImageOps.fit(Image.open(sys.argv[1]).convert("{mode}"), (size, size), Image.Resampling.BILINEAR)
 pixels = torch.from_numpy(np.array(image)).reshape(1, size, size, -1).permute(0, 3, 1, 2) / 255
 with torch.no_grad():
-    print(network(pixels).softmax(1)[0].tolist())  # the probability of each of {self.n_classes} classes
+    probabilities = network(pixels).softmax(1)[0].tolist()
+for name, probability in zip({names}, probabilities):
+    print(f"{{name}}: {{probability:.4f}}")
 """
 
 

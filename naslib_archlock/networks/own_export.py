@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from torch import fx
 
-from .cell_network import CellNetwork
+from .cell_network import CellNetwork, stem_strides
 from .network_files import Export
 
 WIDTHS, CELLS_PER_STAGE = (16, 32, 64), 5  # the size of NAS-Bench-201's networks
@@ -35,13 +37,39 @@ def export_own_network(
     cell = export.space.network_cell(export.cell)
 
     def build() -> fx.GraphModule:
-        network = CellNetwork(
-            cell, export.in_channels, export.n_classes, widths=widths, cells_per_stage=cells_per_stage
+        return _traced(
+            CellNetwork(
+                cell,
+                export.in_channels,
+                export.n_classes,
+                widths=widths,
+                cells_per_stage=cells_per_stage,
+                stem_strides=stem_strides(export.image_size),
+            )
         )
-        traced = fx.symbolic_trace(network)
-        for node in traced.graph.nodes:
-            node.type = None  # TorchScript does not know the names that fx gives to types
-        traced.recompile()
-        return traced
 
     return export.write(folder, build, network="own", widths=list(widths), cells_per_stage=cells_per_stage)
+
+
+def export_trained_network(export: Export, folder: Path, network: CellNetwork, **about: Any) -> list[Path]:
+    """Write a trained network of an architecture into ``folder`` (``Export.write``).
+
+    Args:
+        export: the architecture, and for which images.
+        folder: made if it is not there.
+        network: a network of the architecture for these images; it stays as it is.
+        about: more to keep in the metadata.
+    Returns:
+        the files written.
+
+    Raises: OutputError.
+    """
+    return export.write(folder, lambda: _traced(copy.deepcopy(network).cpu()), network="own", trained=True, **about)
+
+
+def _traced(network: CellNetwork) -> fx.GraphModule:
+    traced = fx.symbolic_trace(network)
+    for node in traced.graph.nodes:
+        node.type = None  # TorchScript does not know the names that fx gives to types
+    traced.recompile()
+    return traced

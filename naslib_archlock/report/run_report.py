@@ -21,7 +21,7 @@ from ..spaces.cells import Cell
 from ..spaces.known import get_space
 from ..spaces.metrics import TOP_1
 from ..spaces.space import SearchSpace
-from ..tasks.names import is_image_folder
+from ..tasks.names import is_image_folder, n_published_classes
 from .architecture import Panel, architecture_figure
 from .audit_report import BUDGET_LABELS, LIMIT, audit_rows, axes_varied, cost_findings, findings, learning_curves
 from .charts import Chart, Line, Point
@@ -449,6 +449,10 @@ def _steps(run: Run, space: SearchSpace, measured: bool) -> list[tuple[str, str]
             f"archlock.target {shlex.quote(targets)} archlock.target_queries {20 * len(run.result['targets'])}"
         )
         steps.append(("Have the target's data? Look up 20 accuracies on each target, too, for a better lock", command))
-    classes = "" if is_folder else " --classes 10"
-    steps.append(("Write the network of the cell, ready to train", f"archlock export {folder} --out network{classes}"))
+    export = f"archlock export {folder} --out network"
+    if is_folder and measured:
+        steps.append(("Write the network that was found and trained, to be released", f"{export} --trained"))
+    else:
+        classes = "" if is_folder or n_published_classes(run.config.dataset) else " --classes N"
+        steps.append(("Write the network of the cell, ready to train", export + classes))
     return steps

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -23,7 +24,7 @@ def trainings(monkeypatch: pytest.MonkeyPatch) -> list:
     """The trainings that are made; none was made before."""
     calls: list = []
     real = folder_training.fit
-    folder_training._trained.cache_clear()
+    folder_training.trained_network.cache_clear()
     monkeypatch.setattr(folder_training, "fit", lambda *args: calls.append(args) or real(*args))
     return calls
 
@@ -62,7 +63,7 @@ def test_equal_functions_are_trained_once_and_the_same_again(stripes, trainings)
     first = benchmark.accuracy((3, 0, 0, 1, 0, 0), task=str(stripes), split="val")  # the first edge is dead
     assert benchmark.accuracy((0, 0, 0, 1, 0, 0), task=str(stripes), split="val") == first
     assert len(trainings) == 1
-    folder_training._trained.cache_clear()
+    folder_training.trained_network.cache_clear()
     assert benchmark_of(stripes).accuracy((0, 0, 0, 1, 0, 0), task=str(stripes), split="val") == first
     assert len(trainings) == 2
 
@@ -81,7 +82,7 @@ def test_a_network_is_trained_on_the_source_and_then_fine_tuned(stripes, tmp_pat
     tuned = benchmark.accuracy(CELL, task=target, split="test", pretrained_on=source)
     assert trainings == []  # the network of the source is there
     assert tuned > 80
-    folder_training._trained.cache_clear()
+    folder_training.trained_network.cache_clear()
     alone = benchmark_of(stripes, faint)
     assert alone.accuracy(CELL, task=target, split="test", pretrained_on=source) == tuned
     assert len(trainings) == 1
@@ -97,6 +98,25 @@ def test_fine_tuned_figures_are_kept_apart_from_those_from_scratch(stripes, tmp_
         figures.append([benchmark.accuracy(CELL, task=target, split="val", pretrained_on=s) for s in (source, None)])
     assert figures[0] == figures[1]
     assert len(list((tmp_path / "kept").iterdir())) == 2
+
+
+def test_the_network_of_a_look_up_is_there_to_be_written(stripes, trainings):
+    benchmark, task = benchmark_of(stripes), str(stripes)
+    network, figures = benchmark.trained_network((0, 0, 0, 1, 0, 0), task)
+    assert figures["test"][0] == benchmark.accuracy((3, 0, 0, 1, 0, 0), task=task, split="test")
+    assert network.head.out_channels == 2
+    assert len(trainings) == 1
+    assert benchmark.classes(task) == ("lying", "standing")
+
+
+def test_the_network_of_nas_bench_201_is_trained_where_it_is_asked_for(stripes):
+    settings = replace(QUICK, epochs=20, cells_per_stage=5, has_residual_blocks=True)
+    benchmark, task = benchmark_of(stripes, settings=settings), str(stripes)
+    network, _ = benchmark.trained_network(CELL, task)
+    small, _ = benchmark_of(stripes).trained_network(CELL, task)
+    n_parameters, n_small = (sum(p.numel() for p in n.parameters()) for n in (network, small))
+    assert n_parameters > 3 * n_small
+    assert benchmark.accuracy(CELL, task=task, split="test") > 80
 
 
 def test_a_target_is_not_read_before_it_is_asked_for(stripes, tmp_path):

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -155,3 +157,69 @@ def test_naslibs_network_is_asked_for_by_name(fails, run_folder, tmp_path, monke
 
     monkeypatch.setattr("naslib_archlock.plugin.network_export.load_naslib", missing)
     assert "NASLib was not found" in fails("export", run_folder, "--out", tmp_path / "out", "--network", "naslib")
+
+
+# -- the trained network of a folder -----------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def trained_run(run, digit_images, tmp_path, own_cache, few_steps) -> Path:
+    """The folder of a search that trained networks."""
+    keys = ["search_space", "transbench101_micro", "archlock.image_size", "12", "out_dir", tmp_path / "run"]
+    assert run("search", "dataset", digit_images["low"], *keys, "--train-top", 2).code == 0
+    return tmp_path / "run/transbench101_micro/low/archlock/tu/0"
+
+
+@pytest.mark.usefixtures("torch")
+def test_the_network_that_the_search_trained_is_written(run, trained_run, digit_images, tmp_path):
+    """The file, in a process without this package, is right on as many test images as the search says."""
+    out = tmp_path / "network"
+    about = json.loads(run("export", trained_run, "--trained", "--out", out, "--json").out)
+    result = json.loads((trained_run / "result.json").read_text())
+    assert about["test_accuracy"] == result["source_test"]
+    assert (about["network"], about["classes"], about["channels"], about["image_size"]) == ("own", 5, 3, 12)
+    said = json.loads((out / "network.json").read_text())
+    assert (said["arch"], said["classes"]) == (result["arch"], [str(digit) for digit in range(5)])
+
+    import torch
+
+    from naslib_archlock.networks.folder_training import FolderTask, splits_of
+
+    task = FolderTask(str(digit_images["low"]), 12, 2000, False, 0)
+    test = splits_of(task)["test"]
+    torch.save((test.images, test.targets), tmp_path / "test.pt")
+    code = (
+        "import torch; images, labels = torch.load('test.pt'); network = torch.jit.load('network/network.pt').eval()\n"
+        "with torch.no_grad(): print((network(images).argmax(1) == labels).double().mean().item())"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=True)
+    assert 100 * float(done.stdout) == pytest.approx(about["test_accuracy"], abs=1e-4)
+
+
+@pytest.mark.usefixtures("torch")
+@pytest.mark.parametrize(
+    ("argv", "message"),
+    [
+        (["--classes", "5"], "--trained writes the network that the search trained, so leave out --classes"),
+        (["--image-size", "5", "--seed", "2"], "so leave out --image-size and --seed"),
+        (["--network", "naslib"], "so leave out --network naslib"),
+    ],
+)
+def test_what_a_trained_network_has_cannot_be_chosen(fails, run_folder, tmp_path, argv, message):
+    assert message in fails("export", run_folder, "--trained", "--out", tmp_path / "out", *argv)
+    assert not (tmp_path / "out").exists()
+
+
+def test_only_a_run_on_a_folder_has_a_trained_network(fails, run, tmp_path):
+    assert "needs the folder of a search's result" in fails("export", ARCH, "--trained", "--out", tmp_path / "out")
+    assert run("search", "out_dir", tmp_path, "archlock.source_queries", 5).code == 0
+    folder = tmp_path / "digits/digit/archlock/tu/0"
+    message = fails("export", folder, "--trained", "--out", tmp_path / "out")
+    assert "needs a run whose source is a folder of images, and here it is digit" in message
+
+
+@pytest.mark.usefixtures("torch")
+def test_a_folder_that_is_gone_is_named(fails, trained_run, digit_images, tmp_path):
+    config = (trained_run / "config.yaml").read_text()
+    (trained_run / "config.yaml").write_text(config.replace(str(digit_images["low"]), str(tmp_path / "gone")))
+    assert "gone" in fails("export", trained_run, "--trained", "--out", tmp_path / "out")

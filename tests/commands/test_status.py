@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from commanding import COMMAND
 
-from naslib_archlock.store.status_file import STATUS, read_status
+from naslib_archlock.store.status_file import STATUS, read_status, status_kept
 
 SLOW = """
 import sys, time
@@ -69,6 +69,16 @@ def test_a_search_at_work_killed_and_resumed(run, child_environment, tmp_path):
     assert run("search", "--resume", *argv[1:]).code == 0
     found = status(run, folder)
     assert (found["state"], found["done"], found["total"], found["next"]) == ("finished", 400, 400, "")
+
+
+def test_trainings_are_counted(run, tmp_path):
+    """The first networks of a search are trained before the first look-up is answered."""
+    with status_kept(tmp_path, ["archlock", "search"]) as kept:
+        kept.say("searching")
+        kept.tell(trainings=3)
+        assert "3 trainings of networks" in run("status", tmp_path).out
+        kept.tell(done=2, total=50, unit="look-up")
+        assert "2 of 50 look-ups, 3 trainings of networks" in run("status", tmp_path).out
 
 
 def test_a_folder_without_a_status(fails, tmp_path):

@@ -29,6 +29,7 @@ from naslib_archlock.compute.cluster import DaskCluster
 from naslib_archlock.compute.parts import LocalProcesses, compute_parts, in_parallel
 from naslib_archlock.errors import ClusterError, OutputError, TableError
 from naslib_archlock.ranker.train_settings import PRESETS, TrainSettings
+from naslib_archlock.spaces.known import TRANSBENCH101_MICRO
 from naslib_archlock.store import sealed
 from naslib_archlock.studies.study import study_from
 from naslib_archlock.studies.study_run import resolve, run_study
@@ -358,6 +359,23 @@ def test_a_study_on_a_cluster_is_that_of_this_machine(two, toy_tables, tmp_path,
     assert len([name for name in there if name.startswith("rankers")]) == 2
     assert cli.main(["compare", "study.yaml", "--out", "dask", "--tables", "tables", "--jobs", "1"]) == 0
     assert "5 runs, 0 of them made now" in capsys.readouterr().out
+
+
+def test_networks_that_workers_train_are_those_of_this_machine(cluster, digit_images):
+    """Images are read by the workers, and no figure depends on where a network is trained."""
+    from naslib_archlock.benchmarks.trained import TrainedBenchmark
+    from naslib_archlock.networks.fit import FitSettings
+
+    tasks, archs = [str(digit_images[name]) for name in ("low", "high")], [(3, 2, 1, 3, 1, 2), (1, 0, 0, 2, 0, 4)]
+    settings = FitSettings(epochs=2, batch_size=16, augmentations=("flip", "crop"))
+    found = []
+    for workers in (LocalProcesses(1), cluster):
+        benchmark = TrainedBenchmark(TRANSBENCH101_MICRO, tasks, 12, 0, False, 0, settings)
+        benchmark.train_with(workers)
+        benchmark.train_all(archs, tasks)
+        found.append([benchmark.accuracy(arch, task=task, split="test") for arch in archs for task in tasks])
+    assert found[0] == found[1]
+    assert len(set(found[0])) > 1
 
 
 def test_a_worker_that_sees_other_files_names_them(cluster, toy_tables, tmp_path, monkeypatch):

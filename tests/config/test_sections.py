@@ -104,7 +104,8 @@ TRAINING = {
 OTHERS = {
     "scheme": "s", "target": "normal", "trade_off": 2.0, "source_budget_pct": 5.0, "source_queries": 3,
     "source_top_pct": 5.0, "strategy": "evolution", "screening": 2, "opponents": 2, "n_targets": 2, "cosine": 0.5,
-    "image_size": 8, "max_images": 8, "skip_unreadable": True, "augmentation": "flip", "ranker": "a",
+    "image_size": 8, "max_images": 8, "skip_unreadable": True, "network": "nasbench201",
+    "augmentation": "flip", "ranker": "a",
     "embedding": "task2vec", "probe": "resnet50", "probe_weights": "a", "device": "cpu",
 }  # fmt: skip
 
@@ -202,6 +203,7 @@ archlock:
   image_size: 32
   max_images: 2000
   skip_unreadable: false
+  network: small
   augmentation: flip,crop
   ranker: ''
   embedding: ''

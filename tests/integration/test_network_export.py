@@ -18,8 +18,10 @@ import safetensors.torch
 import torch
 from sklearn.datasets import load_digits
 
+from naslib_archlock.benchmarks.trained import fit_of
 from naslib_archlock.compute.threads import single_threaded
 from naslib_archlock.errors import CellError, ConfigError, OutputError, UnknownNameError
+from naslib_archlock.networks.cell_network import CellNetwork
 from naslib_archlock.networks.network_files import HAS_PROGRAMS, Export
 from naslib_archlock.networks.own_export import export_own_network
 from naslib_archlock.plugin.live_scores import build_network
@@ -329,3 +331,36 @@ def test_weights_that_do_not_match_their_checksum(tmp_path):
         path.write_bytes(whole[:at] + bytes([whole[at] ^ 1]) + whole[at + 1 :])
         with pytest.raises(ConfigError, match="export the network again"):
             load_network(tmp_path)
+
+
+# -- this package's network of NAS-Bench-201 ---------------------------------------------------------------------------
+
+
+def layers_in_order(network: torch.nn.Module, images: torch.Tensor) -> list[torch.nn.Module]:
+    """The layers with weights, in the order in which they are called."""
+    called: list[torch.nn.Module] = []
+    kinds = (torch.nn.Conv2d, torch.nn.BatchNorm2d, torch.nn.Linear)
+    layers = [module for module in network.modules() if isinstance(module, kinds)]
+    hooks = [module.register_forward_hook(lambda module, *_: called.append(module)) for module in layers]
+    network(images)
+    for hook in hooks:
+        hook.remove()
+    return called
+
+
+def test_the_network_nasbench201_is_naslibs():
+    """With the same weights, layer by layer, the outputs are the same, in training and in evaluation."""
+    cell, images = (3, 2, 1, 3, 2, 3), images_of(4)
+    naslibs = build_network(NASBENCH201, "mine", cell, 5)
+    settings = fit_of("nasbench201", ())
+    ours = CellNetwork(
+        NASBENCH201.network_cell(cell), 3, 5, widths=settings.widths, cells_per_stage=settings.cells_per_stage,
+        has_residual_blocks=settings.has_residual_blocks,
+    )  # fmt: skip
+    theirs, own = layers_in_order(naslibs, images), layers_in_order(ours, images)
+    assert len(own) == len(theirs) > 100
+    for from_layer, to_layer in zip(theirs, own):
+        weights = from_layer.state_dict()
+        to_layer.load_state_dict({name: weights[name].reshape(to.shape) for name, to in to_layer.state_dict().items()})
+    torch.testing.assert_close(ours(images), naslibs(images))
+    torch.testing.assert_close(ours.eval()(images), naslibs.eval()(images))

@@ -81,7 +81,7 @@ def test_a_folder_is_that_of_the_run_whose_config_it_holds(config, other):
 
 
 @pytest.mark.parametrize("options", [{}, {"resume": True}, {"resume": True, "overwrite": True}])
-@pytest.mark.parametrize("left", ["result.json", "state.json", "ranker.safetensors", "networks"])
+@pytest.mark.parametrize("left", ["result.json", "state.json", "ranker.safetensors"])
 def test_what_another_run_has_made_is_refused(config, other, left, options):
     begun(config)
     (config.save / left).mkdir()
@@ -179,8 +179,6 @@ def test_files_that_are_there_are_listed_and_those_of_an_interruption_are_tidied
     run_folder = finished(config)
     run_folder.keep_state(new_search(config, 0).state())
     run_folder.begin_training().write_bytes(b"half")
-    run_folder.networks.mkdir()
-    (run_folder.networks / "one.json").write_text("{}")
     run_folder.tidy()
     assert sorted(os.listdir(config.save)) == sorted(["run.json", *run_folder.files()])
     assert run_folder.files() == ["result.json", "config.yaml", "timings.json", "history.csv", "search.png"]

@@ -85,3 +85,19 @@ def test_copies_share_no_weight_and_see_their_own_images():
     assert torch.equal(before[0], after[0])
     assert torch.equal(before[2], after[2])
     assert not torch.allclose(before[1], after[1])
+
+
+def test_residual_blocks_halve_the_image_whatever_its_size():
+    network = CellNetwork((CONV_3X3,) * 6, 3, 7, widths=(4, 8, 16), cells_per_stage=2, has_residual_blocks=True)
+    assert network.forward_before_global_avg_pool(images(2, 3, 16)).shape == (2, 16, 4, 4)
+    assert network.forward_before_global_avg_pool(images(2, 3, 15)).shape == (2, 16, 4, 4)  # 15, 8, 4
+
+
+def test_copies_with_residual_blocks_share_no_weight():
+    network = CellNetwork((3, 2, 1, 3, 1, 2), 1, 5, copies=2, has_residual_blocks=True).eval()
+    x = images(4, 2)
+    changed = x.clone()
+    changed[:, 1] += 1.0
+    before, after = network(x).chunk(2, dim=1), network(changed).chunk(2, dim=1)
+    assert torch.equal(before[0], after[0])
+    assert not torch.allclose(before[1], after[1])

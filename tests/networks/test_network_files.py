@@ -18,6 +18,7 @@ from torch import fx, nn
 from naslib_archlock.errors import CellError, ConfigError, UnknownNameError
 from naslib_archlock.networks.network_files import HAS_PROGRAMS, Export
 from naslib_archlock.spaces.known import NASBENCH201
+from naslib_archlock.tasks.pixels import DeepImages, look_at
 
 QUICK = (0, 0, 0, 4, 0, 0)
 
@@ -64,8 +65,25 @@ def test_the_program_classifies_an_image(tmp_path, channels):
     )
     module = torch.jit.load(str(tmp_path / "network.pt")).eval()
     expected = module(torch.from_numpy(pixels).permute(2, 0, 1)[None] / 255).softmax(1)[0]
-    assert json.loads(done.stdout) == pytest.approx(expected.tolist(), abs=1e-6)
-    assert len((tmp_path / "classify.py").read_text().splitlines()) == 12
+    said = dict(line.split(": ") for line in done.stdout.splitlines())
+    assert list(said) == ["0", "1", "2"]
+    assert [float(probability) for probability in said.values()] == pytest.approx(expected.tolist(), abs=1e-4)
+
+
+def test_the_program_names_the_classes_and_takes_the_middle_square_as_a_search_does(tmp_path):
+    classes = ("a cat", 'it\'s "quoted"', "dog")
+    Export(NASBENCH201, QUICK, 3, image_size=6, classes=classes).write(tmp_path, small_network)
+    Image.fromarray(np.random.default_rng(0).integers(0, 255, (9, 20, 3), np.uint8)).save(tmp_path / "wide.png")
+    done = subprocess.run(
+        [sys.executable, "classify.py", "wide.png"], cwd=tmp_path, capture_output=True, text=True, check=True
+    )
+    pixels = look_at(tmp_path / "wide.png", 6, DeepImages())
+    assert pixels is not None
+    module = torch.jit.load(str(tmp_path / "network.pt")).eval()
+    expected = module(torch.tensor(pixels).permute(2, 0, 1)[None] / 255).softmax(1)[0]
+    rows = [line.rsplit(": ", 1) for line in done.stdout.splitlines()]
+    assert [name for name, _ in rows] == list(classes)
+    assert [float(probability) for _, probability in rows] == pytest.approx(expected.tolist(), abs=1e-4)
 
 
 @pytest.mark.skipif(not HAS_PROGRAMS, reason="this torch is too old for torch.export")

@@ -13,7 +13,7 @@ import torch
 from naslib_archlock.errors import ConfigError
 from naslib_archlock.networks.cell_network import CellNetwork
 from naslib_archlock.networks.network_files import Export
-from naslib_archlock.networks.own_export import export_own_network
+from naslib_archlock.networks.own_export import export_own_network, export_trained_network
 from naslib_archlock.spaces.known import DIGITS, NASBENCH201, TRANSBENCH101_MACRO, TRANSBENCH101_MICRO
 
 
@@ -51,6 +51,29 @@ def test_the_file_can_be_trained(tmp_path):
         optimizer.step()
         losses.append(loss.item())
     assert losses[-1] < 0.5 * losses[0]
+
+
+def test_large_images_are_halved_first_as_in_a_search(tmp_path):
+    export_own_network(Export(DIGITS, (1, 2, 3, 3, 0, 1), 3, image_size=64), tmp_path, (4,), 1)
+    weights = safetensors.torch.load_file(str(tmp_path / "network.safetensors"))
+    strided = CellNetwork(DIGITS.network_cell((1, 2, 3, 3, 0, 1)), 3, 3, widths=(4,), stem_strides=1)
+    strided.load_state_dict(weights, strict=False)
+    images = torch.randn(2, 3, 64, 64, generator=torch.Generator().manual_seed(0))
+    loaded = torch.jit.load(str(tmp_path / "network.pt")).eval()
+    torch.testing.assert_close(loaded(images), strided.eval()(images))
+
+
+def test_a_trained_network_is_written_and_stays_as_it_is(tmp_path):
+    export = Export(DIGITS, (1, 2, 3, 3, 0, 1), 2, in_channels=1, image_size=8, classes=("cat", "dog"))
+    network = CellNetwork(DIGITS.network_cell(export.cell), 1, 2, widths=(4,)).eval()
+    before = {name: value.clone() for name, value in network.state_dict().items()}
+    export_trained_network(export, tmp_path, network, test_accuracy=97.5)
+    images = torch.randn(5, 1, 8, 8, generator=torch.Generator().manual_seed(0))
+    torch.testing.assert_close(torch.jit.load(str(tmp_path / "network.pt")).eval()(images), network(images))
+    assert not network.training
+    assert all(torch.equal(value, before[name]) for name, value in network.state_dict().items())
+    about = json.loads((tmp_path / "network.json").read_text())
+    assert (about["trained"], about["test_accuracy"], about["classes"]) == (True, 97.5, ["cat", "dog"])
 
 
 def test_a_space_without_own_networks_is_refused(tmp_path):
