@@ -203,7 +203,12 @@ def fast_training(monkeypatch: pytest.MonkeyPatch) -> TrainSettings:
 
 @pytest.fixture
 def few_steps(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Train networks on folders of images for an eighth of the usual steps, however little they learn."""
+    """Train networks on folders of images for an eighth of the usual steps, however little they learn.
+
+    Searches and audits train in this process, because others would not see the change.
+    """
+    for command in ("search", "audit"):
+        monkeypatch.setattr(f"naslib_archlock.commands.{command}.jobs_for", lambda device: 1)
     monkeypatch.setattr("naslib_archlock.networks.fit._MOST_STEPS", 0)
     monkeypatch.setattr("naslib_archlock.networks.fit.FitSettings.n_steps", lambda settings, n_images: 12)
 

@@ -29,7 +29,7 @@ SHORTER = {
     "train-ranker": "archlock.hidden 16",
     "proxies": "--cells 30 --proxies nwot,params --image-size 8 --batch-size 4 --subsets 1 --jobs 1",
     "embed": "",
-    "export": "--image-size 16",
+    "export": "",
     "doctor": "",
 }
 # These take minutes or need a GPU, and have tests of their own: the whole audit, and an audit at full size.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Sequence
 from contextlib import closing
 from dataclasses import asdict, dataclass, replace
@@ -226,7 +227,8 @@ class TrainedBenchmark(Benchmark):
     def _task(self, task: str) -> FolderTask:
         """The folder as it is when it is first asked for: not before, as a target may be missing until the end."""
         if task not in self._tasks:
-            self._tasks[task] = self._new_task(task, version=version_of(Path(task)))
+            # Absolute, because the worker of a cluster runs in a folder of its own.
+            self._tasks[task] = self._new_task(os.path.abspath(task), version=version_of(Path(task)))
         return self._tasks[task]
 
     def _functions(self, archs: Sequence[Cell]) -> list[Cell]:

@@ -78,7 +78,8 @@ class LocalProcesses(Workers):
     def results(
         self, function: Callable[..., Any], calls: Mapping[Any, tuple[Any, ...]]
     ) -> Generator[tuple[Any, Any], None, None]:
-        tasks = (joblib.delayed(_named)(os.getpid(), name, function, call) for name, call in calls.items())
+        here = os.getpid(), _working_folder()
+        tasks = (joblib.delayed(_named)(*here, name, function, call) for name, call in calls.items())
         n = max(1, min(self._n, len(calls)))
         with warnings.catch_warnings():
             # joblib warns about calls that were stopped halfway, and about results that nobody waited for
@@ -155,9 +156,19 @@ def in_parallel(
             advance()
 
 
-def _named(parent: int, name: Any, function: Callable[..., Any], call: tuple[Any, ...]) -> tuple[Any, Any]:
+def _working_folder() -> str:
+    """The working folder; empty if it was removed."""
+    try:
+        return os.getcwd()
+    except OSError:
+        return ""
+
+
+def _named(parent: int, folder: str, name: Any, function: Callable[..., Any], call: tuple[Any, ...]) -> tuple[Any, Any]:
     if parent not in (os.getpid(), os.getppid()):
         os._exit(1)  # the parent was killed, so nobody waits for this result, and no further call is begun
+    if folder and parent != os.getpid():
+        os.chdir(folder)  # the parent may have changed it since it started this process
     return name, function(*call)
 
 

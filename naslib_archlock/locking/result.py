@@ -64,6 +64,7 @@ def finish(
             *([NOTE.format(n=leaked)] if leaked else []),
             *benchmark.notes,
             *_notes_on_noise(config, benchmark, search),
+            *_notes_on_targets(search),
         ],
     }
 
@@ -109,6 +110,20 @@ def _notes_on_noise(config: Config, benchmark: Benchmark, search: Search) -> lis
         f"best validation accuracy, {best:.1f}, has the 95% interval [{low:.1f}, {high:.1f}]. The source budget is "
         f"{budget:.1f} points, less than that resolves: which candidates lie within it is partly chance. More images "
         "help, and so does a larger archlock.source_budget_pct"
+    ]
+
+
+def _notes_on_targets(search: Search) -> list[str]:
+    """Return why target look-ups are left, if there are any."""
+    targets = getattr(search, "targets", None)
+    n_left = targets.max_archs - len(targets.known) if targets else 0
+    if not n_left:
+        return []
+    n_all = targets.max_archs * len(targets.names)
+    return [
+        f"{n_left * len(targets.names)} of {n_all} target look-ups were not made: only architectures that are known to "
+        f"lie within the source budget are looked up on the target, and the search found {len(targets.known)}. More "
+        "source look-ups find more"
     ]
 
 

@@ -74,7 +74,7 @@ class ResidualBlock(nn.Module):
         )
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.shortcut(x) + self.convs(x)
+        return self.convs(x) + self.shortcut(x)
 
 
 class CellNetwork(nn.Module):

@@ -16,6 +16,7 @@ from ..audit.attacked_cells import FOUND, RANDOM, S
 from ..audit.audit_results import IMAGES, TRANSFER, along
 from ..benchmarks.benchmark import Benchmark
 from ..benchmarks.source_oracle import budget_floor
+from ..compute.intervals import difference_interval
 from ..locking.schemes import get_scheme
 from ..spaces.cells import Cell
 from ..spaces.known import get_space
@@ -34,7 +35,7 @@ from .text import HOW_TO_READ, INTERVALS, estimated, fine_tuned_rows, measured_r
 _SHOWN_ROWS = 400  # of the history, in the page; a search on ranks judges thousands
 _LOCK_KEY = (
     ("other", "another architecture"),
-    ("trained", "trained on the source only"),
+    ("trained", "trained on the source only, at the lowest height"),
     ("told", "validation accuracy on the target, looked up"),
     ("floor", "least within the source budget"),
     ("s", "scheme S finds"),
@@ -149,17 +150,13 @@ def _found(result: Mapping[str, Any]) -> list[str]:
         words.append("Scheme S looks for the most accurate architecture, and for no lock.")
         return words
     test = result["source_test"]
-    lost = _less(of_s["source_test"] - test, test)
     words.append(
-        f"On the source {source}, its test figure is {_figure(test)}: {lost} than that of the architecture "
-        "that scheme S finds, which looks for accuracy alone."
+        f"On the source {source}, its test figure is {_figure(test)}: {_less(of_s['source_test'] - test, test)} that "
+        "of the architecture that scheme S finds, which looks for accuracy alone."
     )
     differences = {task: of_s["targets"][task] - figure for task, figure in result["targets"].items()}
     if len(differences) <= 3:
-        words += [
-            f"On the target {task}, it is {_figure(result['targets'][task])}: {_less(lost, result['targets'][task])}."
-            for task, lost in differences.items()
-        ]
+        words += [_on_target(result, task) for task in differences]
     else:
         n_less = sum(lost > 0 for lost in differences.values())
         words.append(f"It is lower on {n_less} of {len(differences)} targets.")
@@ -182,8 +179,25 @@ def _digits(value: float) -> int:
 
 
 def _less(lost: float, of: float) -> str:
-    """How much less a figure is, with as many decimals as the figure itself."""
-    return f"{abs(lost):.{_digits(of)}f} {'less' if lost >= 0 else 'more'}"
+    """How much less a figure is, with as many decimals as the figure itself; another figure follows."""
+    text = f"{abs(lost):.{_digits(of)}f}"
+    return "as much as" if float(text) == 0 else f"{text} {'less' if lost > 0 else 'more'} than"
+
+
+def _on_target(result: Mapping[str, Any], task: str) -> str:
+    """The figure on a target beside that of scheme S, and whether the test images can tell the two apart."""
+    figure, of_s = result["targets"][task], result["s"]["targets"][task]
+    words = f"On the target {task}, it is {_figure(figure)}: {_less(of_s - figure, figure)} that of scheme S."
+    if "intervals" not in result:
+        return words
+    ends = [of["intervals"]["targets"][task] for of in (result, result["s"])]
+    low, high = difference_interval(figure, of_s, *ends)
+    if low <= 0 <= high:
+        words += (
+            f" The test images cannot tell the two apart, as the 95% interval of the difference is [{low:.1f}, "
+            f"{high:.1f}]. So this run shows no lock."
+        )
+    return words
 
 
 def _tables(result: Mapping[str, Any]) -> dict[str, pd.DataFrame]:
@@ -214,8 +228,13 @@ def _lock(run: Run, rows: Sequence[Mapping[str, str]]) -> tuple[list[Chart], str
         return [], "The run has no target: name some with archlock.target."
     if run.benchmark:
         return _lock_of_all(run, run.benchmark)
-    charts = [_lock_chart(run, task, _trained_points(result, rows, task)) for task in result["targets"]]
-    return charts, run.why_none
+    known = {row["arch"]: float(row["accuracy"]) for row in rows if row["task"] == result["source"] and row["accuracy"]}
+    floor = result["source_floor"]
+    least = least_shown(np.array(list(known.values())), floor) if known and floor is not None else -np.inf
+    shown = {arch: val for arch, val in known.items() if val >= least}
+    charts = [_lock_chart(run, task, _trained_points(result, rows, shown, task)) for task in result["targets"]]
+    note, n_left_out = run.why_none, len(known) - len(shown)
+    return charts, f"{note} {left_out(n_left_out, len(known), least, result['source'])}." if n_left_out else note
 
 
 def _lock_of_all(run: Run, benchmark: Benchmark) -> tuple[list[Chart], str]:
@@ -249,9 +268,14 @@ def _codes(space: SearchSpace) -> str:
     )
 
 
-def _trained_points(result: Mapping[str, Any], rows: Sequence[Mapping[str, str]], task: str) -> list[Point]:
-    """What a search that trains has looked up: on the source alone, or on the target, too."""
-    known = {row["arch"]: float(row["accuracy"]) for row in rows if row["task"] == result["source"] and row["accuracy"]}
+def _trained_points(
+    result: Mapping[str, Any], rows: Sequence[Mapping[str, str]], known: Mapping[str, float], task: str
+) -> list[Point]:
+    """What a search that trains has looked up, on the source alone or on the target, too.
+
+    Args:
+        known: architecture -> its accuracy on the source.
+    """
     told = {row["arch"]: float(row["accuracy"]) for row in rows if row["task"] == task}
     lowest = min([*told.values(), result["targets"][task], result["s"]["targets"][task]])
     points = []

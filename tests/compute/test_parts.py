@@ -42,6 +42,10 @@ def thread_limit() -> str | None:
     return os.environ.get("OMP_NUM_THREADS")
 
 
+def working_folder(number: int) -> str:
+    return os.getcwd()
+
+
 def killed(log: Path, number: int) -> dict[str, Any]:
     if number == 2:
         time.sleep(0.5)  # other parts finish first
@@ -243,3 +247,12 @@ def test_what_joblib_says_of_stopped_work_is_not_shown(monkeypatch, message):
         some = LocalProcesses(2).results(math.sqrt, {"name": (1,)})
         assert next(some) == ("name", 1)
         some.close()
+
+
+def test_calls_run_in_the_working_folder_of_their_caller(tmp_path, monkeypatch):
+    """The processes of the first calls serve the later ones, too, and a relative path must mean the same to them."""
+    for name in ("first", "second"):
+        (tmp_path / name).mkdir()
+        monkeypatch.chdir(tmp_path / name)
+        found = dict(LocalProcesses(2).results(working_folder, {i: (i,) for i in range(4)}))
+        assert set(found.values()) == {str(tmp_path / name)}

@@ -19,6 +19,15 @@ from naslib_archlock.strategies.strategy import STRATEGIES
 pytestmark = pytest.mark.usefixtures("fast_training")
 
 
+def test_target_look_ups_that_were_not_made_are_explained(toy_config):
+    keys = ("archlock.scheme", "tk", "archlock.source_queries", "12", "archlock.target_queries")
+    for n_wanted, is_said in (("1", False), ("12", True)):  # 12 source look-ups never all lie within the budget
+        config = toy_config(*keys, n_wanted)
+        result = finish(config, open_benchmark(config), run(config).search)
+        said = f"{12 - result['target_queries']} of 12 target look-ups were not made"
+        assert any(said in note for note in result["notes"]) == is_said
+
+
 @pytest.mark.parametrize("strategy", STRATEGIES)
 @pytest.mark.parametrize("scheme", ["s", "tk", "tu"])
 def test_a_result_holds_the_figures_of_the_cell_found(toy_config, toy_ranker, scheme, strategy):

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import csv
+import io
+import re
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -10,9 +13,10 @@ import pytest
 from test_audit_report import LESS, MIDDLE, figures_of
 
 from naslib_archlock.commands.main import main
+from naslib_archlock.compute.intervals import accuracy_interval
 from naslib_archlock.report.finished_run import Run, read_run
 from naslib_archlock.report.html import run_page
-from naslib_archlock.report.run_report import run_report
+from naslib_archlock.report.run_report import _on_target, run_report
 
 KEYS = ["search_space", "digits", "dataset", "digit", "archlock.target", "edges", "search.epochs", "30",
         "archlock.source_queries", "30", "archlock.scheme", "tk", "archlock.target_queries", "5"]  # fmt: skip
@@ -33,6 +37,34 @@ def test_it_says_what_was_found_beside_scheme_s(run):
     figures = report.tables["Accuracy of the architecture found and of the one that scheme S finds"]
     assert list(figures["task"]) == ["digit val", "digit test", "edges test"]
     assert "Rank percentile" in report.tables
+
+
+def test_a_difference_that_the_test_images_cannot_resolve_is_no_lock(run):
+    """40 less of 50 is a lock on 200 images, and 2 less is none."""
+
+    def said(on_target: float) -> str:
+        ends = {"intervals": {"targets": {"edges": accuracy_interval(on_target, 200)}}}
+        of_s = {**run.result["s"], "targets": {"edges": 50.0}}
+        of_s["intervals"] = {"targets": {"edges": accuracy_interval(50.0, 200)}}
+        result = {**run.result, "targets": {"edges": on_target}, **ends, "s": of_s}
+        return _on_target(result, "edges")
+
+    assert said(10.0) == "On the target edges, it is 10.00: 40.00 less than that of scheme S."
+    assert "48.00: 2.00 less than that of scheme S. The test images cannot tell the two apart" in said(48.0)
+    assert "as much as that of scheme S" in said(50.0)
+    assert "this run shows no lock" in said(50.0)
+
+
+def test_trained_architectures_far_below_the_budget_are_left_out(run):
+    """A search that trains shows what it trained; a network that learnt nothing would squeeze all the others."""
+    rows = [row for row in csv.DictReader(io.StringIO(run.history)) if row["task"] == "digit"]
+    lowest = min(float(row["accuracy"]) for row in rows)
+    far = replace(run, benchmark=None, why_none="Trained.", history=run.history.replace(f"{lowest}", "1.0", 1))
+    report = run_report(far)
+    xs = [point.x for point in report.lock[0].points]
+    assert min(xs) > 1.0
+    assert len(xs) > 3
+    assert re.fullmatch(r"Trained\. \d+ of 30 architectures have less than .* are left out\.", report.lock_note)
 
 
 def test_the_lock_shows_each_architecture_and_says_what_it_leaves_out(run):
