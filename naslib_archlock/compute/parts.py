@@ -82,8 +82,10 @@ class LocalProcesses(Workers):
         tasks = (joblib.delayed(_named)(*here, name, function, call) for name, call in calls.items())
         n = max(1, min(self._n, len(calls)))
         with warnings.catch_warnings():
-            # joblib warns about calls that were stopped halfway, and about results that nobody waited for
+            # joblib warns about calls that were stopped halfway, about results that nobody waited for, and about a
+            # process that it starts again because the process has come to hold many images
             warnings.filterwarnings("ignore", r"\d+ tasks (which were still|have been successfully)", UserWarning)
+            warnings.filterwarnings("ignore", "A worker stopped while some jobs were given", UserWarning)
             with joblib.parallel_config("loky", inner_max_num_threads=1), _interrupts_ignored(), _quiet_tracker():
                 results = joblib.Parallel(n_jobs=n, return_as="generator_unordered")(tasks)
             try:
