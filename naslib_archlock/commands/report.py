@@ -95,7 +95,8 @@ def _write_study(args: argparse.Namespace) -> Mapping[str, Any]:
     for name, data in files.items():
         write_bytes(out / name, data)
     print("\n\n".join(map(_printed, report.sections)))
-    print(f"\n{textwrap.fill(report.meaning, _WIDTH)}")
+    print("\nIn brackets: 95% intervals over task pairs and seeds.")
+    print(f"{textwrap.fill(report.meaning, _WIDTH)}")
     result_line(f"written to {out}: {PAGE}, report.md, and {len(files) - 2} files in tables and figures")
     return {
         "study": study.name,

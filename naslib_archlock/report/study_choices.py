@@ -65,7 +65,9 @@ def study_choices(rows: pd.DataFrame, pairs: pd.DataFrame) -> Choices:
         table=choices_table(chosen),
         figure=architecture_figure(space, panels),
         drawings=[
-            Drawing(panel.title, _in_words(space, panel.arch), svg(architecture_figure(space, [panel])))
+            Drawing(
+                panel.title, _in_words(space, panel.arch), svg(architecture_figure(space, [panel._replace(title="")]))
+            )
             for panel in panels
         ],
     )

@@ -20,7 +20,7 @@ from . import tables
 from .figures import cost_figure, pair_figure, rows_of, score_figure, setting_title
 from .study_choices import Choices, study_choices
 
-_SCORES_SHOWN = "Mean lock score of each method, with both intervals."
+_SCORES_SHOWN = "Mean lock score of each method, with 95% intervals over seeds (thick) and over pairs and seeds (thin)."
 _COSTS_SHOWN = (
     "Source accuracy lost against the drop of target accuracy: large, the mean of each method; faint, each of its "
     "pairs. What loses more than three budgets stands at the right edge; a few pairs far above or below are not drawn."

@@ -186,11 +186,11 @@ def run_study(
         if command:
             status.say("making the runs")
         made = folder.make(missing, found)
+        if made:
+            sealed.write(out / MADE, made_now())
         frame = to_frame(_rows(study, {**found, **made}, tables))
         write_text(out / RESULTS, to_csv(frame))
         write_text(out / STUDY, study.to_yaml())
-        if missing:
-            sealed.write(out / MADE, made_now())
     return Done(frame, len(runs), len(missing))
 
 
@@ -320,21 +320,21 @@ class _Runs:
         """
         judged = {group_of(run) for run in found}
         first = first_of_each((run for run in runs if group_of(run) not in judged), _RUNS_TO_JUDGE_BY)
-        made = self._make(first, len(found))
+        made = self._make(first, len(found), "first runs")
         rest = [run for run in runs if run not in made]
         seconds = _seconds_of(rest, {**found, **made})
         if first and seconds is not None and seconds >= _LONG:
             LOGGER.info("about %s for the other %s runs (as the first ones took)", core_time(seconds), f"{len(rest):,}")
         return {**made, **self._make(rest, len(found) + len(made))}
 
-    def _make(self, runs: Sequence[Run], n_done: int) -> dict[Run, Made]:
+    def _make(self, runs: Sequence[Run], n_done: int, what: str = "runs") -> dict[Run, Made]:
         results: dict[Run, Made] = {}
 
         def keep(run: Run, made: Made) -> None:
             self.keep(run, made)
             results[run] = made
 
-        self._in_parallel(_make, {run: (self._ranker(run),) for run in runs}, keep, "runs", n_done)
+        self._in_parallel(_make, {run: (self._ranker(run),) for run in runs}, keep, what, n_done)
         return results
 
     def seconds_of_training(self, run: Run) -> float:
@@ -346,7 +346,9 @@ class _Runs:
         return time.perf_counter() - start
 
     def seconds_of(self, run: Run) -> float:
-        """Make a run in this process, to time it."""
+        """Make a run in this process, to time it without the training of its ranker."""
+        if self._ranker_file(run) is not None and self._ranker(run) is None:
+            self.seconds_of_training(run)
 
         def seconds() -> float:
             return _make(self._study, run, self._tables, None, self._ranker(run)).seconds
