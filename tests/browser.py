@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import shutil
 from collections.abc import Iterator
@@ -18,6 +19,13 @@ _QUIET = (
     "--disable-component-update",
     "--disable-sync",
 )
+
+
+def brightness(screenshot: bytes) -> float:
+    """The mean brightness of a picture that the browser took, from 0 (black) to 1 (white)."""
+    import matplotlib.image
+
+    return float(matplotlib.image.imread(io.BytesIO(screenshot), format="png")[..., :3].mean())
 
 
 @contextmanager

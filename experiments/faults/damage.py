@@ -215,7 +215,7 @@ def _study_run(base: Path) -> Kind:
     studies.run_study(study, base / "study", workers=LocalProcesses(1))
     runs = studies._Runs(study, base / "study", "", LocalProcesses(1))
     one = study.runs()[0]
-    return Kind("run of a study", runs.file(one), lambda: runs.read([one])[one])
+    return Kind("run of a study", runs.file(one), lambda: runs.read([one]).get(one))
 
 
 class _Counting(Workers):

@@ -176,10 +176,11 @@ def contents(root: Path) -> dict[str, Any]:
 
     from naslib_archlock.store import sealed
 
+    left_out = ("timings.json", "status.json", "made.json", ".lock")
     found: dict[str, Any] = {}
     for path in sorted(root.rglob("*")):
         name = str(path.relative_to(root))
-        if not path.is_file() or path.name in ("timings.json", "status.json", ".lock") or ".archlock.part" in name:
+        if not path.is_file() or path.name in left_out or ".archlock.part" in name:
             continue
         if path.name == "results.csv":
             found[name] = pd.read_csv(path).drop(columns="seconds").to_csv()

@@ -21,15 +21,20 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 
+from ..compute.intervals import half_width
 from .attacks import SCRATCH
-from .audit_results import TRANSFER, along, mean_interval
+from .audit_results import TRANSFER, along
+
+LEAST_SEEDS = 3  # of an interval of a ratio: that of two seeds spans a factor of thousands, so it bounds nothing
 
 
 class CostRatio(NamedTuple):
     """How many times the budget of ``other`` the role costs the attacker.
 
     Attributes:
-        ratio, low, high: the geometric mean over seeds and its 95% interval; NaN if there is no ratio.
+        ratio, low, high: the geometric mean over seeds and its 95% interval; NaN if there is no ratio, and no interval
+            of fewer seeds than ``LEAST_SEEDS``.
+        n_seeds: how many seeds these are from.
         is_least: whether the role did not reach the level with some seeds, so that the ratio is a lower bound.
         targets: those that the ratio is of; on the others, ``other`` does not reach the level.
     """
@@ -37,6 +42,7 @@ class CostRatio(NamedTuple):
     ratio: float
     low: float
     high: float
+    n_seeds: int
     is_least: bool
     targets: tuple[str, ...]
 
@@ -103,7 +109,7 @@ def cost_ratio(of_curves: pd.DataFrame, role: str, other: str) -> CostRatio:
         of_curves: a table that ``curves`` returned, of one target or several.
     """
     wide = of_curves.pivot(index=["target", "seed"], columns="role", values=["recovery", "reached"])
-    none = CostRatio(np.nan, np.nan, np.nan, False, ())
+    none = CostRatio(np.nan, np.nan, np.nan, of_curves["seed"].nunique(), False, ())
     if role not in wide["recovery"] or other not in wide["recovery"]:
         return none
     reached = wide["reached"].astype(bool)
@@ -113,5 +119,7 @@ def cost_ratio(of_curves: pd.DataFrame, role: str, other: str) -> CostRatio:
         return none
     recovery_of = wide.loc[list(targets)]["recovery"].astype(float)
     logarithms = np.log(recovery_of[role] / recovery_of[other]).groupby(level="seed").mean()
-    ratio, low, high = (float(np.exp(mean_interval(logarithms)[key])) for key in ("mean", "low", "high"))
-    return CostRatio(ratio, low, high, not reached.loc[list(targets)][role].all(), targets)
+    mean, n_seeds = logarithms.mean(), len(logarithms)
+    half = half_width(logarithms) if n_seeds >= LEAST_SEEDS else np.nan
+    ratio, low, high = (float(np.exp(x)) for x in (mean, mean - half, mean + half))
+    return CostRatio(ratio, low, high, n_seeds, not reached.loc[list(targets)][role].all(), targets)

@@ -17,10 +17,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-import numpy as np
 import pandas as pd
 
-from ..compute.intervals import half_width
+from ..compute.intervals import difference_within, interval_within
 from .attacks import SCRATCH
 
 TRANSFER, GAIN = "transfer", "gain"
@@ -91,7 +90,7 @@ def summarise(figures: pd.DataFrame) -> pd.DataFrame:
     keys = ["target", "role", *BUDGET]
     return pd.DataFrame(
         [
-            {**dict(zip(keys, place)), "figure": figure, **mean_interval(rows[figure])}
+            {**dict(zip(keys, place)), "figure": figure, **mean_interval(rows[figure], is_difference=figure == GAIN)}
             for place, rows in figures.groupby(keys, sort=False)
             for figure in names_of_figures(figures)
         ]
@@ -115,13 +114,19 @@ def compare(figures: pd.DataFrame, role: str, other: str, figure: str = TRANSFER
     if role not in wide or other not in wide:
         return pd.DataFrame(columns=[*keys, "mean", "low", "high", "n_seeds"])
     difference = (wide[role] - wide[other]).dropna()
-    rows = {place: mean_interval(values) for place, values in difference.groupby(level=keys)}
+    rows = {place: mean_interval(values, is_difference=True) for place, values in difference.groupby(level=keys)}
     order = figures[keys].drop_duplicates().itertuples(index=False, name=None)
     return pd.DataFrame([{**dict(zip(keys, place)), **rows[place]} for place in order if place in rows])
 
 
-def mean_interval(values: Sequence[float] | pd.Series) -> dict[str, float]:
-    """The mean and its 95% interval by Student's t: mean, low, high, n_seeds. The interval of one value is NaN."""
-    x = np.asarray(values, dtype=np.float64)
-    mean, half = float(x.mean()), half_width(x)
-    return {"mean": mean, "low": mean - half, "high": mean + half, "n_seeds": len(x)}
+def mean_interval(values: pd.Series, is_difference: bool = False) -> dict[str, float]:
+    """The mean of figures in % over seeds, and its 95% interval, which holds no impossible figure.
+
+    Args:
+        values: one for each seed.
+        is_difference: whether they are differences of two figures.
+    Returns:
+        mean, low, high, n_seeds. The interval of one value is NaN.
+    """
+    low, high = (difference_within if is_difference else interval_within)(values)
+    return {"mean": float(values.mean()), "low": low, "high": high, "n_seeds": len(values)}

@@ -107,9 +107,9 @@ def _audit(
     from ..audit.attack_cost import curves
     from ..audit.attacked_cells import S, cells_to_attack
     from ..audit.audit_images import notes_on_noise, notes_on_untrained
-    from ..audit.audit_results import IMAGES, STEPS, by_role, chosen_attacks, summarise
+    from ..audit.audit_results import STEPS, by_role, chosen_attacks, summarise
     from ..audit.audit_run import archs_of, notes_on_attacks, run_audit
-    from ..report.audit_report import audit_picture, audit_text
+    from ..report.audit_report import UNITS, audit_picture, audit_text, cost_ratios
     from ..store.files import write_bytes, write_text
     from ..studies.study_results import to_records
     from ..tasks.names import task_name
@@ -131,10 +131,9 @@ def _audit(
         "cells": archs,
         "on_source": to_records(source_figures[["role", "arch", "seed", "val", "test"]]),
         "summary": to_records(summarise(figures)),
-        "costs": to_records(
-            pd.concat(
-                [curves(figures, axis, S).assign(over=over) for axis, over in ((IMAGES, "images"), (STEPS, "steps"))]
-            )
+        "costs": to_records(pd.concat([curves(figures, axis, S).assign(over=over) for axis, over in UNITS.items()])),
+        "cost_ratios": to_records(
+            pd.DataFrame([{"over": UNITS[axis], **cost._asdict()} for axis, cost in cost_ratios(figures).items()])
         ),
         "notes": notes_on_attacks(config, targets)
         + notes_on_noise(config, targets)

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from ..errors import OutputError, StudyError, one_line
 from .options import (
     add_cluster_options,
+    add_dry_run_option,
     add_jobs_option,
     add_verbose_option,
     at_least,
@@ -26,10 +27,12 @@ from .printing import result_line
 if TYPE_CHECKING:
     import pandas as pd
 
+    from ..compute.parts import Workers
     from ..studies.study import Study
 
 EXAMPLES = (
     "archlock compare --example > study.yaml",
+    "archlock compare study.yaml --dry-run",
     "archlock compare study.yaml",
     "archlock compare study.yaml --out results --seeds 10 --jobs 4",
 )
@@ -57,6 +60,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_cluster_options(parser)
     parser.add_argument("--seeds", type=at_least(1), metavar="N", help="so many instead of the study's")
     add_verbose_option(parser)
+    add_dry_run_option(parser)
 
 
 def run(args: argparse.Namespace) -> Mapping[str, Any]:
@@ -78,6 +82,8 @@ def run(args: argparse.Namespace) -> Mapping[str, Any]:
     tables = os.path.abspath(args.tables) if args.tables else ""  # a worker may have another working directory
     study = resolve(study, tables)
     _check_study_file(args.study, out / STUDY, study)
+    if args.dry_run:
+        return _dry_run(study, out, tables, workers)
     try:
         done = run_study(study, out, tables, workers, args.typed)
     except KeyboardInterrupt:
@@ -102,6 +108,28 @@ def _print_example() -> Mapping[str, Any]:
     return {"text": text}
 
 
+def _dry_run(study: Study, out: Path, tables: str, workers: Workers) -> Mapping[str, Any]:
+    """Print what is to be run, and about how long that takes."""
+    from ..studies.study_run import plan_study
+
+    plan = plan_study(study, out, tables)
+    result_line(f"{plan}, {workers}")
+    print(f"the results would be in {out}; nothing was written")
+    return {
+        "study": study.name,
+        "out": str(out),
+        "dry_run": True,
+        "methods": len(study.methods),
+        "pairs": plan.n_pairs,
+        "budgets": list(study.budgets),
+        "seeds": study.seeds,
+        "runs": plan.n_runs,
+        "missing": plan.n_missing,
+        "rankers": plan.n_rankers,
+        "seconds": None if plan.seconds is None else round(plan.seconds, 1),
+    }
+
+
 def _check_study_file(given: Path, written: Path, study: Study) -> None:
     """Refuse an output folder in which the written study would replace the user's own file.
 
@@ -123,7 +151,7 @@ def _tables(summary: pd.DataFrame) -> str:
 
     parts = []
     for (space, budget), rows in summary.groupby(["space", "budget_pct"], sort=False):
-        lines = [["method", "lock score", "95% interval", "outside the budget", "look-ups: source", "target"]]
+        lines = [["method", "lock score", "95% interval", "outside the budget", "source look-ups", "target look-ups"]]
         lines += [
             [
                 row.method,

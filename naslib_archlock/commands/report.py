@@ -22,11 +22,6 @@ EXAMPLES = (
 )
 PAGE = "report.html"
 _WIDTH = 100
-# A terminal has room for these columns of the summary.
-_PRINTED = [
-    "method", "target percentile [over pairs and seeds]", "lowest possible", "lock score [over pairs and seeds]",
-    "outside the budget, %", "source loss, %",
-]  # fmt: skip
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -83,7 +78,7 @@ def _write_study(args: argparse.Namespace) -> Mapping[str, Any]:
     from ..studies.statistics import analyse
     from ..studies.study import load_study
     from ..studies.study_results import read_results, to_records
-    from ..studies.study_run import RESULTS, STUDY
+    from ..studies.study_run import RESULTS, STUDY, read_made
 
     study = load_study(_found(args.results, STUDY))
     results = read_results(_found(args.results, RESULTS))
@@ -92,7 +87,7 @@ def _write_study(args: argparse.Namespace) -> Mapping[str, Any]:
         if strangers:
             raise StudyError(f"{args.results / RESULTS} holds {column}s that {STUDY} does not: {', '.join(strangers)}")
     statistics = analyse(results, list(study.methods), study.reference, study.compare_with)
-    report = study_report(study, statistics)
+    report = study_report(study, results, statistics, args.results, read_made(args.results))
     files = report_files(report, statistics)  # all are made before the first is written, so that an error leaves none
     out = args.out or args.results
     for folder in sorted({(out / name).parent for name in files}):
@@ -100,7 +95,8 @@ def _write_study(args: argparse.Namespace) -> Mapping[str, Any]:
     for name, data in files.items():
         write_bytes(out / name, data)
     print("\n\n".join(map(_printed, report.sections)))
-    print(f"\n{textwrap.fill(report.meaning, _WIDTH)}")
+    print("\nIn brackets: 95% intervals over task pairs and seeds.")
+    print(f"{textwrap.fill(report.meaning, _WIDTH)}")
     result_line(f"written to {out}: {PAGE}, report.md, and {len(files) - 2} files in tables and figures")
     return {
         "study": study.name,
@@ -142,8 +138,9 @@ def report_files(report: StudyReport, statistics: Statistics) -> dict[str, bytes
 
 def _printed(section: Section) -> str:
     """The summary of one space and budget as text, and its findings."""
+    from ..report.tables import PRINTED
     from ..report.text import table
 
-    summary = section.summary[_PRINTED]
+    summary = section.summary[list(PRINTED)]
     findings = [textwrap.fill(text, _WIDTH, initial_indent="* ", subsequent_indent="  ") for text in section.findings]
-    return "\n".join([section.title, table([list(summary.columns), *summary.to_numpy().tolist()]), *findings])
+    return "\n".join([section.title, table([list(PRINTED.values()), *summary.to_numpy().tolist()]), *findings])

@@ -53,6 +53,23 @@ def interval_within(values: Sequence[float] | np.ndarray) -> tuple[float, float]
     return min(float(low), mean), max(float(high), mean)
 
 
+def difference_within(values: Sequence[float] | np.ndarray) -> tuple[float, float]:
+    """The 95% interval of the mean of differences of figures in %, by Student's t, which holds no impossible one.
+
+    Two accuracies differ by 100 at most. A larger difference can only be one of explained variances, which have no
+    lowest value: then the interval is not cut off.
+
+    Args:
+        values: ``n`` differences, one for each seed.
+
+    Returns:
+        low and high; NaN if ``n`` is below 2.
+    """
+    x = np.asarray(values, dtype=np.float64)
+    half, most = half_width(x), 100.0 if np.abs(x).max() <= 100 else np.inf
+    return max(float(x.mean()) - half, -most), min(float(x.mean()) + half, most)
+
+
 def accuracy_interval(accuracy: float, n_images: int) -> tuple[float, float]:
     """The 95% interval of an accuracy that was measured on so many images (Wilson, 1927).
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pandas as pd
@@ -13,12 +13,13 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
-from ..audit.attack_cost import cost_ratio, curves
+from ..audit.attack_cost import CostRatio, cost_ratio, curves
 from ..audit.attacked_cells import FOUND, RANDOM, S
 from ..audit.attacks import SCRATCH
 from ..audit.audit_results import GAIN, IMAGES, STEPS, TRANSFER, along, compare, mean_interval, summarise
 from ..compute.intervals import interval_within
 from .pictures import CHOSEN, OUTSIDE, WITHIN, own_settings, plain, png
+from .tables import with_interval
 from .text import table
 
 LIMIT = (
@@ -26,9 +27,9 @@ LIMIT = (
     "figures of the target: a stronger attacker may get more."
 )
 _HOW_TO_READ = (
-    "Target test metrics in %, mean ± 95% interval over {n} seeds. weights: the strongest attack on the released "
-    "weights; gain: that minus training the same network from scratch, what the weights are worth to the attacker; "
-    "images: how many of the target's training images the attacker has."
+    "Target test metrics in %, means with 95% intervals over {n} seeds in brackets. weights: the strongest attack on "
+    "the released weights; gain: that minus training the same network from scratch, what the weights are worth to the "
+    "attacker; images: how many of the target's training images the attacker has."
 )
 _HOW_TO_READ_COSTS = (
     "area: the mean test metric of the strongest attack over the logarithm of the budget. needs: the images, or the "
@@ -39,7 +40,8 @@ _COLORS = {FOUND: CHOSEN, S: WITHIN, RANDOM: OUTSIDE}
 _STYLES = {TRANSFER: "-", SCRATCH: ":"}
 _SHOWN = {TRANSFER: "strongest attack on the weights", SCRATCH: "from scratch"}
 BUDGET_LABELS = {IMAGES: "target's training images, %", STEPS: "optimizer steps, %"}
-_UNITS = {IMAGES: "images", STEPS: "steps"}
+_CALLED = {TRANSFER: "weights", GAIN: "gain"}
+UNITS = {IMAGES: "images", STEPS: "steps"}
 _WIDTH = 100
 
 
@@ -55,7 +57,7 @@ def audit_text(figures: pd.DataFrame, on_source: pd.DataFrame, source: str) -> s
     return "\n".join(
         [
             f"{source} test, as released: {', '.join(as_trained)}",
-            table(audit_rows(along(figures, IMAGES), roles)),
+            *(table(audit_rows(along(figures, IMAGES), roles, [name])) for name in (TRANSFER, GAIN)),
             textwrap.fill(_HOW_TO_READ.format(n=figures["seed"].nunique()), _WIDTH),
             *_costs(figures, roles),
             *(
@@ -67,14 +69,20 @@ def audit_text(figures: pd.DataFrame, on_source: pd.DataFrame, source: str) -> s
     )
 
 
-def audit_rows(figures: pd.DataFrame, roles: Sequence[str]) -> list[list[str]]:
-    """What the attacker gets as rows of text, the heading first: a row for each target and number of images."""
+def audit_rows(figures: pd.DataFrame, roles: Sequence[str], names: Sequence[str] = (TRANSFER, GAIN)) -> list[list[str]]:
+    """What the attacker gets as rows of text, the heading first: a row for each target and number of images.
+
+    Args:
+        figures: of ``audit.results.by_role``, along the images.
+        roles: have a column each, for each figure.
+        names: the figures, of ``TRANSFER`` and ``GAIN``.
+    """
     summary = summarise(figures).set_index(["target", IMAGES, "role", "figure"])
     places = list(figures[["target", IMAGES]].drop_duplicates().itertuples(index=False, name=None))
-    header = ["target", "images", *(f"{role}: {name}" for name in ("weights", "gain") for role in roles)]
+    columns = [(role, name) for name in names for role in roles]
+    header = ["target", "images", *(f"{role}: {_CALLED[name]}" for role, name in columns)]
     rows = [
-        [target, f"{fraction:g}%"]
-        + [_with_half(summary.loc[(target, fraction, role, name)]) for name in (TRANSFER, GAIN) for role in roles]
+        [target, f"{fraction:g}%", *(_with_interval(summary.loc[(target, fraction, *column)]) for column in columns)]
         for target, fraction in places
     ]
     return [header, *rows]
@@ -102,16 +110,15 @@ def _costs(figures: pd.DataFrame, roles: Sequence[str]) -> list[str]:
     axes = axes_varied(figures)
     if S not in roles or not axes:
         return []
-    header = ["target", "over"]
-    header += [f"{role}: {name}" for name in ("area", "needs") for role in roles]
-    rows = []
+    areas = [["target", "over", *(f"{role}: area" for role in roles)]]
+    needs = [["target", "over", *(f"{role}: needs" for role in roles)]]
     for axis in axes:
         of_axis = curves(figures, axis, S)
         for target, here in of_axis.groupby("target", sort=False):
-            of_role = {role: here[here["role"] == role] for role in roles}
-            areas = [_with_half(pd.Series(mean_interval(of_role[role]["area"]))) for role in roles]
-            rows.append([str(target), _UNITS[axis], *areas, *(_needs(of_role[role]) for role in roles)])
-    return [table([header, *rows]), textwrap.fill(_HOW_TO_READ_COSTS.format(s=S), _WIDTH)]
+            place, of_roles = [str(target), UNITS[axis]], [here[here["role"] == role] for role in roles]
+            areas.append([*place, *(_with_interval(mean_interval(rows["area"])) for rows in of_roles)])
+            needs.append([*place, *map(_needs, of_roles)])
+    return [table(areas), table(needs), textwrap.fill(_HOW_TO_READ_COSTS.format(s=S), _WIDTH)]
 
 
 def axes_varied(figures: pd.DataFrame) -> list[str]:
@@ -127,29 +134,34 @@ def _needs(rows: pd.DataFrame) -> str:
 def cost_findings(figures: pd.DataFrame) -> list[str]:
     """In words, how many times the images and the steps of scheme S the cell found costs the attacker."""
     lines = []
-    for axis in axes_varied(figures) if {FOUND, S} <= set(figures["role"]) else ():
-        cost, unit = cost_ratio(curves(figures, axis, S), FOUND, S), _UNITS[axis]
-        n_targets = figures["target"].nunique()
+    for axis, cost in cost_ratios(figures).items():
+        unit, n_targets = UNITS[axis], figures["target"].nunique()
         if not cost.targets:
             lines.append(
                 f"On no target do the weights of {S} bring the attacker to the level of training from scratch with "
                 f"fewer {unit}: there is nothing to lock."
             )
             continue
-        interval = f" [{cost.low:.2f}, {cost.high:.2f}]" if np.isfinite(cost.low) else ""
-        about = f"mean of {len(cost.targets)} of {n_targets} targets"
+        about = [f"mean of {len(cost.targets)} of {n_targets} targets"]
+        if np.isnan(cost.low):
+            about.append(f"{cost.n_seeds} seed{'s are' if cost.n_seeds > 1 else ' is'} too few for an interval")
         if len(cost.targets) < n_targets:
-            about += f"; on the others, the weights of {S} do not reach the level of training from scratch"
+            about.append(f"on the others, the weights of {S} do not reach the level of training from scratch")
         lines.append(
-            f"The lock costs the attacker {'at least ' if cost.is_least else ''}{cost.ratio:.2f}{interval} times the "
-            f"{unit} of {S} ({about})."
+            f"The lock costs the attacker {'at least ' if cost.is_least else ''}"
+            f"{with_interval(cost.ratio, cost.low, cost.high)} times the {unit} of {S} ({'; '.join(about)})."
         )
     return lines
 
 
-def _with_half(row: pd.Series) -> str:
-    half = row["high"] - row["mean"]
-    return f"{row['mean']:.1f}" + (f" ± {half:.1f}" if np.isfinite(half) else "")
+def cost_ratios(figures: pd.DataFrame) -> dict[str, CostRatio]:
+    """What the cell found costs the attacker, by the budgets that were varied; {} unless scheme S was attacked, too."""
+    axes = axes_varied(figures) if {FOUND, S} <= set(figures["role"]) else []
+    return {axis: cost_ratio(curves(figures, axis, S), FOUND, S) for axis in axes}
+
+
+def _with_interval(row: Mapping[str, float] | pd.Series) -> str:
+    return with_interval(row["mean"], row["low"], row["high"], digits=1)
 
 
 @own_settings()

@@ -13,7 +13,7 @@ from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 
 from .pictures import CHOSEN, OUTSIDE, WITHIN, own_settings, plain
-from .tables import number
+from .tables import SOURCE_LOSS, TARGET_DROP, pair_score
 
 _CMAP = "RdBu"  # red below 0, worse than random; blue above
 _COLORS = [f"C{i}" for i in range(10)]
@@ -80,8 +80,11 @@ def pair_figure(pairs: pd.DataFrame, title: str) -> Figure:
     norm = Normalize(-1, 1)
     for axis, method in zip(axes.ravel(), methods):
         rows = pairs[pairs["method"] == method]
-        scores = rows.pivot(index="source", columns="target", values="lock_score").reindex(sources, columns=targets)
-        _draw_pairs(axis, scores.to_numpy(dtype=np.float64), norm)
+        scores, outside = (
+            rows.pivot(index="source", columns="target", values=column).reindex(sources, columns=targets)
+            for column in ("lock_score", "outside_budget_pct")
+        )
+        _draw_pairs(axis, scores.to_numpy(dtype=np.float64), outside.to_numpy(dtype=np.float64), norm)
         axis.set_title(plain(method, 24), fontsize=9)
         axis.set_yticks(range(len(sources)), [plain(task) for task in sources], fontsize=8)
         axis.set_xticks(range(len(targets)), [plain(task) for task in targets], fontsize=8, rotation=45, ha="right")
@@ -97,14 +100,15 @@ def pair_figure(pairs: pd.DataFrame, title: str) -> Figure:
     return figure
 
 
-def _draw_pairs(axis: Axes, scores: np.ndarray, norm: Normalize) -> None:
-    """A heat map with its figures."""
+def _draw_pairs(axis: Axes, scores: np.ndarray, outside_budget_pct: np.ndarray, norm: Normalize) -> None:
+    """A heat map with its figures, and crosses where all seeds are outside the budget; ``sources x targets``."""
     axis.imshow(scores, cmap=_CMAP, norm=norm, aspect="auto")
     axis.set_facecolor("#e8e8e8")
     for (row, column), score in np.ndenumerate(scores):
         if np.isfinite(score):
             color = "white" if abs(norm(score) - 0.5) > 0.35 else "black"
-            axis.text(column, row, number(score), ha="center", va="center", fontsize=7, color=color)
+            text = pair_score(score, float(outside_budget_pct[row, column]))
+            axis.text(column, row, text, ha="center", va="center", fontsize=7, color=color)
 
 
 @own_settings()
@@ -125,9 +129,9 @@ def cost_figure(summary: pd.DataFrame, pairs: pd.DataFrame) -> Figure:
             axis.set_title(setting_title(space, budget), fontsize=10)
             _draw_costs(axis, rows_of(summary, space, budget), rows_of(pairs, space, budget), methods, budget)
     for axis in axes[-1]:
-        axis.set_xlabel("source loss, %")
+        axis.set_xlabel(SOURCE_LOSS)
     for axis in axes[:, 0]:
-        axis.set_ylabel("target drop, %")
+        axis.set_ylabel(TARGET_DROP.replace(": ", ":\n"))
     handles, labels = axes[0, 0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside upper center", ncols=n_legend, frameon=False, fontsize=8)
     return figure

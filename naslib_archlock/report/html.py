@@ -22,7 +22,12 @@ _TEMPLATES = Environment(loader=_LOADER, autoescape=True, undefined=StrictUndefi
 
 def html_page(report: StudyReport, svgs: Mapping[str, bytes]) -> str:
     """The page of a study. Args: svgs: the SVG file of each picture, by its name."""
-    return _page("study.html", report, svgs)
+    drawings = {
+        f"{section.slug} {i}": drawing.svg
+        for section in report.sections
+        for i, drawing in enumerate(section.choices.drawings)
+    }
+    return _page("study.html", report, {**svgs, **drawings})
 
 
 def run_page(report: RunReport) -> str:

@@ -27,10 +27,15 @@ def markdown_page(report: StudyReport) -> str:
             _picture(section.picture),
             "Mean lock score of each pair:",
             to_markdown(section.scores),
+            markdown_text(section.score_note),
+            *map(_picture, section.pictures()[1:]),
+            to_markdown(section.choices.table),
         ]
     settings = _items(f"{name}: {value}" for name, value in report.settings.items())
-    blocks += ["## Run it again", _code(report.commands), settings, "The definition, `study.yaml`:"]
-    blocks.append(_code(report.definition))
+    made = _items(f"{name}: {value}" for name, value in report.made.items())
+    blocks += ["## Run it again", _code(report.commands), settings]
+    blocks += ["The last runs were made:", made] if made else []
+    blocks += ["The definition, `study.yaml`:", _code(report.definition)]
     return "\n\n".join(block.strip("\n") for block in blocks if block) + "\n"
 
 

@@ -3,25 +3,26 @@
 from __future__ import annotations
 
 import re
+import shlex
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 import pandas as pd
 from matplotlib.figure import Figure
 
+from ..spaces.known import get_space
 from ..studies.statistics import BETTER, N_RESAMPLES, NOT_SHOWN, WORSE, Statistics
 from ..studies.study import Study
+from ..studies.study_run import STUDY
 from . import tables
 from .figures import cost_figure, pair_figure, rows_of, score_figure, setting_title
+from .study_choices import Choices, study_choices
 
-_COMMANDS = """\
-archlock compare study.yaml --out results    # --tables DIR: plain tables instead of NASLib's files
-archlock report results
-"""
-_SCORES_SHOWN = "Mean lock score of each method, with both intervals."
+_SCORES_SHOWN = "Mean lock score of each method, with 95% intervals over seeds (thick) and over pairs and seeds (thin)."
 _COSTS_SHOWN = (
-    "Source accuracy given up against target accuracy taken away: large, the mean of each method; faint, each of its "
+    "Source accuracy lost against the drop of target accuracy: large, the mean of each method; faint, each of its "
     "pairs. What loses more than three budgets stands at the right edge; a few pairs far above or below are not drawn."
 )
 
@@ -37,7 +38,15 @@ class Picture:
 
 @dataclass(frozen=True)
 class Section:
-    """One space and source budget: findings in words, and tables of text."""
+    """One space and source budget.
+
+    Attributes:
+        title, slug: what it is called on the page and in the names of files.
+        findings: in words.
+        summary, tests, scores, pairs: tables of text; ``score_note`` explains a sign in the scores, if they hold it.
+        picture: the lock score of each pair.
+        choices: the architectures chosen at one pair.
+    """
 
     title: str
     slug: str
@@ -46,22 +55,39 @@ class Section:
     tests: pd.DataFrame
     scores: pd.DataFrame
     pairs: pd.DataFrame
+    score_note: str
     picture: Picture
+    choices: Choices
 
     def tables(self) -> dict[str, pd.DataFrame]:
-        """Its tables by name."""
+        """Its tables of figures by name."""
         return {"summary": self.summary, "tests": self.tests, "scores": self.scores, "pairs": self.pairs}
+
+    def pictures(self) -> list[Picture]:
+        """Its figures."""
+        return [self.picture, Picture(f"choices-{self.slug}", self.choices.caption, self.choices.figure)]
 
 
 @dataclass(frozen=True)
 class StudyReport:
-    """``commands``: lines that make it again; ``definition``: the study's YAML; ``meaning``: what
-    the figures of the benchmarks mean; ``notes``: how to read the rest."""
+    """The report of a study.
+
+    Attributes:
+        name, about: of the study.
+        commands: lines that make it again; ``definition``: the study's YAML.
+        settings: of the study, by what a reader calls them.
+        made: when, where and with what its last runs were made (``compute.made``); empty where that was not kept.
+        meaning: what the figures of the benchmarks mean; ``notes``: how to read the rest.
+        pictures: over all spaces and budgets.
+        compare_with: the method that paired tests compare the others with.
+        sections: one for each space and source budget.
+    """
 
     name: str
     about: str
     commands: str
     settings: dict[str, str]
+    made: Mapping[str, str]
     definition: str
     meaning: str
     notes: list[str]
@@ -72,18 +98,32 @@ class StudyReport:
     def all_pictures(self) -> Iterator[Picture]:
         """The figures over all spaces and budgets, then the figures of each section."""
         yield from self.pictures
-        yield from (section.picture for section in self.sections)
+        for section in self.sections:
+            yield from section.pictures()
 
 
-def study_report(study: Study, statistics: Statistics) -> StudyReport:
-    """The report of a resolved study, from the statistics of its results."""
+def study_report(
+    study: Study, results: pd.DataFrame, statistics: Statistics, folder: Path, made: Mapping[str, str]
+) -> StudyReport:
+    """The report of a study.
+
+    Args:
+        study: resolved.
+        results: the frame of ``study_results``.
+        statistics: of these results.
+        folder: the folder of the study, as the user named it.
+        made: when, where and with what it was made; empty if that was not kept.
+    Raises:
+        StudyError: if the results name an architecture that its search space does not have.
+    """
     summary, pairs, _ = statistics
     settings = summary[["space", "budget_pct"]].drop_duplicates().itertuples(index=False, name=None)
     return StudyReport(
         name=study.name,
         about=study.about,
-        commands=_COMMANDS,
+        commands=_commands(study, folder),
         settings=_settings(study),
+        made=made,
         definition=study.to_yaml(),
         meaning=study.meaning,
         notes=_notes(study),
@@ -92,8 +132,16 @@ def study_report(study: Study, statistics: Statistics) -> StudyReport:
             Picture("costs", _COSTS_SHOWN, cost_figure(summary, pairs)),
         ],
         compare_with=study.compare_with,
-        sections=[_section(study, space, budget_pct, statistics) for space, budget_pct in settings],
+        sections=[_section(study, space, budget_pct, results, statistics) for space, budget_pct in settings],
     )
+
+
+def _commands(study: Study, folder: Path) -> str:
+    """The commands that make the runs which are missing in the folder, and the report."""
+    file, there = shlex.quote(str(folder / STUDY)), shlex.quote(str(folder))
+    is_embedded = all(get_space(space).is_embedded for space in study.spaces)
+    hint = "" if is_embedded else "    # --tables DIR: plain tables instead of NASLib's files"
+    return f"archlock compare {file} --out {there}{hint}\narchlock report {there}\n"
 
 
 def _settings(study: Study) -> dict[str, str]:
@@ -103,24 +151,26 @@ def _settings(study: Study) -> dict[str, str]:
         "source budgets": ", ".join(f"{budget:g}%" for budget in study.budgets),
         "source look-ups a run, at most": str(study.source_queries),
         "seeds": str(study.seeds),
-        "target drop is measured against": study.reference,
+        "reference, which drops and falls are measured against": study.reference,
         "paired tests compare with": study.compare_with,
     }
 
 
 def _notes(study: Study) -> list[str]:
     return [
-        "Rank percentile, the metric of the paper: the position among all architectures of the space by validation "
-        'accuracy, from 0 (the worst) to 100 (the best). "Lowest possible": the lowest target percentile of any '
-        "architecture within the source budget. Fall: how far the target percentile lies below that of "
-        f'"{study.reference}" with the same seed, in % of the latter.',
+        "Percentile, the metric of the paper: the position among all architectures of the space by validation "
+        "accuracy on the task, from 0 (the worst) to 100 (the best). The lower it is on the target, the better the "
+        "lock. The lowest target percentile possible is that of some architecture within the source budget.",
+        f'The reference is "{study.reference}". Falls of the percentile and drops of test accuracy are measured '
+        "against its run of the same seed, in % of its figure.",
         "Lock score: 0 is a random architecture within the source budget, 1 the best lock there is, below 0 worse than "
-        'random. A pick outside the budget scores 0 and is counted under "outside the budget".',
+        "random. An architecture outside the budget scores 0, and its run is counted as outside the source budget.",
+        "A run chooses up to five architectures, the best first. All figures are of the first one, except the mean of "
+        "the five best picks.",
         f"Intervals hold 95% of {N_RESAMPLES} bootstrap resamples of the mean over task pairs. Over seeds: the pairs "
         "are all there are. Over pairs and seeds: the pairs are a sample too; since pairs share tasks, that interval "
         "is rather too narrow than too wide. A method without randomness has one seed, and no interval over seeds.",
-        "Source loss: source validation accuracy given up, in % of the best. Target drop: how far target test accuracy "
-        f'lies below that of "{study.reference}" with the same seed, in % of the latter.',
+        "Source accuracy lost: validation accuracy given up on the source, in % of the best.",
         f'Paired tests: lock scores minus those of "{study.compare_with}", pair by pair and seed by seed; the verdict '
         "goes by the interval over pairs and seeds. Wilcoxon's signed-rank test is two-sided, over the means of pairs, "
         "with Holm's correction for the number of methods.",
@@ -128,20 +178,25 @@ def _notes(study: Study) -> list[str]:
     ]
 
 
-def _section(study: Study, space: str, budget_pct: float, statistics: Statistics) -> Section:
+def _section(study: Study, space: str, budget_pct: float, results: pd.DataFrame, statistics: Statistics) -> Section:
     summary, pairs, tests = (rows_of(frame, space, budget_pct) for frame in statistics)
     title = setting_title(space, budget_pct)
     slug = re.sub(r"[^A-Za-z0-9.-]+", "_", f"{space}-{budget_pct:g}pct")
-    caption = f"Mean lock score by source and target, {title}."
+    scores, choices = tables.scores_table(pairs), study_choices(rows_of(results, space, budget_pct), pairs)
+    has_cross = any((table == tables.CROSS).to_numpy().any() for table in (scores, choices.table))
+    note = tables.CROSS_MEANS if has_cross else ""
+    caption = f"Mean lock score by source and target, {title}. {note}".rstrip()
     return Section(
         title=title,
         slug=slug,
         findings=[*missing_runs(study, space, budget_pct, summary), *findings(summary, tests, study.compare_with)],
         summary=tables.summary_table(summary),
         tests=tables.comparison_table(tests),
-        scores=tables.scores_table(pairs),
+        scores=scores,
         pairs=tables.pairs_table(pairs),
+        score_note=note,
         picture=Picture(f"pairs-{slug}", caption, pair_figure(pairs, title)),
+        choices=choices,
     )
 
 

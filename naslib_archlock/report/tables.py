@@ -10,8 +10,10 @@ import numpy as np
 import pandas as pd
 
 NONE = "-"  # no figure: too few seeds or pairs, or a run that is missing
+CROSS = "✗"  # in place of a lock score
+CROSS_MEANS = f"{CROSS}: outside the source budget (a mean: with every seed), so the lock score is 0."
 
-_FIGURE = re.compile(r"[-<]?\d|\[-?\d|-$")
+_FIGURE = re.compile(rf"[-<]?\d|\[-?\d|-$|{CROSS}$")
 
 # pdfLaTeX does not take these characters as they are. Other characters outside ASCII are left to the reader's LaTeX.
 _LATEX = str.maketrans(
@@ -28,6 +30,7 @@ _LATEX = str.maketrans(
         "→": r"$\to$",
         "≥": r"$\geq$",
         "≤": r"$\leq$",
+        CROSS: r"$\times$",
     }
 )
 
@@ -55,12 +58,35 @@ def probability(p: float) -> str:
     return "<0.001" if p < 0.001 else number(p, 3)
 
 
+def pair_score(lock_score: float, outside_budget_pct: float) -> str:
+    """A mean lock score over seeds; a cross if the picks of all seeds are outside the source budget."""
+    return CROSS if outside_budget_pct == 100 else number(lock_score)
+
+
 def _metric(value: float, scale: float) -> str:
     """Two decimals for percentages, four where the figures themselves are small (SSIM, losses)."""
     return number(value, 4 if abs(scale) < 2 else 2)
 
 
 # -- tables as people read them: every cell is text --------------------------------------------------------------------
+
+SOURCE_LOSS = "source accuracy lost, %"
+TARGET_DROP = "target accuracy: drop against the reference, %"
+_TARGET_PERCENTILE = "target percentile [interval over pairs and seeds]"
+_LIMIT = "lowest target percentile possible"
+_FALL = "target percentile: fall against the reference, %"
+_SOURCE_PERCENTILE = "source percentile"
+_LOCK_SCORE = "lock score [interval over pairs and seeds]"
+_OUTSIDE_BUDGET = "runs outside the source budget, %"
+# The columns of a summary that a terminal has room for, under shorter names.
+PRINTED = {
+    "method": "method",
+    _TARGET_PERCENTILE: "target percentile",
+    _LIMIT: "lowest possible",
+    _LOCK_SCORE: "lock score",
+    _OUTSIDE_BUDGET: "outside, %",
+    SOURCE_LOSS: "source lost, %",
+}
 
 
 def summary_table(summary: pd.DataFrame) -> pd.DataFrame:
@@ -69,24 +95,24 @@ def summary_table(summary: pd.DataFrame) -> pd.DataFrame:
     return _table(
         {
             "method": s["method"],
-            "target percentile [over pairs and seeds]": _intervals(
+            _TARGET_PERCENTILE: _intervals(
                 s, "target_percentile", "target_percentile_low", "target_percentile_high", digits=1
             ),
-            "lowest possible": s["limit_percentile"].map(lambda x: number(x, 1)),
-            "fall, %": s["percentile_fall_pct"].map(lambda x: number(x, 1)),
-            "source percentile": s["source_percentile"].map(lambda x: number(x, 1)),
-            "lock score [over pairs and seeds]": _intervals(s, "lock_score", "lock_score_low", "lock_score_high"),
-            "[over seeds]": _only_intervals(s, "lock_score_seeds_low", "lock_score_seeds_high"),
-            "mean of up to five picks": s["lock_score_top5"].map(number),
-            "outside the budget, %": s["outside_budget_pct"].map(lambda x: number(x, 1)),
-            "source loss, %": s["source_loss_pct"].map(number),
-            "target drop, % [over pairs and seeds]": _intervals(
+            _LIMIT: s["limit_percentile"].map(lambda x: number(x, 1)),
+            _FALL: s["percentile_fall_pct"].map(lambda x: number(x, 1)),
+            _SOURCE_PERCENTILE: s["source_percentile"].map(lambda x: number(x, 1)),
+            _LOCK_SCORE: _intervals(s, "lock_score", "lock_score_low", "lock_score_high"),
+            "lock score: interval over seeds": _only_intervals(s, "lock_score_seeds_low", "lock_score_seeds_high"),
+            "lock score: mean of the five best picks": s["lock_score_top5"].map(number),
+            _OUTSIDE_BUDGET: s["outside_budget_pct"].map(lambda x: number(x, 1)),
+            SOURCE_LOSS: s["source_loss_pct"].map(number),
+            f"{TARGET_DROP} [interval over pairs and seeds]": _intervals(
                 s, "target_drop_pct", "target_drop_low", "target_drop_high", digits=1
             ),
-            "source look-ups": s["source_queries"].map(lambda x: number(x, 0)),
-            "target look-ups": s["target_queries"].map(lambda x: number(x, 0)),
-            "seconds": s["seconds"].map(lambda x: number(x, 2)),
-            "pairs": s["n_pairs"].map(str),
+            "source look-ups a run": s["source_queries"].map(lambda x: number(x, 0)),
+            "target look-ups a run": s["target_queries"].map(lambda x: number(x, 0)),
+            "seconds a run": s["seconds"].map(lambda x: number(x, 2)),
+            "task pairs": s["n_pairs"].map(str),
             "seeds": s["n_seeds"].map(str),
         }
     )
@@ -97,11 +123,13 @@ def comparison_table(tests: pd.DataFrame) -> pd.DataFrame:
     return _table(
         {
             "method": tests["method"],
-            "difference [over pairs and seeds]": _intervals(tests, "difference", "low", "high"),
-            "[over seeds]": _only_intervals(tests, "seeds_low", "seeds_high"),
-            "pairs above": [f"{above} of {n}" for above, n in zip(tests["n_above"], tests["n_pairs"])],
-            "Wilcoxon p": tests["p"].map(probability),
-            "p after Holm": tests["p_holm"].map(probability),
+            "difference of lock scores [interval over pairs and seeds]": _intervals(tests, "difference", "low", "high"),
+            "difference: interval over seeds": _only_intervals(tests, "seeds_low", "seeds_high"),
+            "task pairs with a higher lock score": [
+                f"{above} of {n}" for above, n in zip(tests["n_above"], tests["n_pairs"])
+            ],
+            "p of Wilcoxon's test": tests["p"].map(probability),
+            "p after Holm's correction": tests["p_holm"].map(probability),
             "verdict": tests["verdict"],
         }
     )
@@ -110,8 +138,9 @@ def comparison_table(tests: pd.DataFrame) -> pd.DataFrame:
 def scores_table(pairs: pd.DataFrame) -> pd.DataFrame:
     """Mean lock scores, a row a pair and a column a method, from ``Statistics.pairs`` of one space and budget."""
     order = list(dict.fromkeys(pairs["method"]))
-    wide = pairs.pivot(index=["source", "target"], columns="method", values="lock_score")[order]
-    text = [[*pair, *map(number, scores)] for pair, scores in zip(wide.index, wide.to_numpy())]
+    shown = pairs.assign(shown=list(map(pair_score, pairs["lock_score"], pairs["outside_budget_pct"])))
+    wide = shown.pivot(index=["source", "target"], columns="method", values="shown")[order].fillna(NONE)
+    text = [[*pair, *scores] for pair, scores in zip(wide.index, wide.to_numpy())]
     return pd.DataFrame(text, columns=["source", "target", *order])  # a method may be called "source"
 
 
@@ -123,17 +152,37 @@ def pairs_table(pairs: pd.DataFrame) -> pd.DataFrame:
             "method": p["method"],
             "source": p["source"],
             "target": p["target"],
-            "lock score [over seeds]": _intervals(p, "lock_score", "lock_score_seeds_low", "lock_score_seeds_high"),
+            "lock score [interval over seeds]": _intervals(
+                p, "lock_score", "lock_score_seeds_low", "lock_score_seeds_high"
+            ),
             "target percentile": p["target_percentile"].map(lambda x: number(x, 1)),
-            "lowest possible": p["limit_percentile"].map(lambda x: number(x, 1)),
-            "fall, %": p["percentile_fall_pct"].map(lambda x: number(x, 1)),
-            "source percentile": p["source_percentile"].map(lambda x: number(x, 1)),
-            "outside the budget, %": p["outside_budget_pct"].map(lambda x: number(x, 0)),
-            "source loss, %": p["source_loss_pct"].map(number),
-            "source test": [_metric(x, x) for x in p["source_test"]],
-            "target test": [_metric(x, x) for x in p["target_test"]],
-            "target drop": [_metric(x, of) for x, of in zip(p["target_drop"], p["target_test"])],
-            "target drop, %": p["target_drop_pct"].map(lambda x: number(x, 1)),
+            _LIMIT: p["limit_percentile"].map(lambda x: number(x, 1)),
+            _FALL: p["percentile_fall_pct"].map(lambda x: number(x, 1)),
+            _SOURCE_PERCENTILE: p["source_percentile"].map(lambda x: number(x, 1)),
+            _OUTSIDE_BUDGET: p["outside_budget_pct"].map(lambda x: number(x, 0)),
+            SOURCE_LOSS: p["source_loss_pct"].map(number),
+            "test metric on the source": [_metric(x, x) for x in p["source_test"]],
+            "test metric on the target": [_metric(x, x) for x in p["target_test"]],
+            "target test metric: drop against the reference": [
+                _metric(x, of) for x, of in zip(p["target_drop"], p["target_test"])
+            ],
+            TARGET_DROP: p["target_drop_pct"].map(lambda x: number(x, 1)),
+        }
+    )
+
+
+def choices_table(choices: pd.DataFrame) -> pd.DataFrame:
+    """A row a method, from ``study_choices.choices``."""
+    c = choices
+    return _table(
+        {
+            "method": c["method"],
+            "seeds that chose it": [f"{same} of {n}" for same, n in zip(c["n_same"], c["n_seeds"])],
+            "lock score": list(map(pair_score, c["lock_score"], 100.0 * ~c["is_within_budget"].astype(bool))),
+            "test metric on the source": [_metric(x, x) for x in c["source_test"]],
+            "test metric on the target": [_metric(x, x) for x in c["target_test"]],
+            "architecture in words": c["in_words"],
+            "architecture": c["arch"],
         }
     )
 
@@ -174,13 +223,14 @@ def markdown_text(text: object) -> str:
 
 
 def to_latex(table: pd.DataFrame) -> str:
-    """A table of text as a LaTeX ``longtable`` with the rules of ``booktabs``."""
+    """A table of text as a LaTeX ``longtable`` with the rules of ``booktabs``, and what a cross in it means."""
     escaped = pd.DataFrame(
         [[latex_text(cell) for cell in row] for row in table.to_numpy()], columns=[*map(latex_text, table.columns)]
     )
     alignment = "".join("r" if right else "l" for right in are_figures(table))
     body = escaped.to_latex(index=False, escape=False, longtable=True, column_format=alignment)
-    return f"% needs \\usepackage{{booktabs,longtable}}\n{body}"
+    note = f"\\noindent {latex_text(CROSS_MEANS)}\n" if (table == CROSS).to_numpy().any() else ""
+    return f"% needs \\usepackage{{booktabs,longtable}}\n{body}{note}"
 
 
 def latex_text(text: object) -> str:

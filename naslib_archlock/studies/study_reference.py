@@ -27,6 +27,7 @@ with intervals and paired tests.
 
 ```console
 $ archlock init study                # writes study.yaml, the commented example below
+$ archlock compare study.yaml --dry-run    # how many runs that is, and about how long they take
 $ archlock compare study.yaml        # runs in seconds; after Ctrl-C, the same command goes on
 $ archlock report run/first          # tables, plots and a page
 ```

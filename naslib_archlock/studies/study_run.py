@@ -25,6 +25,9 @@ from ..benchmarks.lock_score import LockScale
 from ..benchmarks.naslib_provider import naslib
 from ..benchmarks.table import find_table
 from ..benchmarks.tabular import embedded_file, tabular_benchmark
+from ..compute.core_time import core_time
+from ..compute.made import made_now
+from ..compute.messages import LOGGER
 from ..compute.parts import LocalProcesses, Workers, in_parallel
 from ..compute.threads import single_threaded, single_threaded_blas
 from ..errors import ArchLockError, RankerError, StudyError, TableError
@@ -32,6 +35,7 @@ from ..locking.inputs import digests
 from ..ranker.ranker import Ranker
 from ..spaces.known import get_space
 from ..spaces.space import SearchSpace
+from ..store import sealed
 from ..store.digests import digest
 from ..store.files import make_folder, write_bytes, write_text
 from ..store.kept_results import KeptResults
@@ -39,11 +43,14 @@ from ..store.locks import alone_in
 from ..store.status_file import status_kept
 from .jobs import N_PICKS, Job, Picks
 from .study import Run, Study
+from .study_plan import Plan, first_of_each, group_of, typical_seconds
 from .study_results import to_csv, to_frame
 
 RESULT_VERSION = 2  # raise it when a method picks something else than before
 
-RESULTS, STUDY = "results.csv", "study.yaml"
+RESULTS, STUDY, MADE = "results.csv", "study.yaml", "made.json"
+_RUNS_TO_JUDGE_BY = 3  # of each method: the first one in a process also imports what the method needs
+_QUICK, _LONG = 5.0, 10.0  # seconds
 
 
 class Done(NamedTuple):
@@ -146,10 +153,10 @@ def _check_here(study: Study) -> None:
 def run_study(
     study: Study, out: Path, tables: str = "", workers: Workers | None = None, command: Sequence[str] = ()
 ) -> Done:
-    """Make the runs that are missing, and write ``results.csv`` and ``study.yaml``.
+    """Make the runs that are missing, and write ``results.csv``, ``study.yaml`` and, if it made runs, ``made.json``.
 
     A run is missing if its file in ``out/runs`` is not there, is damaged, or was made with other settings. Files of
-    runs that are not in the study are left alone.
+    runs that are not in the study are left alone. What is to be made, and about how long it takes, is said before.
 
     Args:
         study: resolved.
@@ -165,18 +172,72 @@ def run_study(
         if command:
             status.say("preparing")
         make_folder(out / "runs")
-        folder = _Runs(study, out, tables, workers or LocalProcesses())
+        workers = workers or LocalProcesses()
+        folder = _Runs(study, out, tables, workers)
         runs = study.runs()
         found = folder.read(runs)
-        missing = [run for run, made in found.items() if made is None]
-        folder.train_rankers(missing)
+        missing = [run for run in runs if run not in found]
+        to_train = folder.without_ranker(missing)
+        if missing:
+            seconds = _seconds_of(missing, found)
+            how = "as finished runs took" + (", without the rankers" if to_train else "")
+            LOGGER.info("%s, %s", Plan(study, len(runs), len(missing), len(to_train), seconds, how), workers)
+        folder.train_rankers(to_train)
         if command:
             status.say("making the runs")
-        made = folder.make(missing, n_done=len(runs) - len(missing))
+        made = folder.make(missing, found)
+        if made:
+            sealed.write(out / MADE, made_now())
         frame = to_frame(_rows(study, {**found, **made}, tables))
         write_text(out / RESULTS, to_csv(frame))
         write_text(out / STUDY, study.to_yaml())
     return Done(frame, len(runs), len(missing))
+
+
+def read_made(out: Path) -> dict[str, str]:
+    """When, where and with what the last runs of a study were made (``compute.made``); {} of an earlier version.
+
+    Raises: StudyError: if the file was changed.
+    """
+    try:
+        made: dict[str, str] = sealed.read(out / MADE)
+    except FileNotFoundError:
+        return {}
+    except (OSError, sealed.DamagedError) as err:
+        raise StudyError(f"{out / MADE} cannot be read ({err}); remove it, and the report leaves it out") from err
+    return made
+
+
+def plan_study(study: Study, out: Path, tables: str = "") -> Plan:
+    """What ``run_study`` would make, and about how long that takes. Nothing is written.
+
+    One run of each method that has no finished run, and the training of one ranker of each method that needs one, are
+    made to time them.
+
+    Raises: StudyError: if such a run fails.
+    """
+    folder, runs = _Runs(study, out, tables, LocalProcesses(1)), study.runs()
+    found = folder.read(runs)
+    missing = [run for run in runs if run not in found]
+    to_train = folder.without_ranker(missing)
+    known = typical_seconds({run: made.seconds for run, made in found.items()})
+    to_time = first_of_each(run for run in missing if group_of(run) not in known)
+    how = ["as finished runs in the folder took"] if any(group_of(run) in known for run in missing) else []
+    if to_time or to_train:
+        labels = ", ".join(dict.fromkeys(run.method for run in (*to_train, *to_time)))
+        LOGGER.info("timing one run of: %s", labels)
+        how.append(f"one run was timed on this machine of: {labels}")
+    of_training = {group_of(run): folder.seconds_of_training(run) for run in first_of_each(to_train)}
+    known.update({group_of(run): folder.seconds_of(run) for run in to_time})
+    seconds = sum(known[group_of(run)] for run in missing) + sum(of_training[group_of(run)] for run in to_train)
+    return Plan(study, len(runs), len(missing), len(to_train), seconds, "; ".join(how))
+
+
+def _seconds_of(runs: Sequence[Run], found: Mapping[Run, Made]) -> float | None:
+    """The time of one core for some runs, judged by finished ones; None if a method has none on a search space."""
+    known = typical_seconds({run: made.seconds for run, made in found.items()})
+    groups = [group_of(run) for run in runs]
+    return sum(known[group] for group in groups) if set(groups) <= set(known) else None
 
 
 class Made(NamedTuple):
@@ -207,11 +268,12 @@ class _Runs:
                 self._settings[key] = _settings(self._study, self._job(run), run, self._tables)
         return self._settings[key]
 
-    def read(self, runs: list[Run]) -> dict[Run, Made | None]:
-        """The kept results of runs; None for a run that has to be made."""
+    def read(self, runs: Sequence[Run]) -> dict[Run, Made]:
+        """The kept results of runs; a run that has to be made has none."""
         names = {run: _file_name(run) for run in runs}
-        found = self._kept.read({name: self._made_with(run) for run, name in names.items()})
-        return {run: _made_from(found[name], run) if name in found else None for run, name in names.items()}
+        kept = self._kept.read({name: self._made_with(run) for run, name in names.items()})
+        found = {run: _made_from(kept[name], run) for run, name in names.items() if name in kept}
+        return {run: made for run, made in found.items() if made is not None}
 
     def keep(self, run: Run, made: Made) -> None:
         """Raises: OutputError."""
@@ -228,36 +290,76 @@ class _Runs:
     def _made_with(self, run: Run) -> str:
         return digest([run, self.settings(run)])
 
-    def train_rankers(self, runs: list[Run]) -> None:
-        """Train each ranker once, before the runs that share it. Calls carry it: workers may not see the folder."""
+    def without_ranker(self, runs: Sequence[Run]) -> list[Run]:
+        """The first run that needs each ranker which has to be trained. The others are read: runs share them."""
         first: dict[Path, Run] = {}
         for run in runs:
             path = self._ranker_file(run)
             if path is not None:
                 first.setdefault(path, run)
         self._rankers = {path: content for path in first if (content := _ranker_in(path)) is not None}
+        return [run for path, run in first.items() if path not in self._rankers]
+
+    def train_rankers(self, runs: Sequence[Run]) -> None:
+        """Train the rankers of runs, before the runs. Calls carry them: workers may not see the folder."""
 
         def keep(run: Run, content: bytes) -> None:
             path = self._ranker_file(run)
-            assert path is not None  # ``missing`` holds only runs that have a file
+            assert path is not None  # these runs need a ranker
             make_folder(path.parent)
             write_bytes(path, content)
             self._rankers[path] = content
 
-        missing = [run for path, run in first.items() if path not in self._rankers]
-        self._in_parallel(_train, dict.fromkeys(missing, ()), keep, "rankers")
+        self._in_parallel(_train, dict.fromkeys(runs, ()), keep, "rankers")
 
-    def make(self, runs: list[Run], n_done: int) -> dict[Run, Made]:
-        """Make runs, each kept as soon as it is made."""
+    def make(self, runs: Sequence[Run], found: Mapping[Run, Made]) -> dict[Run, Made]:
+        """Make runs, each kept as soon as it is made, and say how long the rest takes once that is known.
+
+        Args:
+            found: the results of finished runs.
+        """
+        judged = {group_of(run) for run in found}
+        first = first_of_each((run for run in runs if group_of(run) not in judged), _RUNS_TO_JUDGE_BY)
+        made = self._make(first, len(found), "first runs")
+        rest = [run for run in runs if run not in made]
+        seconds = _seconds_of(rest, {**found, **made})
+        if first and seconds is not None and seconds >= _LONG:
+            LOGGER.info("about %s for the other %s runs (as the first ones took)", core_time(seconds), f"{len(rest):,}")
+        return {**made, **self._make(rest, len(found) + len(made))}
+
+    def _make(self, runs: Sequence[Run], n_done: int, what: str = "runs") -> dict[Run, Made]:
         results: dict[Run, Made] = {}
 
         def keep(run: Run, made: Made) -> None:
             self.keep(run, made)
             results[run] = made
 
-        rankers = {run: (self._rankers.get(path) if (path := self._ranker_file(run)) else None,) for run in runs}
-        self._in_parallel(_make, rankers, keep, "runs", n_done)
+        self._in_parallel(_make, {run: (self._ranker(run),) for run in runs}, keep, what, n_done)
         return results
+
+    def seconds_of_training(self, run: Run) -> float:
+        """Train the ranker of a run in this process, to time it."""
+        start = time.perf_counter()
+        content, path = _train(self._study, run, self._tables, None), self._ranker_file(run)
+        assert path is not None  # this run needs a ranker
+        self._rankers[path] = content
+        return time.perf_counter() - start
+
+    def seconds_of(self, run: Run) -> float:
+        """Make a run in this process, to time it without the training of its ranker."""
+        if self._ranker_file(run) is not None and self._ranker(run) is None:
+            self.seconds_of_training(run)
+
+        def seconds() -> float:
+            return _make(self._study, run, self._tables, None, self._ranker(run)).seconds
+
+        first = seconds()
+        return first if first > _QUICK else min(first, seconds())  # the first run also imports what the method needs
+
+    def _ranker(self, run: Run) -> bytes | None:
+        """The content of the file of the ranker that a run needs, if it needs one."""
+        path = self._ranker_file(run)
+        return None if path is None else self._rankers.get(path)
 
     def _in_parallel(
         self,
@@ -405,11 +507,10 @@ def _checked(picks: Picks) -> Picks:
     return picks
 
 
-def _rows(study: Study, made: Mapping[Run, Made | None], tables: str) -> Iterator[dict[str, Any]]:
+def _rows(study: Study, made: Mapping[Run, Made], tables: str) -> Iterator[dict[str, Any]]:
     """The rows of the results. This is where test accuracies are read."""
     for place in study.grid():
         run, benchmark = made[study.run_at(place)], benchmark_of(place.space, tables)
-        assert run is not None  # every missing run has been made
         scale = LockScale(benchmark, *place.pair, place.budget_pct)
         scored = [scale.score(arch) for arch in run.picks.archs]
         first = run.picks.archs[0]

@@ -88,6 +88,15 @@ def test_the_interval_is_over_seeds():
     assert ratio.ratio == pytest.approx(4)
     half = 4.303 / np.sqrt(3) * np.log(2)  # Student's t with 2 degrees of freedom; the logarithms are log 2 apart
     assert (ratio.low, ratio.high) == pytest.approx((4 * np.exp(-half), 4 * np.exp(half)), rel=1e-3)
+    assert ratio.n_seeds == 3
+
+
+def test_two_seeds_give_a_ratio_and_no_interval():
+    rows = of_target("a", 10, 20, (0,)) + of_target("a", 10, 80, (1,))
+    ratio = cost_ratio(pd.DataFrame(rows), FOUND, S)
+    assert ratio.ratio == pytest.approx(4)
+    assert np.isnan([ratio.low, ratio.high]).all()
+    assert ratio.n_seeds == 2
 
 
 def test_without_one_of_the_roles_there_is_no_ratio():

@@ -16,6 +16,7 @@ from naslib_archlock.audit.audit_results import (
     names_of_figures,
     summarise,
 )
+from naslib_archlock.compute.intervals import interval_within
 
 ATTACKS = ("linear probe", "fine-tuning", "scratch")
 FIGURES = [*ATTACKS, "transfer", "gain"]
@@ -77,11 +78,22 @@ def test_the_summary_has_an_interval_for_every_figure():
     summary = summarise(figures).set_index("figure")
     assert list(summary.index) == FIGURES
     assert summary.loc["transfer", "mean"] == 53
-    low, high = stats.t.interval(0.95, 1, 53, 26 / 2)  # the two values are 26 apart, so the standard error is 13
-    assert summary.loc["transfer", ["low", "high"]].tolist() == pytest.approx([low, high])
+    assert summary.loc["transfer", ["low", "high"]].tolist() == pytest.approx(interval_within([40.0, 66.0]))
+    # The gains are 5 and 56: Student's interval, which is cut off, because accuracies differ by 100 at most.
+    assert summary.loc["gain", ["low", "high"]].tolist() == [-100, 100]
 
 
 def test_one_seed_has_no_interval():
-    assert mean_interval([4.0])["mean"] == 4.0
-    assert np.isnan(mean_interval([4.0])["low"])
-    assert mean_interval([4.0, 4.0]) == {"mean": 4.0, "low": 4.0, "high": 4.0, "n_seeds": 2}
+    assert mean_interval(pd.Series([4.0]))["mean"] == 4.0
+    assert np.isnan(mean_interval(pd.Series([4.0]))["low"])
+    for is_difference in (False, True):
+        interval = mean_interval(pd.Series([4.0, 4.0]), is_difference)
+        assert interval == pytest.approx({"mean": 4.0, "low": 4.0, "high": 4.0, "n_seeds": 2})
+
+
+def test_a_difference_may_be_negative_and_a_figure_may_not():
+    values = pd.Series([1.0, 30.0, 20.0])
+    assert mean_interval(values, is_difference=True)["low"] == pytest.approx(
+        stats.t.interval(0.95, 2, values.mean(), values.sem())[0]
+    )
+    assert mean_interval(values, is_difference=True)["low"] < 0 < mean_interval(values)["low"]

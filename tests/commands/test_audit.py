@@ -44,6 +44,9 @@ def test_a_search_is_made_and_audited_and_the_same_again(tmp_path, capsys, monke
     assert {(row["over"], row["role"]) for row in written["costs"]} == {
         (over, role) for over in ("images", "steps") for role in written["cells"]
     }
+    ratios = {cost["over"]: cost for cost in written["cost_ratios"]}
+    assert set(ratios) == {"images", "steps"}
+    assert all(cost["low"] is cost["high"] is None for cost in ratios.values())  # two seeds are too few
     for picture in ("audit.png", "audit_steps.png"):
         assert (out / picture).read_bytes().startswith(b"\x89PNG")
 

@@ -92,6 +92,27 @@ def test_the_same_command_again_makes_nothing(compare, study, tmp_path):
     assert (tmp_path / "out" / "results.csv").read_bytes() == csv
 
 
+def test_a_dry_run_says_what_would_be_run_and_writes_nothing(compare, study, tmp_path):
+    code, out, _ = compare(study, "--out", tmp_path / "out", "--dry-run")
+    assert code == 0
+    assert f"3 methods, 3 task pairs, 1 source budget, 3 seeds: {N_RUNS} runs, {N_RUNS} of them missing; about " in out
+    assert "(one run was timed on this machine of: most accurate, fewest weights, random), 1 process" in out
+    assert f"the results would be in {tmp_path / 'out'}; nothing was written" in out
+    assert not (tmp_path / "out").exists()
+    plan = json.loads(compare(study, "--out", tmp_path / "out", "--dry-run", "--json")[1])
+    assert {key: plan[key] for key in ("methods", "pairs", "budgets", "seeds", "runs", "missing", "rankers")} == {
+        "methods": 3, "pairs": 3, "budgets": [2.0], "seeds": 3, "runs": N_RUNS, "missing": N_RUNS, "rankers": 0,
+    }  # fmt: skip
+    assert plan["seconds"] >= 0
+    assert len(compare(study, "--out", tmp_path / "out", "--dry-run", "--quiet")[1].splitlines()) == 1
+
+    made = json.loads(compare(study, "--out", tmp_path / "out", "--json")[1])
+    assert made["made"] == plan["missing"]
+    before = sorted(tmp_path.rglob("*"))
+    assert f"{N_RUNS} runs, 0 of them missing, 1 process" in compare(study, "--out", tmp_path / "out", "--dry-run")[1]
+    assert sorted(tmp_path.rglob("*")) == before
+
+
 def test_one_pair_has_no_interval(compare, study, tmp_path):
     study.write_text(STUDY.replace(", digit -> edges, noise -> edges", ""))
     code, out, _ = compare(study, "--out", tmp_path / "out", "--json")
@@ -219,7 +240,8 @@ def test_ctrl_c(started, compare, study, tmp_path):
     os.killpg(child.pid, signal.SIGINT)
     out, err = child.communicate(timeout=60)
     assert (child.returncode, out) == (130, "")
-    lines = [line for line in err.splitlines() if " parts after " not in line]  # a long run prints its progress
+    # a run says before what it makes, and a long one prints its progress
+    lines = [line for line in err.splitlines() if " parts after " not in line and " of them missing" not in line]
     assert lines == [
         "", f"finished runs are in {tmp_path / 'out'}; the same command goes on", "archlock compare: interrupted"
     ]  # fmt: skip

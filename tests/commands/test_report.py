@@ -12,11 +12,14 @@ from study_results import COMPARE_WITH, METHODS, REFERENCE, STUDY, digits_result
 
 from naslib_archlock.benchmarks.benchmark import FROM_SCRATCH
 from naslib_archlock.commands.main import main
+from naslib_archlock.store import sealed
 from naslib_archlock.studies.statistics import analyse
 from naslib_archlock.studies.study import study_from
 from naslib_archlock.studies.study_results import to_csv, to_frame
 
-FIGURES = ("lock_scores", "costs", "pairs-digits-2pct", "pairs-digits-5pct")
+FIGURES = (
+    "lock_scores", "costs", "pairs-digits-2pct", "choices-digits-2pct", "pairs-digits-5pct", "choices-digits-5pct",
+)  # fmt: skip
 TABLES = ("summary", "pairs", "tests")
 HOSTILE = "a|b <script>alert(1)</script> $x_1$ %"
 
@@ -95,13 +98,26 @@ def test_the_markdown_page_shows_what_is_beside_it(folder):
 
 
 @pytest.mark.slow
-def test_the_same_results_have_the_same_report(folder, made, tmp_path):
-    shutil.copytree(made, tmp_path / "again")
-    assert main(["report", str(folder)]) == main(["report", str(tmp_path / "again")]) == 0
-    first = files_in(folder)
-    assert first == files_in(tmp_path / "again")
+def test_the_same_results_have_the_same_report(folder, made, tmp_path, monkeypatch):
+    shutil.copytree(made, tmp_path / "again" / "study")
+    for parent in (tmp_path, tmp_path / "again", tmp_path):  # the page names the folder as it was given
+        monkeypatch.chdir(parent)
+        assert main(["report", "study"]) == 0
+        assert files_in(folder) == files_in(parent / "study")
+
+
+def test_a_report_says_when_and_where_the_runs_were_made(folder, capsys):
+    assert main(["report", str(folder)]) == 0  # of an earlier version, which did not keep it
+    assert "were made" not in (folder / "report.md").read_text(encoding="utf-8")
+    sealed.write(folder / "made.json", {"date": "2026-01-02 03:04 UTC", "machine": "Linux <b>"})
     assert main(["report", str(folder)]) == 0
-    assert first == files_in(folder)
+    assert "* date: 2026-01-02 03:04 UTC\n* machine: Linux" in (folder / "report.md").read_text(encoding="utf-8")
+    page = (folder / "report.html").read_text(encoding="utf-8")
+    assert '<th scope="row">machine</th><td>Linux &lt;b&gt;</td>' in page
+    assert f"archlock compare {folder}/study.yaml --out {folder}" in page
+    (folder / "made.json").write_text("{}", encoding="utf-8")
+    assert main(["report", str(folder)]) == 2
+    assert "made.json cannot be read" in capsys.readouterr().err
 
 
 def test_json_has_null_for_what_is_not_there(folder, capsys):
@@ -172,6 +188,7 @@ def replace(old: str, new: str, count: int = -1):
         ("results.csv", replace(",ceiling,", ",TU,"), "holds methods that study.yaml does not: TU"),
         ("results.csv", replace("digits,", "../../digits,"), "holds spaces that study.yaml does not: ../../digits"),
         ("results.csv", replace(f",{REFERENCE},", ",random,"), "results.csv"),
+        ("results.csv", replace("|nor_conv_3x3~0|", "|nor_conv_9x9~0|"), "an architecture that digits does not have"),
         ("study.yaml", replace(f"reference: {REFERENCE}", "reference: most acurate"), "did you mean 'most accurate'"),
         ("study.yaml", replace("methods:", "method:"), "unknown key 'method'"),
         ("study.yaml", lambda text: "{", "is not YAML"),

@@ -8,7 +8,13 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from naslib_archlock.compute.intervals import accuracy_interval, difference_interval, half_width, interval_within
+from naslib_archlock.compute.intervals import (
+    accuracy_interval,
+    difference_interval,
+    difference_within,
+    half_width,
+    interval_within,
+)
 
 
 @pytest.mark.parametrize("n", [2, 3, 10, 100])
@@ -54,6 +60,17 @@ def test_the_interval_of_a_mean_holds_no_impossible_figure():
         assert low >= 0 or min(values) < 0
     assert interval_within([50.0, 50.0]) == pytest.approx((50.0, 50.0))
     assert np.isnan(interval_within([50.0])).all()
+
+
+def test_the_interval_of_a_difference_is_cut_off_where_accuracies_cannot_lie():
+    assert difference_within([5.0, 56.0]) == (-100.0, 100.0)
+    assert difference_within([90.0, 99.0, 80.0])[1] == 100.0
+    values = [1.0, 2.0, 4.0]
+    low, high = difference_within(values)
+    assert (low + high) / 2 == pytest.approx(np.mean(values))
+    assert (high - low) / 2 == pytest.approx(half_width(values))
+    assert difference_within([150.0, 10.0])[1] > 150  # of explained variances, which have no lowest value
+    assert np.isnan(difference_within([4.0])).all()
 
 
 def test_far_from_the_ends_it_is_nearly_students():

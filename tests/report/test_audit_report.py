@@ -1,12 +1,23 @@
 from __future__ import annotations
 
+import re
+
 import numpy as np
 import pandas as pd
 import pytest
 
 from naslib_archlock.audit.attacked_cells import FOUND, RANDOM, S
 from naslib_archlock.audit.audit_results import STEPS
-from naslib_archlock.report.audit_report import LIMIT, audit_picture, audit_text, cost_findings, findings
+from naslib_archlock.compute.intervals import interval_within
+from naslib_archlock.report.audit_report import (
+    LIMIT,
+    audit_picture,
+    audit_rows,
+    audit_text,
+    cost_findings,
+    cost_ratios,
+    findings,
+)
 
 # What the attacker gets of each role, in each of three seeds.
 LESS, MORE, UNCLEAR = (10.0, 11.0, 12.0), (50.0, 51.0, 52.0), (10.0, 50.0, 90.0)
@@ -67,16 +78,17 @@ def test_the_text_has_a_row_for_each_target_and_number_of_images():
     assert lines[1].split("  ")[0] == "target"
     for target in ("edges", "noise"):
         for images in ("1%", "100%"):
-            (row,) = [line for line in lines if line.split()[:2] == [target, images]]
-            # half the 95% interval of 10, 11, 12: 4.303 / sqrt(3)
-            assert row.split()[2:] == ["11.0", "±", "2.5", "31.0", "±", "2.5", "5.0", "±", "0.0", "5.0", "±", "0.0"]
+            weights, gain = [line for line in lines if line.split()[:2] == [target, images]]
+            (low, high), (s_low, s_high) = interval_within(LESS), interval_within(MIDDLE)
+            assert weights.split(maxsplit=2)[2] == f"11.0 [{low:.1f}, {high:.1f}]  31.0 [{s_low:.1f}, {s_high:.1f}]"
+            assert gain.split()[2:] == 2 * ["5.0", "[5.0,", "5.0]"]
     assert "over 3 seeds" in " ".join(lines)
     assert LIMIT in " ".join(lines)
     assert max(map(len, lines)) <= 100
 
 
 def learning(found: tuple[float, ...], s: tuple[float, ...], axis: str = "fraction_pct") -> pd.DataFrame:
-    """Learning curves over 1, 10 and 100%, the same for two seeds; scratch gets 50 with everything."""
+    """Learning curves over 1, 10 and 100%, the same for three seeds; scratch gets 50 with everything."""
     other = "steps_pct" if axis == "fraction_pct" else "fraction_pct"
     return pd.DataFrame(
         [
@@ -84,7 +96,7 @@ def learning(found: tuple[float, ...], s: tuple[float, ...], axis: str = "fracti
             | {"transfer": value, "scratch": 50.0, "gain": 0.0}
             for role, values in ((FOUND, found), (S, s))
             for budget, value in zip((1.0, 10.0, 100.0), values)
-            for seed in (0, 1)
+            for seed in (0, 1, 2)
         ]
     )
 
@@ -95,9 +107,33 @@ def test_the_cost_of_the_lock_is_said():
     assert text == (
         "The lock costs the attacker 10.00 [10.00, 10.00] times the images of scheme S (mean of 1 of 1 targets)."
     )
-    (row,) = [line for line in audit_text(figures, on_source(FOUND, S), "digit").splitlines() if " images " in line
-              and line.startswith("edges")]  # fmt: skip
-    assert row.split()[2:] == ["12.5", "±", "0.0", "47.5", "±", "0.0", "100%", "10%"]
+    lines = audit_text(figures, on_source(FOUND, S), "digit").splitlines()
+    areas, needs = [line.split() for line in lines if line.startswith("edges") and " images " in line]
+    assert areas[2:] == ["12.5", "[12.5,", "12.5]", "47.5", "[47.5,", "47.5]"]
+    assert needs[2:] == ["100%", "10%"]
+
+
+@pytest.mark.parametrize(("n_seeds", "said"), [(2, "2 seeds are"), (1, "1 seed is")])
+def test_few_seeds_do_not_bound_a_ratio(n_seeds, said):
+    figures = learning(found=(0, 0, 50), s=(0, 50, 90))
+    figures.loc[(figures["seed"] == 1) & (figures["role"] == FOUND), "transfer"] += 8.0
+    few = figures[figures["seed"] < n_seeds]
+    (text,) = cost_findings(few)
+    assert text.endswith(f"times the images of scheme S (mean of 1 of 1 targets; {said} too few for an interval).")
+    assert np.isnan(cost_ratios(few)["fraction_pct"].high)
+    assert "too few" not in " ".join(cost_findings(figures))
+    assert cost_ratios(figures)["fraction_pct"].high > cost_ratios(figures)["fraction_pct"].ratio
+
+
+def test_no_interval_holds_an_impossible_figure():
+    """Student's interval of 1, 60 and 99 would be -69 to 176."""
+    figures = figures_of("edges", found=(1.0, 60.0, 99.0), s=MIDDLE).assign(gain=[99.0, -99.0, 50.0] * 4)
+    text = audit_text(figures, on_source(FOUND, S), "digit").partition("* Against")[0]
+    ends = re.findall(r"\[(-?[\d.]+), (-?[\d.]+)\]", text)
+    assert len(ends) == 2 * 2 * 2 + 2  # weights and gains, images, roles; and areas
+    assert all(-100 <= float(low) <= float(high) <= 100 for low, high in ends)
+    weights = [with_brackets for row in audit_rows(figures, [FOUND], ["transfer"])[1:] for with_brackets in row[2:]]
+    assert all(0 <= float(end) <= 100 for text in weights for end in re.findall(r"[\d.]+", text.partition("[")[2]))
 
 
 def test_the_cost_in_steps_is_said_in_steps():
@@ -124,7 +160,7 @@ def test_with_one_budget_nothing_is_said_of_costs():
 
 def test_one_seed_has_no_interval():
     text = audit_text(figures_of("edges", found=LESS[:1]), on_source(FOUND), "digit")
-    assert "±" not in text.partition("Target test metrics")[0]
+    assert "[" not in text.partition("Target test metrics")[0]
 
 
 def size_of(picture: bytes) -> tuple[int, int]:

@@ -97,7 +97,11 @@ def test_pairs_are_drawn_one_panel_a_method_with_their_figures(statistics):
     figure = pair_figure(rows, "digits")
     assert [axis.get_title() for axis in panels(figure)] == list(METHODS)
     for axis, method in zip(panels(figure), METHODS):
-        expected = sorted(f"{x:.2f}".replace("-0.00", "0.00") for x in rows[rows["method"] == method]["lock_score"])
+        of_method = rows[rows["method"] == method]
+        expected = sorted(
+            "✗" if outside == 100 else f"{score:.2f}".replace("-0.00", "0.00")
+            for score, outside in zip(of_method["lock_score"], of_method["outside_budget_pct"])
+        )
         assert sorted(text.get_text() for text in axis.texts) == expected
         assert np.isnan(axis.images[0].get_array().filled(np.nan)).sum() == 1  # the pair noise, edges was not run
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -12,6 +12,7 @@ from xml.etree import ElementTree
 
 import pytest
 import yaml
+from browser import brightness
 from study_results import COMPARE_WITH, METHODS, STUDY, digits_results
 
 from naslib_archlock.benchmarks.benchmark import FROM_SCRATCH
@@ -30,14 +31,18 @@ HOSTILE_TASK = "</text></svg><script>window.hacked = 4</script>\n$\\frac{$ \x01 
 SECTIONS = ("digits, source budget 2%", "digits, source budget 5%")
 
 
-def page_of(label: str, task: str = "noise") -> str:
+PAIRS = (("digit", "jigsaw"), ("digit", "edges"), ("noise", "jigsaw"))
+
+
+def page_of(label: str, task: str = "noise", pairs: Sequence[tuple[str, str]] = PAIRS) -> str:
     """The page of a small study on the embedded benchmark, with a method called ``label`` and a source ``task``."""
     raw = yaml.safe_load(STUDY)
     raw["about"] = f"What do the simplest methods reach, and {label}?"
     raw["methods"] = {label if name == "random" else name: options for name, options in raw["methods"].items()}
     study = study_from(raw)
-    results = digits_results().replace({"method": {"random": label}, "source": {"noise": task}})
-    report = study_report(study, analyse(results, list(study.methods), study.reference, study.compare_with))
+    results = digits_results(pairs).replace({"method": {"random": label}, "source": {"noise": task}})
+    statistics = analyse(results, list(study.methods), study.reference, study.compare_with)
+    report = study_report(study, results, statistics, Path("my results"), {"machine": "a <b>"})
     return html_page(report, {picture.name: svg(picture.figure) for picture in report.all_pictures()})
 
 
@@ -88,7 +93,9 @@ def test_nothing_is_asked_for_from_anywhere(text):
 def test_the_only_script_is_ours(request, which):
     elements = Elements(request.getfixturevalue(which))
     assert len(elements.named("script")) == 1
-    assert len(elements.named("img")) == 4
+    drawings = [figure for figure in elements.named("figure") if figure.get("class") == "drawing"]
+    assert len(drawings) >= 2 * 3  # in each section, the choices of five methods, each architecture once
+    assert len(elements.named("img")) == 4 + len(drawings)
     assert not [name for _, attributes in elements.found for name in attributes if name.startswith("on")]
 
 
@@ -109,7 +116,7 @@ def test_a_reader_who_does_not_see_it_can_follow_it(text):
     assert elements.named("html") == [{"lang": "en"}]
     assert all(th.get("scope") in ("col", "row") for th in elements.named("th"))
     assert all(len(img["alt"] or "") > 30 for img in elements.named("img"))
-    assert text.count("<caption>") == text.count("<table>") == 9
+    assert text.count("<caption>") == text.count("<table>") == 12
     assert len(elements.named("h1")) == 1
 
 
@@ -117,7 +124,10 @@ def test_it_says_what_was_asked_what_was_found_and_what_was_not(text):
     plain = re.sub(r"<[^>]+>", " ", text)
     assert "What do the simplest methods reach, and random?" in plain
     assert FROM_SCRATCH in plain
-    assert "archlock compare study.yaml" in plain
+    assert "archlock compare &#39;my results/study.yaml&#39; --out &#39;my results&#39;" in plain
+    assert "a &lt;b&gt;" in plain  # the machine
+    assert "✗: outside the source budget (a mean: with every seed)" in plain
+    assert "node3 = " in plain
     assert "Looked up target accuracies, which an owner does not have: ceiling." in plain
     assert "With 3 pairs Wilcoxon&#39;s test gives no p below 0.25" in plain
     # The labels of all methods are in every table of both sections, and in the definition.
@@ -187,11 +197,11 @@ def test_tables_and_pictures_are_there_without_complaints_or_requests(open_page,
     assert [h.split("\n")[0] for h in page.locator("h2").all_inner_texts()[1:3]] == list(SECTIONS)
     page.evaluate("for (const d of document.querySelectorAll('details')) d.open = true")
     tables = page.locator("table")
-    assert tables.count() == 9
-    assert all(is_seen(tables.nth(i)) for i in range(9))
+    assert tables.count() == 12
+    assert all(is_seen(tables.nth(i)) for i in range(12))
     pictures = page.locator("img")
-    assert pictures.count() == 4
-    for i in range(4):
+    assert pictures.count() >= 4 + 2 * 3
+    for i in range(pictures.count()):
         assert is_seen(pictures.nth(i))
         assert pictures.nth(i).evaluate("img => img.complete && img.naturalWidth") > 300
     assert opened.requests == [(tmp_path / "report.html").as_uri()]
@@ -226,12 +236,12 @@ def test_scripts_and_requests_from_elsewhere_are_refused(open_page, text):
 
 def test_a_click_on_a_heading_sorts_and_another_turns_it_round(open_page, text):
     opened = open_page(text)
-    losses = [float(cell) for cell in opened.column(0, "source loss, %")]
+    losses = [float(cell) for cell in opened.column(0, "source accuracy lost, %")]
     assert losses != sorted(losses)
-    opened.sort(0, "source loss, %")
-    assert [float(cell) for cell in opened.column(0, "source loss, %")] == sorted(losses)
-    opened.sort(0, "source loss, %")
-    assert [float(cell) for cell in opened.column(0, "source loss, %")] == sorted(losses, reverse=True)
+    opened.sort(0, "source accuracy lost, %")
+    assert [float(cell) for cell in opened.column(0, "source accuracy lost, %")] == sorted(losses)
+    opened.sort(0, "source accuracy lost, %")
+    assert [float(cell) for cell in opened.column(0, "source accuracy lost, %")] == sorted(losses, reverse=True)
     assert opened.page.locator("th[aria-sort]").evaluate_all("all => all.map(th => th.ariaSort)") == ["descending"]
     opened.sort(0, "method")
     assert opened.column(0, "method") == sorted(METHODS)
@@ -242,9 +252,44 @@ def test_a_click_on_a_heading_sorts_and_another_turns_it_round(open_page, text):
 def test_rows_without_a_figure_stay_last(open_page, text):
     opened = open_page(text)
     for _ in range(2):
-        opened.sort(0, "[over seeds]")
-        cells = opened.column(0, "[over seeds]")
+        opened.sort(0, "lock score: interval over seeds")
+        cells = opened.column(0, "lock score: interval over seeds")
         assert [cell == "-" for cell in cells] == [False, False, True, True, True]
+
+
+def test_headings_show_that_they_sort(open_page, text):
+    sign = "e => getComputedStyle(e, '::after').content"
+    opened = open_page(text)
+    buttons = opened.page.locator("table").first.locator("thead button")
+    assert all("\u2195" in content for content in buttons.evaluate_all(f"all => all.map({sign})"))
+    opened.sort(0, "method")
+    assert "\u25b2" in buttons.first.evaluate(sign)
+
+
+def test_a_long_table_can_be_filtered_and_a_short_one_cannot(open_page):
+    opened = open_page(page_of("random", pairs=(*PAIRS, ("noise", "edges"))))
+    opened.page.evaluate("for (const d of document.querySelectorAll('details')) d.open = true")
+    fields = opened.page.get_by_label("Show rows with")
+    assert fields.count() == 2  # every method and pair, at each budget
+    rows = fields.first.locator("xpath=following::table[1]").locator("tbody tr:visible")
+    assert rows.count() == len(METHODS) * 4
+    fields.first.fill("EDGES ceil")
+    assert [row.split("\t")[:3] for row in rows.all_inner_texts()] == [
+        ["ceiling", "digit", "edges"], ["ceiling", "noise", "edges"],
+    ]  # fmt: skip
+    fields.first.fill("")
+    assert rows.count() == len(METHODS) * 4
+
+
+def test_the_page_and_its_pictures_follow_a_change_to_the_dark(open_page, text):
+    opened = open_page(text, color_scheme="light")
+    pictures = [opened.page.locator("img").first, opened.page.locator(".drawing img").first]
+    in_light = [brightness(element.screenshot()) for element in pictures]
+    opened.page.emulate_media(color_scheme="dark")
+    in_the_dark = [brightness(element.screenshot()) for element in pictures]
+    assert min(in_light) > 0.8
+    assert max(in_the_dark) < 0.4
+    assert luminance(opened.page.locator("body").evaluate("e => getComputedStyle(e).backgroundColor")) < 0.1
 
 
 def test_a_heading_can_be_reached_and_pressed_by_keyboard(open_page, text):

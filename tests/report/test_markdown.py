@@ -8,6 +8,7 @@ import pytest
 from matplotlib.figure import Figure
 
 from naslib_archlock.report.markdown import markdown_page
+from naslib_archlock.report.study_choices import Choices
 from naslib_archlock.report.study_report import Picture, Section, StudyReport
 
 TABLE = pd.DataFrame({"method": ["one", "two"], "score": ["0.50", "-"]})
@@ -15,8 +16,18 @@ EMPTY = TABLE.iloc[:0]
 
 
 def section(tests: pd.DataFrame) -> Section:
-    picture = Picture("pairs-digits-2pct", "Scores of pairs.", Figure())
-    return Section("digits, 2%", "digits-2pct", ["One is better.", "Two is not."], TABLE, tests, TABLE, TABLE, picture)
+    return Section(
+        title="digits, 2%",
+        slug="digits-2pct",
+        findings=["One is better.", "Two is not."],
+        summary=TABLE,
+        tests=tests,
+        scores=TABLE,
+        pairs=TABLE,
+        score_note="A cross is no figure.",
+        picture=Picture("pairs-digits-2pct", "Scores of pairs.", Figure()),
+        choices=Choices("What was chosen.", TABLE, Figure(), []),
+    )
 
 
 def report(**changes) -> StudyReport:
@@ -25,6 +36,7 @@ def report(**changes) -> StudyReport:
         about="What is better?",
         commands="archlock compare study.yaml\n",
         settings={"methods": "2"},
+        made={"date": "today"},
         definition="name: small\n\nmethods:\n  one: {}\n",
         meaning="Figures are figures.",
         notes=["0 is random."],
@@ -45,17 +57,22 @@ def test_the_page_has_its_parts_in_order():
     assert "* One is better.\n* Two is not." in blocks
     assert "![Scores of pairs.](figures/pairs-digits-2pct.png)" in blocks
     assert "Lock scores compared with one:" in blocks
-    assert sum(block.startswith("| method") for block in blocks) == 3  # the summary, the tests, the scores
+    # the summary, the tests, the scores, what was chosen
+    assert sum(block.startswith("| method") for block in blocks) == 4
+    assert "A cross is no figure." in blocks
+    assert "![What was chosen.](figures/choices-digits-2pct.png)" in blocks
+    assert blocks[blocks.index("The last runs were made:") + 1] == "* date: today"
 
 
 def test_without_comparisons_nothing_is_said_of_them():
     page = markdown_page(report(sections=[section(EMPTY)]))
     assert "compared with" not in page
-    assert page.count("| method") == 2
+    assert page.count("| method") == 3
 
 
 def test_what_is_not_there_leaves_no_gap():
-    page = markdown_page(report(notes=[], about="", pictures=[]))
+    page = markdown_page(report(notes=[], about="", pictures=[], made={}))
+    assert "were made" not in page
     assert "\n\n\n" not in page
     assert page.endswith("one: {}\n")
     assert not page.endswith("\n\n")

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from browser import brightness
 from test_audit_report import LESS, MIDDLE, figures_of
 
 from naslib_archlock.commands.main import main
@@ -107,6 +108,27 @@ def test_an_audit_is_shown_where_there_is_one(run):
 
 def test_the_same_run_has_the_same_page(run):
     assert run_page(run_report(run)) == run_page(run_report(read_run(Path(run.folder))))
+
+
+def test_tables_sort_and_pictures_follow_a_change_to_the_dark(run, browser: Any, tmp_path):
+    path = tmp_path / "report.html"
+    path.write_text(run_page(run_report(run)), encoding="utf-8")
+    page = browser.new_context(color_scheme="light", viewport={"width": 1000, "height": 700}).new_page()
+    page.goto(path.as_uri())
+    page.locator("#history summary").click()
+    heading = page.locator("#history").get_by_role("button", name="validation accuracy", exact=True)
+    for sign in (1, -1):
+        heading.click()
+        cells = page.locator("#history tbody tr > :nth-child(4)").all_inner_texts()
+        assert len(cells) == 35
+        assert cells == sorted(cells, key=lambda text: sign * float(text))
+    drawing, chart = page.locator("main img").first, page.locator("#lock .chart > svg")
+    in_light = [brightness(element.screenshot()) for element in (drawing, chart)]
+    page.emulate_media(color_scheme="dark")
+    in_the_dark = [brightness(element.screenshot()) for element in (drawing, chart)]
+    assert min(in_light) > 0.8
+    assert max(in_the_dark) < 0.4
+    page.context.close()
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

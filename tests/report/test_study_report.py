@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import dataclasses
+import shlex
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -64,6 +66,11 @@ def test_where_a_test_of_ranks_can_show_nothing_that_is_said(n_pairs, n_methods,
 # -- a study -----------------------------------------------------------------------------------------------------------
 
 
+def made_of(study: Study, results: pd.DataFrame, folder: str = "out", **made: str) -> StudyReport:
+    statistics = analyse(results, METHODS, REFERENCE, COMPARE_WITH)
+    return study_report(study, results, statistics, Path(folder), made)
+
+
 @pytest.fixture(scope="module")
 def study() -> Study:
     return study_from(yaml.safe_load(STUDY))
@@ -71,7 +78,7 @@ def study() -> Study:
 
 @pytest.fixture(scope="module")
 def report(study) -> StudyReport:
-    return study_report(study, analyse(digits_results(), METHODS, REFERENCE, COMPARE_WITH))
+    return made_of(study, digits_results())
 
 
 def test_each_space_and_budget_has_a_section_with_tables_and_a_picture(report):
@@ -83,21 +90,45 @@ def test_each_space_and_budget_has_a_section_with_tables_and_a_picture(report):
         assert list(section.tests.iloc[:, 0]) == [name for name in METHODS if name != COMPARE_WITH]
         assert section.title in section.picture.caption
     names = [picture.name for picture in report.all_pictures()]
-    assert names == ["lock_scores", "costs", "pairs-digits-2pct", "pairs-digits-5pct"]
+    assert names == [
+        "lock_scores", "costs", "pairs-digits-2pct", "choices-digits-2pct", "pairs-digits-5pct", "choices-digits-5pct",
+    ]  # fmt: skip
 
 
 def test_a_report_says_how_the_study_was_made_and_how_to_make_it_again(report, study):
     assert (report.name, report.about, report.meaning) == (study.name, study.about, study.meaning)
     assert study_from(yaml.safe_load(report.definition)) == study
     assert report.settings["source budgets"] == "2%, 5%"
-    assert report.settings["target drop is measured against"] == REFERENCE
+    assert report.settings["reference, which drops and falls are measured against"] == REFERENCE
     assert any(f'minus those of "{COMPARE_WITH}"' in note for note in report.notes)
 
 
 def test_notes_of_the_benchmarks_are_among_the_notes(study):
     noted = dataclasses.replace(study, notes=("figures are made up",))
-    statistics = analyse(digits_results(budgets=(2.0,), seeds=1), METHODS, REFERENCE, COMPARE_WITH)
-    assert study_report(noted, statistics).notes[-1] == "figures are made up."
+    assert made_of(noted, digits_results(budgets=(2.0,), seeds=1)).notes[-1] == "figures are made up."
+
+
+def test_commands_name_the_real_folder(study):
+    commands = made_of(study, digits_results(budgets=(2.0,), seeds=1), "my runs/a'b", date="today")
+    assert commands.made == {"date": "today"}
+    assert [shlex.split(line, comments=True) for line in commands.commands.splitlines()] == [
+        ["archlock", "compare", "my runs/a'b/study.yaml", "--out", "my runs/a'b"],
+        ["archlock", "report", "my runs/a'b"],
+    ]
+    assert "--tables" not in commands.commands  # the embedded benchmark needs none
+
+
+def test_what_a_cross_means_is_said_where_there_is_one(study, report):
+    crosses = [
+        any((table == "✗").to_numpy().any() for table in (section.scores, section.choices.table))
+        for section in report.sections
+    ]
+    assert crosses[0]  # the picks of "random" are within 2% with no seed
+    for section, has_cross in zip(report.sections, crosses):
+        assert bool(section.score_note) == has_cross
+        assert section.picture.caption.endswith(section.score_note)
+    results = digits_results(budgets=(2.0,)).query("method != 'random' and method != 'best of 50'")
+    assert made_of(study, results).sections[0].score_note == ""
 
 
 def test_runs_that_are_missing_are_counted_where_they_are_missing(study):

@@ -10,7 +10,9 @@ import pytest
 from study_results import COMPARE_WITH, METHODS, REFERENCE, digits_results
 
 from naslib_archlock.report.tables import (
+    CROSS_MEANS,
     are_figures,
+    choices_table,
     comparison_table,
     interval,
     number,
@@ -49,15 +51,20 @@ def test_a_summary_has_a_row_a_method(statistics):
     by_method = table.set_index("method")
     figures = statistics.summary.set_index("method")
     score, low, high = figures.loc["ceiling", ["lock_score", "lock_score_low", "lock_score_high"]]
-    assert by_method.loc["ceiling", "lock score [over pairs and seeds]"] == f"{score:.2f} [{low:.2f}, {high:.2f}]"
+    assert (
+        by_method.loc["ceiling", "lock score [interval over pairs and seeds]"] == f"{score:.2f} [{low:.2f}, {high:.2f}]"
+    )
     percentile = figures.loc["ceiling", "target_percentile"]
     assert by_method.loc["ceiling"].iloc[0].startswith(f"{percentile:.1f} [")
-    assert by_method.loc["ceiling", "lowest possible"] == f"{percentile:.1f}"  # it knows the validation accuracies
-    assert by_method.loc["ceiling", "[over seeds]"] == "-"  # this method has no randomness
-    assert re.fullmatch(r"\[-?\d\.\d\d, -?\d\.\d\d\]", by_method.loc["random", "[over seeds]"])
-    assert by_method.loc["best of 50", "source look-ups"] == "50"
-    assert by_method.loc["ceiling", "target look-ups"] == "4096"
-    assert set(by_method["pairs"]) == {"3"}
+    assert (
+        by_method.loc["ceiling", "lowest target percentile possible"] == f"{percentile:.1f}"
+    )  # it knows the validation accuracies
+    over_seeds = by_method["lock score: interval over seeds"]
+    assert over_seeds["ceiling"] == "-"  # this method has no randomness
+    assert re.fullmatch(r"\[-?\d\.\d\d, -?\d\.\d\d\]", over_seeds["random"])
+    assert by_method.loc["best of 50", "source look-ups a run"] == "50"
+    assert by_method.loc["ceiling", "target look-ups a run"] == "4096"
+    assert set(by_method["task pairs"]) == {"3"}
     assert list(by_method["seeds"]) == ["1", "3", "3", "1", "1"]
 
 
@@ -65,7 +72,7 @@ def test_tests_leave_out_the_method_compared_with(statistics):
     table = comparison_table(statistics.tests)
     assert list(table["method"]) == [method for method in METHODS if method != COMPARE_WITH]
     assert set(table["verdict"]) <= {"better", "worse", "not shown to be better"}
-    assert all(re.fullmatch(r"[0-3] of 3", text) for text in table["pairs above"])
+    assert all(re.fullmatch(r"[0-3] of 3", text) for text in table["task pairs with a higher lock score"])
 
 
 def test_scores_stand_pair_by_method(statistics):
@@ -78,18 +85,41 @@ def test_scores_stand_pair_by_method(statistics):
     assert table["ceiling"].iloc[2] == f"{row['lock_score']:.2f}"
 
 
+def test_a_cross_stands_for_a_score_of_0_only_where_all_seeds_are_outside_the_budget(statistics):
+    pairs = statistics.pairs.assign(lock_score=0.0, outside_budget_pct=[100.0, 66.7, 0.0] * len(METHODS))
+    table = scores_table(pairs)
+    assert [table[method].tolist() for method in METHODS] == [["✗", "0.00", "0.00"]] * len(METHODS)
+    assert all(are_figures(table)[2:])
+    assert "$\\times$" in to_latex(table) and "✗" not in to_latex(table)
+    assert to_latex(table).rstrip().endswith(CROSS_MEANS.replace("✗", r"$\times$"))
+    assert "outside the source budget" not in to_latex(table.replace("✗", "0.00"))
+
+
+def test_a_choice_outside_the_budget_has_a_cross():
+    chosen = pd.DataFrame(
+        {
+            "method": ["in", "out"], "arch": ["a", "b"], "in_words": ["w", "x"], "n_same": [2, 1], "n_seeds": [3, 1],
+            "lock_score": [0.5, 0.0], "is_within_budget": [True, False], "source_test": 90.0, "target_test": 0.5,
+        }
+    )  # fmt: skip
+    assert choices_table(chosen).to_numpy().tolist() == [
+        ["in", "2 of 3", "0.50", "90.00", "0.5000", "w", "a"], ["out", "1 of 1", "✗", "90.00", "0.5000", "x", "b"],
+    ]  # fmt: skip
+
+
 def test_a_method_may_be_called_as_a_column_is(statistics):
     pairs = statistics.pairs.assign(method=statistics.pairs["method"].replace("random", "source"))
     table = scores_table(pairs)
     assert list(table.columns) == ["source", "target", "most accurate", "source", *METHODS[2:]]
     assert len(to_markdown(table).splitlines()) == 5
-    assert to_latex(table).count("source") == 4  # twice in each of the headings of a long table
+    assert to_latex(table.replace("✗", "0.00")).count("source") == 4  # twice in each of the headings of a long table
 
 
 def test_small_metrics_have_more_decimals(statistics):
     pairs = statistics.pairs.head(1).assign(source_test=-0.61234, target_test=55.5555, target_drop=-0.04)
     row = pairs_table(pairs).iloc[0]
-    assert (row["source test"], row["target test"], row["target drop"]) == ("-0.6123", "55.56", "-0.04")
+    assert (row["test metric on the source"], row["test metric on the target"]) == ("-0.6123", "55.56")
+    assert row["target test metric: drop against the reference"] == "-0.04"
 
 
 def test_columns_of_figures_are_told_from_text(statistics):

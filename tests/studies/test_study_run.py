@@ -23,7 +23,7 @@ from naslib_archlock.studies.jobs import Picks
 from naslib_archlock.studies.methods import KINDS
 from naslib_archlock.studies.study import Study, load_study, study_from
 from naslib_archlock.studies.study_results import SCHEMA, read_results
-from naslib_archlock.studies.study_run import Done, resolve, run_study
+from naslib_archlock.studies.study_run import Done, plan_study, read_made, resolve, run_study
 
 RULES = {
     "S": {"scheme": "s", "strategy": "evolution", "epochs": 3},
@@ -270,8 +270,79 @@ def test_labels_that_look_alike_have_files_of_their_own(tmp_path):
     assert len(list((tmp_path / "runs").iterdir())) == len(labels)
     assert run_study(small, tmp_path, workers=LocalProcesses(1)).n_made == 0
     assert sorted(path.name for path in tmp_path.iterdir()) == sorted(
-        name for name in (".lock", "rankers", "results.csv", "runs", "study.yaml") if (tmp_path / name).exists()
+        name
+        for name in (".lock", "made.json", "rankers", "results.csv", "runs", "study.yaml")
+        if (tmp_path / name).exists()
     )
+
+
+# -- what is said before, and kept beside ------------------------------------------------------------------------------
+
+
+def test_when_and_where_the_last_runs_were_made_is_kept(out):
+    made = read_made(out)
+    assert list(made)[:4] == ["date", "machine", "Python", "archlock"]
+    sealed.write(out / "made.json", {**made, "date": "long ago"})
+    run_study(study(), out, workers=LocalProcesses(1))  # makes nothing
+    assert read_made(out)["date"] == "long ago"
+    files_of(out, "random")[0].unlink()
+    run_study(study(), out, workers=LocalProcesses(1))
+    assert read_made(out)["date"] != "long ago"
+    (out / "made.json").write_text((out / "made.json").read_text().replace("machine", "machina"))
+    with pytest.raises(StudyError, match="made.json cannot be read .*; remove it, and the report leaves it out"):
+        read_made(out)
+    (out / "made.json").unlink()
+    assert read_made(out) == {}
+
+
+def test_a_plan_counts_what_is_missing_and_writes_nothing(out, tmp_path, monkeypatch):
+    plan = plan_study(study(), tmp_path / "nowhere")
+    assert (plan.n_runs, plan.n_missing, plan.n_rankers) == (N_RUNS, N_RUNS, 2 * 2)  # rankers: a target, a seed
+    assert plan.how == "one run was timed on this machine of: S, TU, random, fewest weights, ceiling"
+    assert plan.seconds is not None and 0 < plan.seconds < 600
+    assert not (tmp_path / "nowhere").exists()
+
+    path = files_of(out, "TU")[0]
+    others = [sealed.read(file)["result"]["seconds"] for file in files_of(out, "TU")[1:]]
+    path.unlink()
+    monkeypatch.setattr(running, "_make", None)  # finished runs tell the time
+    before = sorted(file for file in out.rglob("*"))
+    plan = plan_study(study(), out)
+    assert (plan.n_runs, plan.n_missing) == (N_RUNS, 1)
+    assert plan.seconds == pytest.approx(np.median(others))
+    assert plan.how == "as finished runs in the folder took"
+    assert sorted(file for file in out.rglob("*")) == before
+
+
+def test_a_plan_times_the_training_of_rankers(tmp_path, fast_training):
+    methods = {"ranks": {"scheme": "s", "strategy": "exhaustive", "hidden": "4"}, "random": {"method": "random"}}
+    ranked = study(methods=methods, reference="ranks", compare_with="random")
+    plan = plan_study(ranked, tmp_path / "out")
+    assert plan.n_rankers == 2 * 2  # targets, seeds
+    assert "and 4 rankers to find or train first" in str(plan)
+    assert not (tmp_path / "out").exists()
+    assert run_study(ranked, tmp_path / "out", workers=LocalProcesses(1)).n_made == plan.n_missing
+    assert len(list((tmp_path / "out" / "rankers").iterdir())) == 4
+    assert plan_study(ranked, tmp_path / "out").n_rankers == 0
+
+
+def test_what_is_to_be_made_is_said_before_and_how_long_the_rest_takes(tmp_path, monkeypatch, caplog):
+    caplog.set_level("INFO", logger="naslib_archlock")
+    monkeypatch.setattr(running, "_LONG", 0.0)
+    run_study(study(seeds=4), tmp_path, workers=LocalProcesses(1))
+    first, second = (record.getMessage() for record in caplog.records if "parts after" not in record.getMessage())
+    n_runs = len(study(seeds=4).runs())
+    assert first == (
+        f"5 methods, 2 task pairs, 2 source budgets, 4 seeds: {n_runs} runs, {n_runs} of them missing, and 8 rankers "
+        "to find or train first, 1 process"
+    )
+    n_left = n_runs - 3 * 4 - 2  # three of each method, and both of "fewest weights"
+    assert re.fullmatch(rf"about .* core .* for the other {n_left} runs \(as the first ones took\)", second)
+    caplog.clear()
+    files_of(tmp_path, "TU")[0].unlink()
+    run_study(study(seeds=4), tmp_path, workers=LocalProcesses(1))
+    (line,) = (record.getMessage() for record in caplog.records)
+    assert f"{n_runs} runs, 1 of them missing; about 2 core seconds or less (as finished runs took), 1 process" in line
 
 
 # -- faults ------------------------------------------------------------------------------------------------------------

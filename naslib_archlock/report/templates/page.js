@@ -60,16 +60,18 @@ for (const table of document.querySelectorAll("table")) {
   table.parentElement.before(label);
 }
 
-// The point of a chart that is nearest to the pointer or to a tap says what it is, below the chart.
+// The point of a chart that is nearest to the pointer or to a tap says what it is, below the chart. Of two points in
+// one place, it is the one on top, which was drawn later.
 function nearest(chart, event) {
   let found = null;
-  let least = 24 ** 2;
+  let least = 24;
   for (const mark of chart.querySelectorAll(".mark")) {
     const box = mark.getBoundingClientRect();
     const across = box.left + box.width / 2 - event.clientX;
     const along = box.top + box.height / 2 - event.clientY;
-    if (across ** 2 + along ** 2 <= least) {
-      least = across ** 2 + along ** 2;
+    const distance = Math.hypot(across, along);
+    if (distance <= Math.min(24, least + 1)) {
+      least = Math.min(least, distance);
       found = mark;
     }
   }
