@@ -210,7 +210,14 @@ def test_the_guides_have_the_commands_that_are_tried_here():
 @pytest.mark.usefixtures("fast_training", "few_steps")
 def test_each_command_runs_after_all_the_others(tmp_path, digit_images, monkeypatch, capsys):
     """The whole list is given twice, so that each command meets what every other one has left."""
-    names = ("mine", "low"), ("theirs", "high"), ("flowers", "low"), ("cars", "shapes"), ("clothes", "low"), ("others", "high")
+    names = (
+        ("mine", "low"),
+        ("theirs", "high"),
+        ("flowers", "low"),
+        ("cars", "shapes"),
+        ("clothes", "low"),
+        ("others", "high"),
+    )
     for name, images in names:
         shutil.copytree(digit_images[images], tmp_path / "photos" / name)
     monkeypatch.chdir(tmp_path)
