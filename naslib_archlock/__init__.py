@@ -1,6 +1,6 @@
-"""naslib_archlock: find architectures that are good on one task and useless for others, inside NASLib and without it.
+"""naslib_archlock: find architectures that are good at one task and a poor start for others.
 
-An implementation of ArchLock (Zhou, Ren, Xu, ICLR 2024). In a script::
+It works inside NASLib and without it. An implementation of ArchLock (Zhou, Ren, Xu, ICLR 2024). In a script::
 
     import naslib_archlock as al
 

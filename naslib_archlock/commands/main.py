@@ -218,7 +218,7 @@ def main_parser() -> tuple[argparse.ArgumentParser, argparse._SubParsersAction[a
     """Return the parser of ``archlock``, and what takes the parsers of its commands."""
     parser = argparse.ArgumentParser(
         prog="archlock",
-        description="Find architectures that are good at one task and useless for others.",
+        description="Find architectures that are good at one task and a poor start for others.",
         epilog="archlock COMMAND --help describes a command, with examples.",
     )
     parser.add_argument("--version", action="version", version=f"archlock {__version__}")

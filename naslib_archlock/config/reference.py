@@ -18,11 +18,14 @@ _INTRO = """\
 
 <!-- Written by: python -m naslib_archlock.config.reference > docs/config.md -->
 
-A configuration is a YAML file (`--config-file FILE`), or one that comes with the package (`--config NAME`).
+You find what each key of a search and of an audit means, its default, and what it allows. The
+[glossary](glossary.md) explains words such as scheme, source budget and ranker. A *query* is a look-up.
+
+A configuration is a YAML file of your own (`--config-file FILE`), or one that comes with the package (`--config NAME`).
 `archlock config --list` lists those, and `archlock init` writes a copy for you to change. Every key has a default, so a
-file holds only what differs. On the command line, `KEY VALUE` pairs after the options override the file; the name of a
-key's section comes first, as in `archlock.scheme tk`. `config_from` takes the same keys from a script, inside their
-sections or with a dot. `archlock config --keys` prints this page in a terminal.
+file holds only what differs. On the command line, `KEY VALUE` pairs after the options override the file. The name of a
+key's section comes first, as in `archlock.scheme tk`. In Python, `al.search` and `al.load_config` take the same keys
+([Python](guides/python.md)). `archlock config --keys` prints the keys in a terminal.
 
 An empty text means "not given". Where a text is a list with commas, YAML may also hold a list. A misspelt key is an
 error that names the nearest right one. Keys that only NASLib's runners need are allowed in the same file and mean

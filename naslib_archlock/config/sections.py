@@ -17,6 +17,7 @@ from ..errors import ConfigError, named, unknown
 from ..networks.augmentations import AUGMENTATIONS, NO_AUGMENTATION
 from ..networks.network_kinds import NETWORKS, SMALL
 from ..proxies.votes import parse_proxies
+from ..proxies.zero_cost import PROXIES
 from ..ranker.model_kinds import MODEL_KINDS
 from ..ranker.train_settings import MODEL_PRESETS, OPTIMIZERS, PRESETS, TrainSettings, parse_widths
 from ..spaces.known import SPACES, get_space
@@ -278,7 +279,7 @@ class ArchLockSection:
     )
     reference_cells: int = key(
         64,
-        "The cells whose zero-cost scores make up the embedding `proxies`.",
+        "The number of cells whose zero-cost scores make up the embedding `proxies`.",
         Role.EMBEDDING,
         Role.TRAINING,
         low=2,
@@ -286,7 +287,8 @@ class ArchLockSection:
     )
     proxies: str = key(
         "nwot,jacov,params,flops,l2_norm,synflow",
-        "The zero-cost proxies that vote, separated by commas, each `NAME` or `NAME:WEIGHT`.",
+        "The zero-cost proxies that vote, separated by commas, each `NAME` or `NAME:WEIGHT`. NASLib has "
+        f"{', '.join(f'`{name}`' for name in PROXIES)}.",
         Role.TRAINING,
     )
     train_tasks: str = key(
@@ -324,8 +326,8 @@ class ArchLockSection:
     ranker_optimizer: str = key("adam", "The optimizer that trains the ranker.", Role.TRAINING, choices=OPTIMIZERS)
     device: str = key(
         "auto",
-        "Where rankers and the networks of an audit are trained: `cpu`, `cuda`, `cuda:N` with the number of a GPU, "
-        "or `auto`, which is the first GPU if there is one and the CPU otherwise.",
+        "Where rankers and networks are trained: `cpu`, `cuda`, `cuda:N` with the number of a GPU, or `auto`, which is "
+        "the first GPU if there is one and the CPU otherwise.",
         Role.DEVICE,
     )
 

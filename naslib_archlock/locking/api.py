@@ -53,7 +53,14 @@ def _section_of(name: str) -> str:
 
 
 def open_benchmark(config: Configured = None, **keys: Any) -> Benchmark:
-    """Open the benchmark that a configuration names. Args: as ``load_config``. Raises: ArchLockError."""
+    """Open the benchmark that a configuration names.
+
+    Args:
+        config, keys: as ``load_config`` takes.
+
+    Raises:
+        ArchLockError: for a mistake in the configuration or in what it names.
+    """
     return preparing.open_benchmark(load_config(config, **keys))
 
 

@@ -38,12 +38,13 @@ _JSON_TYPES = {
     "proxies": dict, "embedding_proxies": list, "reference_cells": list, "training": dict, "accuracy": dict,
     "versions": dict, "command": str, "embedding_made_by": dict,
 }  # fmt: skip
+_MOST_LEVELS = 50  # of the metadata; what is nested more deeply may be read, and then not written again
 _CONTRADICTIONS = (
     LookupError,
     RankerError,
     TypeError,
     ValueError,
-    RuntimeError,
+    RuntimeError,  # also a RecursionError
 )  # the errors that impossible metadata or weights raise
 
 
@@ -249,6 +250,8 @@ def _contradiction(path: Path, err: Exception) -> RankerError:
 def _info_from_json(text: str, file_format: str) -> RankerInfo:
     """What a ranker was trained for, from its metadata. Raises: ``_CONTRADICTIONS``: if ``save`` did not write them."""
     raw = json.loads(text)
+    if _levels(raw) > _MOST_LEVELS:
+        raise ValueError("its metadata is nested too deeply")
     if file_format == _FORMAT_2:
         raw["model"], raw["model_settings"] = "mlp", {key: raw.pop(key) for key in ("hidden", "antisymmetric")}
         raw["training"] = raw.pop("settings")
@@ -273,6 +276,12 @@ def _info_from_json(text: str, file_format: str) -> RankerInfo:
     if info.embedding_dim < 1:
         raise ValueError(f"an embedding cannot have {shown(info.embedding_dim)} numbers")
     return info
+
+
+def _levels(value: Any) -> int:
+    """How deeply a JSON value is nested."""
+    parts = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    return 1 + max(map(_levels, parts), default=0)
 
 
 def _check_weights(info: RankerInfo, tensors: Mapping[str, Tensor]) -> None:

@@ -143,6 +143,9 @@ def broken_files(folder: Path) -> dict[str, Path]:
         """The metadata with other settings of the model."""
         return {**info, "model_settings": {**info["model_settings"], **changed}}
 
+    nested: list[Any] = []
+    for _ in range(400):
+        nested = [nested]
     contents = {
         "empty": b"",
         "truncated header": raw[:50],
@@ -174,6 +177,7 @@ def broken_files(folder: Path) -> dict[str, Path]:
         "a word for a list": whole(tensors, {**info, "tasks": "cifar10"}),
         "other ops": whole(tensors, {**info, "reference_cells": [[0, 1, 2, 3, 4, 5]]}),
         "unknown voter": whole(tensors, {**info, "proxies": {"nwod": 1.0}}),
+        "nested too deeply": whole(tensors, {**info, "training": {"steps": nested}}),
         "weights not finite": whole({**tensors, "as_a.weight": tensors["as_a.weight"] + np.float32(np.nan)}, info),
         "weights too large": whole({**tensors, "as_a.weight": tensors["as_a.weight"] + np.float32(1e30)}, info),
     }
