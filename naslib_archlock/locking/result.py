@@ -116,9 +116,9 @@ def _notes_on_noise(config: Config, benchmark: Benchmark, search: Search) -> lis
 def _notes_on_targets(search: Search) -> list[str]:
     """Return why target look-ups are left, if there are any."""
     targets = getattr(search, "targets", None)
-    n_left = targets.max_archs - len(targets.known) if targets else 0
-    if not n_left:
+    if targets is None or len(targets.known) == targets.max_archs:
         return []
+    n_left = targets.max_archs - len(targets.known)
     n_all = targets.max_archs * len(targets.names)
     return [
         f"{n_left * len(targets.names)} of {n_all} target look-ups were not made: only architectures that are known to "
