@@ -143,8 +143,10 @@ def _cache() -> Finding:
 
 def _imagenet_probe() -> Finding:
     """Look for the weights of the probe that was trained on ImageNet, and for timm, which builds its network."""
-    from ..embedding.probe_weights import LITE0_INSTALL, LITE0_PACKAGE, lite0_file
-
+    try:
+        from ..embedding.probe_weights import LITE0_INSTALL, LITE0_PACKAGE, lite0_file
+    except ImportError as err:
+        return Finding("ImageNet probe", "missing", f"efficientnet_lite0 needs torch ({err})", "install torch first")
     try:
         path = lite0_file()
     except EmbeddingError as err:

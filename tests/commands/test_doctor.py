@@ -150,6 +150,10 @@ def test_it_says_how_to_get_the_small_torch_where_the_large_one_is_of_no_use(tor
 
 
 def test_without_torch_it_goes_on_and_says_how_to_get_it(monkeypatch):
+    for name in [name for name in sys.modules if name == "safetensors.torch" or name.endswith(".probe_weights")]:
+        monkeypatch.delitem(sys.modules, name)
     monkeypatch.setitem(sys.modules, "torch", None)
-    found = doctor._torch()
-    assert (found.state, "download.pytorch.org/whl/cpu" in found.advice) == ("missing", True)
+    found = {finding.name: finding for finding in doctor.examine()}
+    assert found["torch"].state == found["ImageNet probe"].state == "missing"
+    assert "download.pytorch.org/whl/cpu" in found["torch"].advice
+    assert "needs torch" in found["ImageNet probe"].detail
