@@ -31,12 +31,12 @@ from naslib_archlock.spaces.known import get_space
 from naslib_archlock.tasks.names import task_name
 
 HERE = Path(__file__).parent
-S = "S"
+S, WIDE = "S", "TK, 10 target look-ups, budget 10%"
 SCHEMES = {
     "TK, 10 target look-ups": ["archlock.scheme", "tk", "archlock.target_queries", "10"],
     "TK": ["run_name", "without-target-look-ups", "archlock.scheme", "tk"],
     "TU": ["archlock.scheme", "tu"],
-    "TK, 10 target look-ups, budget 10%": [
+    WIDE: [
         "run_name",
         "budget-10",
         "archlock.scheme",
@@ -47,9 +47,9 @@ SCHEMES = {
         "10",
     ],
 }
-ATTACKED = next(iter(SCHEMES))  # its page shows the audit
+ATTACKED = next(iter(SCHEMES))  # its page shows the audit, which compares architectures of one source budget
 AUDIT = [
-    "audit.fractions", "2,10,100", "audit.step_fractions", "100", "audit.learning_rates", "0.03", "audit.attacks",
+    "audit.fractions", "2,100", "audit.step_fractions", "100", "audit.learning_rates", "0.03", "audit.attacks",
     "linear probe,fine-tuning", "audit.random_cells", "0",
 ]  # fmt: skip
 
@@ -71,12 +71,12 @@ def run(command: str, *argv: str) -> None:
 
 
 def search(args: argparse.Namespace, scheme: str) -> dict[str, Any]:
-    """The result of a scheme's search, with its seconds. A search that is finished is not made again."""
+    """The result of a scheme's search. A search that is finished is not made again."""
     folder = load_config(packaged_config("images"), keys(args, scheme)).save
     resume = ["--resume"] if (folder / "config.yaml").exists() else []
     run("search", "--config", "images", *keys(args, scheme), *resume)
     result: dict[str, Any] = json.loads((folder / "result.json").read_text())
-    return {**result, "seconds": json.loads((folder / "timings.json").read_text())["seconds"]}
+    return result
 
 
 def attack(args: argparse.Namespace, cells: dict[str, Cell]) -> pd.DataFrame:
@@ -94,7 +94,7 @@ def attack(args: argparse.Namespace, cells: dict[str, Cell]) -> pd.DataFrame:
 
 
 def rows(results: dict[str, dict[str, Any]], figures: pd.DataFrame) -> list[dict[str, Any]]:
-    """A row for each scheme: what its architecture reaches on the source, on the target, and under attack."""
+    """A row for each scheme: what its architecture reaches on the source, on the target, and, if it was, attacked."""
     found = []
     for scheme, of in results.items():
         on_target = figures[figures["role"] == scheme]
@@ -129,9 +129,8 @@ def markdown(rows: Sequence[dict[str, Any]]) -> str:
             for name in (SCRATCH, TRANSFER)
             for of in row["attacked"][name]
         ]
-        lines.append(
-            [row["scheme"], f"`{row['arch']}`", f"{row['source_test']:.2f}", f"{row['target_test']:.2f}", *under]
-        )
+        figures = [f"{row[key]:.2f}" for key in ("source_test", "target_test")]
+        lines.append([row["scheme"], f"`{row['arch']}`", *figures, *(under or ["-"] * 2 * len(fractions))])
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
@@ -146,13 +145,10 @@ def main() -> None:
     args = parser.parse_args()
     results = {scheme: search(args, scheme) for scheme in SCHEMES}
     results = {S: results[ATTACKED]["s"], **results}
-    figures = attack(args, {scheme: tuple(of["cell"]) for scheme, of in results.items()})
-    table = rows(results, figures)
+    attacked = {scheme: tuple(of["cell"]) for scheme, of in results.items() if scheme != WIDE}
+    table = rows(results, attack(args, attacked))
     print(f"\n{markdown(table)}")
-    seconds = {scheme: round(of["seconds"]) for scheme, of in results.items() if scheme != S}
-    write_results(
-        args.results, {"images": args.images, "seeds": args.seeds, "search_seconds": seconds, "schemes": table}
-    )
+    write_results(args.results, {"images": args.images, "seeds": args.seeds, "schemes": table})
 
 
 if __name__ == "__main__":

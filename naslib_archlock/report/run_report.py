@@ -195,7 +195,7 @@ def _on_target(result: Mapping[str, Any], task: str) -> str:
     if low <= 0 <= high:
         words += (
             f" The test images cannot tell the two apart, as the 95% interval of the difference is [{low:.1f}, "
-            f"{high:.1f}]. So this run shows no lock."
+            f"{high:.1f}]. So these figures show no lock."
         )
     return words
 

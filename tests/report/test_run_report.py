@@ -53,7 +53,7 @@ def test_a_difference_that_the_test_images_cannot_resolve_is_no_lock(run):
     assert said(10.0) == "On the target edges, it is 10.00: 40.00 less than that of scheme S."
     assert "48.00: 2.00 less than that of scheme S. The test images cannot tell the two apart" in said(48.0)
     assert "as much as that of scheme S" in said(50.0)
-    assert "this run shows no lock" in said(50.0)
+    assert "these figures show no lock" in said(50.0)
 
 
 def test_trained_architectures_far_below_the_budget_are_left_out(run):
