@@ -8,14 +8,14 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractContextManager, ExitStack
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
 from ..benchmarks.benchmark import Benchmark
 from ..config.sections import Config
 from ..locking.history import history_csv
-from ..locking.prepare import prepare, report_targets
+from ..locking.prepare import prepare
 from ..locking.result import finish, wall_times
 from ..locking.run_folder import RunFolder
 from ..locking.schemes import get_scheme
@@ -24,7 +24,7 @@ from ..store.status_file import StatusFile, status_kept
 from ..strategies.base import Search
 from ..tasks.names import task_name
 from .progress import search_progress, training_bar
-from .tensorboard_log import FOLDER, TensorBoardLog, tensorboard_log
+from .tensorboard_log import FOLDER, tensorboard_log
 
 
 def make_run(
@@ -76,7 +76,8 @@ def _make(
     with ExitStack() as stack:
         also = None
         if to_tensorboard:
-            also = stack.enter_context(_tensorboard_log(config, benchmark, search, run_folder)).told
+            log = tensorboard_log(run_folder.folder / FOLDER, search, task_name(config.dataset))
+            also = stack.enter_context(log).told
         told = stack.enter_context(search_progress(config, benchmark, search, also)).told
         _finish_steps(config, search, run_folder, told)
         timings = wall_times(ready - start, time.perf_counter() - ready)
@@ -84,13 +85,6 @@ def _make(
     history = history_csv(search, config.dataset)
     run_folder.keep_result(result, timings, history, _pictures(config, benchmark, search, result))
     return {**result, **timings}
-
-
-def _tensorboard_log(
-    config: Config, benchmark: Benchmark, search: Search, run_folder: RunFolder
-) -> AbstractContextManager[TensorBoardLog]:
-    targets = [task_name(task) for task in report_targets(config, benchmark.tasks)]
-    return tensorboard_log(run_folder.folder / FOLDER, search, task_name(config.dataset), targets)
 
 
 def _finish_steps(config: Config, search: Search, run_folder: RunFolder, told: Callable[[Search], object]) -> None:

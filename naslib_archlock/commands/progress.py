@@ -16,7 +16,6 @@ from ..tasks.names import task_name
 
 if TYPE_CHECKING:
     from ..benchmarks.benchmark import Benchmark
-    from ..benchmarks.target_oracle import TargetOracle
     from ..compute.counted import Counted
     from ..config.sections import Config
     from ..ranker.training import Progress
@@ -52,7 +51,7 @@ def search_progress(
     now = SearchProgress(plan, search, benchmark, also)
     with counted(plan.total, plan.done(search), "searching", plan.unit, now.news) as count:
         now.count = count
-        targets = _targets_of(search)
+        targets = search.targets
         if targets:
             targets.told = lambda: now.told(search)
         yield now
@@ -71,7 +70,7 @@ class _Plan:
     def __init__(self, config: Config, benchmark: Benchmark, search: Search) -> None:
         self.source = search.n_evaluations(config.search.epochs)
         self.targets = [task_name(task) for task in report_targets(config, benchmark.tasks)]
-        targets = _targets_of(search)
+        targets = search.targets
         self.target = targets.max_archs * len(self.targets) if targets else 0
         n_of_s = self.source if get_scheme(config.archlock.scheme).locks else 0
         self.total = self.source + self.target + n_of_s
@@ -99,7 +98,7 @@ class SearchProgress:
         self._begin(search)
 
     def _begin(self, search: Search) -> None:
-        targets = _targets_of(search)
+        targets = search.targets
         self._now, self._n_told, self._n_told_of_targets = (
             search,
             len(search.history),
@@ -127,7 +126,7 @@ class SearchProgress:
         for i, evaluated in enumerate(search.history[self._n_told :], self._n_told + 1):
             LOGGER.log(self._level, "%s%s", by, self._look_up(search, i, evaluated))
         self._n_told = len(search.history)
-        targets = _targets_of(search)
+        targets = search.targets
         if targets:
             for i, (arch, accuracies) in enumerate([*targets.known.items()][self._n_told_of_targets :]):
                 n = (self._n_told_of_targets + i + 1) * len(self._plan.targets)
@@ -186,7 +185,7 @@ class SearchProgress:
 
     def _on_targets(self, search: Search, best: Evaluated) -> dict[str, float]:
         """The looked up accuracies of the best lock on the targets; empty if none were looked up."""
-        targets = _targets_of(search)
+        targets = search.targets
         return dict(zip(self._plan.targets, targets.known.get(best.arch, ()))) if targets else {}
 
 
@@ -201,8 +200,3 @@ def best_so_far(search: Search) -> Evaluated | None:
 
 def _knows_floor(search: Search) -> bool:
     return not search.settings.source_budget_percentile
-
-
-def _targets_of(search: Search) -> TargetOracle | None:
-    """What a search may look up on the targets; None for one that looks up none."""
-    return getattr(search, "targets", None)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import importlib
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..errors import ConfigError
+from ..tasks.names import task_name
 
 if TYPE_CHECKING:
     from ..strategies.base import Search
@@ -28,12 +29,12 @@ def check_tensorboard() -> None:
 
 
 @contextmanager
-def tensorboard_log(folder: Path, search: Search, source: str, targets: Sequence[str]) -> Iterator[TensorBoardLog]:
+def tensorboard_log(folder: Path, search: Search, source: str) -> Iterator[TensorBoardLog]:
     """Yield a log in ``folder``, which goes on with that of an earlier process. Args: as ``TensorBoardLog``."""
     from torch.utils.tensorboard import SummaryWriter
 
     with SummaryWriter(str(folder)) as writer:
-        yield TensorBoardLog(writer, search, source, targets)
+        yield TensorBoardLog(writer, search, source)
 
 
 class TensorBoardLog:
@@ -43,16 +44,16 @@ class TensorBoardLog:
     highest source accuracy so far, and ``fitness`` what the search maximises. The step is the number of the look-up.
     """
 
-    def __init__(self, writer: Any, search: Search, source: str, targets: Sequence[str]) -> None:
+    def __init__(self, writer: Any, search: Search, source: str) -> None:
         """Begin to listen.
 
         Args:
             writer: a ``SummaryWriter``.
             search: what it has looked up so far was written before.
-            source, targets: names of tasks; the targets in the order of their accuracies in ``TargetOracle.known``.
+            source: the name of the source.
         """
-        self._writer, self._source, self._targets = writer, source, tuple(targets)
-        self._n_told, self._n_told_of_targets = len(search.history), len(_known_of_targets(search))
+        self._writer, self._source = writer, source
+        self._n_told, self._n_told_of_targets = len(search.history), len(search.target_look_ups)
 
     def told(self, search: Search) -> None:
         """Write what the search has looked up since the last call."""
@@ -64,14 +65,9 @@ class TensorBoardLog:
             if math.isfinite(evaluated.fitness):
                 self._writer.add_scalar("fitness", evaluated.fitness, step)
         self._n_told = len(search.history)
-        for step, accuracies in enumerate(_known_of_targets(search)[self._n_told_of_targets :], 1):
-            for task, accuracy in zip(self._targets, accuracies):
-                self._writer.add_scalar(f"target/{task}", accuracy, self._n_told_of_targets + step)
-        self._n_told_of_targets = len(_known_of_targets(search))
+        look_ups = search.target_look_ups
+        for step, look_up in enumerate(look_ups[self._n_told_of_targets :], self._n_told_of_targets + 1):
+            for task, accuracy in look_up.accuracies.items():
+                self._writer.add_scalar(f"target/{task_name(task)}", accuracy, step)
+        self._n_told_of_targets = len(look_ups)
         self._writer.flush()
-
-
-def _known_of_targets(search: Search) -> list[Sequence[float]]:
-    """The accuracies that the search has looked up on the targets, in order."""
-    targets = getattr(search, "targets", None)
-    return list(targets.known.values()) if targets else []

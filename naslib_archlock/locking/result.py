@@ -115,7 +115,7 @@ def _notes_on_noise(config: Config, benchmark: Benchmark, search: Search) -> lis
 
 def _notes_on_targets(search: Search) -> list[str]:
     """Return why target look-ups are left, if there are any."""
-    targets = getattr(search, "targets", None)
+    targets = search.targets
     if targets is None or len(targets.known) == targets.max_archs:
         return []
     n_left = targets.max_archs - len(targets.known)

@@ -18,6 +18,7 @@ from typing import Any, ClassVar, NamedTuple
 import numpy as np
 
 from ..benchmarks.source_oracle import SourceOracle, budget_floor
+from ..benchmarks.target_oracle import TargetOracle
 from ..errors import ConfigError, SearchError, shown
 from ..spaces.cells import Cell
 from ..spaces.metrics import LARGEST
@@ -95,9 +96,11 @@ class Search(ABC):
 
     Attributes:
         in_one_step: whether one step evaluates everything that the search wants to know.
+        targets: what it may look up on the targets; None if it looks up none.
     """
 
     in_one_step: ClassVar[bool] = False
+    targets: TargetOracle | None = None
 
     def __init__(
         self,

@@ -56,6 +56,8 @@ class TargetSearch(BayesianSearch):
         targets: what it may look up on the targets.
     """
 
+    targets: TargetOracle
+
     def __init__(
         self,
         space: SearchSpace,
@@ -113,8 +115,8 @@ class TargetSearch(BayesianSearch):
             chosen = [tuple(arch) for arch in self._archs[rows[lowest[:n_now]]].tolist()]
             self.targets.prepare(chosen)
             for arch in chosen:
-                self.targets.validation_accuracies(arch)
                 self._n_judged[arch] = len(self.history)
+                self.targets.validation_accuracies(arch)
 
     # -- the model of the target ---------------------------------------------------------------------------------------
 
